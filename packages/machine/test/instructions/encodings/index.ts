@@ -1,0 +1,25 @@
+import type { Encoding } from '../encoding.js';
+import { branches } from './branches.js';
+import { dataProcessingImmediate, dataProcessingRegister } from './data-processing.js';
+import { loadsAndStores } from './loads-stores.js';
+import { reserved } from './reserved.js';
+import { system } from './system.js';
+
+/** Every A64 encoding of ARMv8.0-A with CRC32 that has no floating point or SIMD register, and what is unallocated around them. */
+export const encodings: readonly Encoding[] = [
+  ...dataProcessingImmediate,
+  ...dataProcessingRegister,
+  ...branches,
+  ...loadsAndStores,
+  ...system,
+  ...reserved,
+];
+
+const byName = new Map(encodings.map((e) => [e.name, e]));
+
+/** The encoding of that name. Throws when the tables have none. */
+export function encodingNamed(name: string): Encoding {
+  const found = byName.get(name);
+  if (!found) throw new Error(`no encoding is called '${name}'`);
+  return found;
+}

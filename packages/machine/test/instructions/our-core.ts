@@ -1,0 +1,1 @@
+export { runOnQemu as runOnOurCore } from './qemu.js';
