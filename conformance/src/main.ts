@@ -1,1 +1,150 @@
-export {};
+/** `npm run conformance`: vgic against Linux's own VGIC, operation by operation. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DeclaredDifference } from './differences.js';
+import { OptionError, type Options, parseOptions, USAGE } from './options.js';
+import { buildOracle, oracleMissing, PROJECT } from './oracle.js';
+import { Pair } from './pair.js';
+import { lineOf } from './protocol.js';
+import { type Finding, type RunResult, run } from './run.js';
+import { replay, scriptName, scriptsIn, writeFinding } from './script.js';
+
+const FIXED_SEED = 1;
+const REGRESSIONS = join(PROJECT, 'conformance/regressions');
+
+async function main(args: readonly string[]): Promise<number> {
+  const options = parseOptions(args);
+  if (options === 'help') {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const missing = options.left ? undefined : oracleMissing();
+  if (missing) {
+    process.stderr.write(`conformance: skipped: ${missing}\n`);
+    return 3;
+  }
+  const left = options.left ?? buildOracle();
+  if (options.replay.length) return replayScripts(left, options);
+
+  let operations = 0;
+  let differences = 0;
+  if (options.regressions) {
+    const regressions = await runRegressions(left, options);
+    operations += regressions.operations;
+    differences += regressions.differences;
+  }
+  for (const [seed, share] of seeds(options)) {
+    const result = await runSeed(left, options, seed, share);
+    operations += result.operations;
+    differences += result.differences;
+  }
+  process.stdout.write(`conformance: ${operations} operations, ${differences} differences\n`);
+  return differences ? 1 : 0;
+}
+
+/** Seeds and how many operations each gets: the same ones every time, and some that no run has seen. */
+function seeds(options: Options): [number, number][] {
+  if (options.seed !== undefined) return [[options.seed, options.operations]];
+  const fresh = Date.now() % 0x1_0000_0000;
+  return [
+    [FIXED_SEED, options.operations / 2],
+    [fresh, options.operations / 2],
+  ];
+}
+
+async function runRegressions(
+  left: readonly string[],
+  { right }: Options,
+): Promise<{ operations: number; differences: number }> {
+  let operations = 0;
+  let differences = 0;
+  const scripts = existsSync(REGRESSIONS) ? scriptsIn(REGRESSIONS) : [];
+  const pair = new Pair(left, right);
+  for (const path of scripts) {
+    const result = await replay(pair, path);
+    operations += result.operations;
+    if (result.same) continue;
+    differences++;
+    process.stdout.write(`regression ${scriptName(path)}:\n${result.lines.slice(-4).join('\n')}\n`);
+  }
+  pair.stop();
+  process.stdout.write(`regressions: ${scripts.length} scripts, ${operations} operations, ${differences} differ\n`);
+  return { operations, differences };
+}
+
+async function runSeed(
+  left: readonly string[],
+  options: Options,
+  seed: number,
+  operations: number,
+): Promise<RunResult> {
+  const began = Date.now();
+  const terminal = process.stderr.isTTY;
+  let shown = 0;
+  process.stdout.write(`seed ${seed}: ${options.profiles.map(({ name }) => name).join(', ')}\n`);
+  const result = await run({
+    left,
+    right: options.right,
+    profiles: options.profiles,
+    seed,
+    operations,
+    lanes: options.sequence === undefined ? options.lanes : 1,
+    ...(options.sequence === undefined ? {} : { only: options.sequence }),
+    mostFindings: options.findings,
+    onFinding: (finding) => report(options, finding),
+    onProgress: (done, sequences) => {
+      if (!terminal || done - shown < 20_000) return;
+      shown = done;
+      process.stderr.write(`\r${done} operations in ${sequences} sequences `);
+    },
+  });
+  if (terminal) process.stderr.write('\r');
+  const seconds = (Date.now() - began) / 1000;
+  process.stdout.write(
+    `seed ${seed}: ${result.operations} operations in ${result.sequences} sequences, ${result.differences} differ; ` +
+      `${seconds.toFixed(1)} s, ${Math.round(result.operations / seconds)} operations a second\n`,
+  );
+  for (const [declared, times] of result.declared) reportDeclared(declared, times);
+  process.stdout.write(`${result.coverage.report(options.coverage).join('\n')}\n`);
+  return result;
+}
+
+function reportDeclared(declared: DeclaredDifference, times: number): void {
+  process.stdout.write(`  declared difference, ${times} times: ${declared.reason} (${declared.paragraph})\n`);
+}
+
+function report(options: Options, finding: Finding): void {
+  const { shrunk, seed, sequence, profile } = finding;
+  const path = writeFinding(options.directory, finding);
+  const { left, right, fields } = shrunk.difference;
+  process.stdout.write(
+    `\ndifference: seed ${seed}, sequence ${sequence}, profile ${profile}: ` +
+      `${finding.operations.length} operations shrunk to ${shrunk.operations.length} in ${shrunk.replays} replays\n` +
+      `${shrunk.operations.map((operation) => `  ${lineOf(operation)}`).join('\n')}\n` +
+      `  left  ${left}\n  right ${right}\n  differs in ${fields.join(', ')}\n` +
+      `  again: npm run conformance -- --replay ${path}\n\n`,
+  );
+}
+
+async function replayScripts(left: readonly string[], options: Options): Promise<number> {
+  const pair = new Pair(left, options.right);
+  let operations = 0;
+  let differences = 0;
+  for (const path of options.replay) {
+    const result = await replay(pair, path);
+    operations += result.operations;
+    if (!result.same) differences++;
+    process.stdout.write(`${result.lines.join('\n')}\n`);
+  }
+  pair.stop();
+  process.stdout.write(`conformance: ${operations} operations, ${differences} differences\n`);
+  return differences ? 1 : 0;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof OptionError)) throw error;
+  process.stderr.write(`conformance: ${error.message}\n`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,50 @@
+/** Two answers to the same operation: are they the same? */
+import { DECLARED, type DeclaredDifference } from './differences.js';
+import type { Operation } from './protocol.js';
+
+/**
+ * Fields of an answer that do not count: `msg` is a text for people, and `warnings` counts WARN_ON()s, KVM's complaints
+ * about itself on the kernel's log, of which another implementation has none. See conformance/kvm/differences.md.
+ */
+const IGNORED: readonly string[] = ['msg', 'warnings'];
+
+export type Verdict =
+  | { readonly kind: 'same' }
+  | { readonly kind: 'declared'; readonly by: DeclaredDifference }
+  | { readonly kind: 'different'; readonly fields: readonly string[] };
+
+const SAME: Verdict = { kind: 'same' };
+
+/** Compares the answers. The same bytes are the same answer without a closer look. */
+export function compare(operation: Operation, left: string, right: string): Verdict {
+  if (left === right) return SAME;
+  const a = parse(left);
+  const b = parse(right);
+  if (!a || !b) return { kind: 'different', fields: ['JSON'] };
+  const fields = differingFields(a, b);
+  if (fields.length === 0) return SAME;
+  const by = DECLARED.find((declared) => declared.applies(operation, a, b, fields));
+  return by ? { kind: 'declared', by } : { kind: 'different', fields };
+}
+
+function parse(answer: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(answer);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function differingFields(a: Record<string, unknown>, b: Record<string, unknown>): string[] {
+  const names = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return [...names].filter((name) => !IGNORED.includes(name) && !same(a[name], b[name]));
+}
+
+function same(a: unknown, b: unknown): boolean {
+  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, i) => same(item, b[i]));
+  if (typeof a === 'object' && typeof b === 'object' && a && b) {
+    return differingFields(a as Record<string, unknown>, b as Record<string, unknown>).length === 0;
+  }
+  return a === b;
+}

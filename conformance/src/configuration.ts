@@ -1,0 +1,110 @@
+/** Virtual machines that the generator asks for: the arguments of `create`, and what it must know of them. */
+import { hex, type Operation } from './protocol.js';
+import type { Random } from './random.js';
+
+/** Which configurations a profile wants. */
+export interface ConfigurationDomain {
+  /** Guest GIC and host GIC. */
+  readonly versions: readonly (readonly [weight: number, pair: readonly [gic: 2 | 3, host: 2 | 3]])[];
+  readonly vcpus: readonly (readonly [weight: number, vcpus: number])[];
+  readonly interrupts: readonly (readonly [weight: number, interrupts: number])[];
+  readonly listRegisters: readonly (readonly [weight: number, count: number])[];
+  /** How often a configuration that should be refused is asked for. */
+  readonly hostile: number;
+  /** How often the VM is created without initialising its VGIC. */
+  readonly uninitialised: number;
+}
+
+export interface Configuration {
+  readonly gic: 2 | 3;
+  readonly host: 2 | 3;
+  readonly vcpus: number;
+  readonly interrupts: number;
+  readonly listRegisters: number;
+  readonly priorityBits: number;
+  readonly idBits: number;
+  readonly affinity3Valid: boolean;
+  readonly systemErrors: boolean;
+  readonly auto: boolean;
+  readonly initialised: boolean;
+  readonly distributor: number;
+  readonly cpuInterface: number;
+  readonly redistributors: number;
+  readonly ramBytes: number;
+  /** The arguments as sent. */
+  readonly create: Operation;
+}
+
+const HOSTILE: readonly Readonly<Record<string, string | number | boolean>>[] = [
+  { vcpus: 0 },
+  { vcpus: 9 },
+  { vcpus: 513 },
+  { gic: 4 },
+  { gic: 3, host_gic: 2 },
+  { nr_lr: 0 },
+  { nr_lr: 17 },
+  { nr_lr: 65 },
+  { pri_bits: 4 },
+  { pri_bits: 9 },
+  { nr_irqs: 0 },
+  { nr_irqs: 32 },
+  { nr_irqs: 63 },
+  { nr_irqs: 100 },
+  { nr_irqs: 1024 },
+  { nr_irqs: 1056 },
+  { ram_size: '0x1800' },
+  { ram_size: 0 },
+  { ram_base: '0x40000800' },
+  { gicd: '0x08000800' },
+  { gicd: '0x10000000000' },
+  { gicr: '0x080a8000' },
+  { gicr: '0x08000000' },
+  { gicc: '0x08000000' },
+  { gicc: '0x08010800' },
+  { ipa_bits: 32, gicd: '0x100000000' },
+  { nr_irqs: 'many' },
+  { vcpus: '0x' },
+];
+
+/** Draws a configuration. The host's parameters can be given, since all virtual machines alive at once share them. */
+export function drawConfiguration(random: Random, domain: ConfigurationDomain, slot = 0): Configuration {
+  const [gic, host] = random.weighted(domain.versions);
+  const vcpus = Math.min(random.weighted(domain.vcpus), 8);
+  const interrupts = random.weighted(domain.interrupts);
+  const listRegisters = random.weighted(domain.listRegisters);
+  const priorityBits = random.weighted([[6, 5] as const, [1, 6] as const, [2, 7] as const, [1, 8] as const]);
+  const idBits = random.weighted([[8, 0] as const, [2, 1] as const, [0.3, 7] as const]);
+  const affinity3Valid = random.chance(0.8);
+  const systemErrors = random.chance(0.2);
+  const auto = random.chance(0.4);
+  const initialised = !random.chance(domain.uninitialised);
+  const elsewhere = random.chance(0.1);
+  const distributor = elsewhere ? 0x2f000000 : 0x08000000;
+  const cpuInterface = elsewhere ? 0x2c000000 : 0x08010000;
+  const redistributors = elsewhere ? 0x2f100000 : 0x080a0000;
+  const ramBytes = random.pick([0x10000, 0x40000]);
+
+  const create: Operation = { op: 'create', ...(slot ? { vm: slot } : {}), gic };
+  if (host !== gic) create.host_gic = host;
+  if (vcpus !== 1) create.vcpus = vcpus;
+  if (interrupts !== 256) create.nr_irqs = interrupts;
+  if (listRegisters !== 4) create.nr_lr = listRegisters;
+  if (priorityBits !== 5) create.pri_bits = priorityBits;
+  if (idBits !== 0) create.id_bits = idBits;
+  if (!affinity3Valid) create.a3v = 0;
+  if (systemErrors) create.seis = 1;
+  if (auto) create.auto = true;
+  if (random.chance(0.2)) create.vgic_first = true;
+  if (!initialised) create.init = false;
+  if (elsewhere) {
+    create.gicd = hex(distributor);
+    if (gic === 2) create.gicc = hex(cpuInterface);
+    else create.gicr = hex(redistributors);
+  }
+  create.ram_size = hex(ramBytes);
+  if (random.chance(domain.hostile)) Object.assign(create, random.pick(HOSTILE));
+  return {
+    gic, host, vcpus, interrupts, listRegisters, priorityBits, idBits, affinity3Valid, systemErrors, auto, initialised,
+    distributor, cpuInterface, redistributors, ramBytes, create,
+  }; // biome-ignore format: one name after the other
+}

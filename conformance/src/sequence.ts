@@ -1,0 +1,189 @@
+/**
+ * One random sequence of operations, made while it runs: the generator yields a batch, is given the answers of the
+ * left program, and goes on with what it has learnt from them (which interrupt was acknowledged, what was saved).
+ */
+import { type Configuration, drawConfiguration } from './configuration.js';
+import { KINDS } from './kinds.js';
+import type { Profile } from './profiles.js';
+import type { Operation } from './protocol.js';
+import { Random } from './random.js';
+import type { ValueContext } from './values.js';
+
+/** A virtual machine as the generator believes it to be. */
+export interface VirtualMachine {
+  slot: number;
+  readonly configuration: Configuration;
+  readonly inGuest: boolean[];
+  /** Loaded on a physical CPU or marked as running: user space's accesses are refused. */
+  readonly held: boolean[];
+  /** Whose guest ends interrupts in two steps (EOImode 1). */
+  readonly twoSteps: boolean[];
+  /** Interrupts that each vCPU has acknowledged and not yet ended, innermost last. */
+  readonly acknowledged: number[][];
+  /** Interrupts whose priority was dropped but that may still be active (EOImode 1). */
+  readonly dropped: number[][];
+}
+
+export interface Answer {
+  err?: number;
+  value?: string;
+  [key: string]: unknown;
+}
+
+interface Emitted {
+  readonly operation: Operation;
+  readonly label: string;
+  readonly learn: ((answer: Answer) => void) | undefined;
+}
+
+/** Operations that go out together, and what coverage counts them as. */
+export interface Batch {
+  readonly operations: readonly Operation[];
+  readonly labels: readonly string[];
+}
+
+const SPARE_SLOT = 1;
+
+export class Sequence implements ValueContext {
+  readonly random: Random;
+  readonly profile: Profile;
+  readonly intids: number[] = [];
+  readonly priorities: readonly number[];
+  readonly vcpus: number;
+  vm: VirtualMachine;
+  /** VM slots in use, to be destroyed at the end. */
+  readonly slots = new Set<number>([0]);
+  readonly #batch: Emitted[] = [];
+  #wantsAnswers = false;
+
+  constructor(profile: Profile, seed: number, stream: number) {
+    this.random = new Random(seed, stream);
+    this.profile = profile;
+    this.vm = this.#machine(drawConfiguration(this.random, profile.configuration), 0);
+    this.vcpus = this.vm.configuration.vcpus;
+    this.priorities = Array.from({ length: this.random.between(1, 5) }, () =>
+      this.random.pick([0, 0x08, 0x20, 0x40, 0x80, 0x88, 0xa0, 0xa4, 0xf0, 0xf8, 0xff]),
+    );
+    this.#chooseInterrupts();
+  }
+
+  get gic(): 2 | 3 {
+    return this.vm.configuration.gic;
+  }
+  get priorityBits(): number {
+    return this.vm.configuration.priorityBits;
+  }
+  get idBits(): number {
+    return this.vm.configuration.idBits;
+  }
+  get affinity3Valid(): boolean {
+    return this.vm.configuration.affinity3Valid;
+  }
+  get systemErrors(): boolean {
+    return this.vm.configuration.systemErrors;
+  }
+  get ramBytes(): number {
+    return this.vm.configuration.ramBytes;
+  }
+
+  #machine(configuration: Configuration, slot: number): VirtualMachine {
+    const perVcpu = () => Array.from({ length: configuration.vcpus }, () => [] as number[]);
+    return {
+      slot,
+      configuration,
+      inGuest: new Array<boolean>(configuration.vcpus).fill(false),
+      held: new Array<boolean>(configuration.vcpus).fill(false),
+      twoSteps: new Array<boolean>(configuration.vcpus).fill(false),
+      acknowledged: perVcpu(),
+      dropped: perVcpu(),
+    };
+  }
+
+  #chooseInterrupts(): void {
+    const { random } = this;
+    const { interrupts, listRegisters } = this.vm.configuration;
+    const add = (count: number, low: number, high: number) => {
+      for (let i = 0; i < count; i++) this.intids.push(random.between(low, high));
+    };
+    add(random.between(0, 2), 0, 15);
+    add(random.between(0, 2), 16, 31);
+    const cluster = random.between(1, Math.max(1, (interrupts >> 5) - 1)) * 32;
+    add(random.chance(0.2) ? listRegisters + 3 : random.between(1, 4), cluster, cluster + 31);
+    if (random.chance(0.4)) add(1, 32, interrupts - 1);
+    if (random.chance(0.1)) add(1, interrupts, interrupts + 40);
+  }
+
+  /** An INTID: mostly one of those that the sequence is about. */
+  intid(): number {
+    return this.random.chance(0.95) ? this.random.pick(this.intids) : this.random.below(1100);
+  }
+
+  vcpu(): number {
+    if (this.random.chance(0.005)) return this.random.pick([this.vcpus, -1, 511, 512, 600]);
+    return this.random.below(this.vcpus);
+  }
+
+  /** A vCPU that is there. */
+  realVcpu(): number {
+    return this.random.below(this.vcpus);
+  }
+
+  acknowledged(): number {
+    const { random } = this;
+    if (random.chance(0.8)) return random.pick(this.intids);
+    return random.pick([1020, 1021, 1022, 1023, 8192, random.below(1024), random.word()]);
+  }
+
+  emit(operation: Operation, label: string, learn?: (answer: Answer) => void): void {
+    const { slot } = this.vm;
+    const sent = slot && operation.op !== 'raw' && !('vm' in operation) ? { ...operation, vm: slot } : operation;
+    this.#batch.push({ operation: sent, label, learn });
+    if (learn) this.#wantsAnswers = true;
+  }
+
+  /** Goes on in another VM slot: everything emitted from now on goes there. */
+  moveTo(slot: number, configuration: Configuration): void {
+    this.vm = this.#machine(configuration, slot);
+    this.slots.add(slot);
+  }
+
+  /** The slot that is not in use. */
+  get otherSlot(): number {
+    return this.vm.slot === 0 ? SPARE_SLOT : 0;
+  }
+
+  #take(): Batch {
+    return {
+      operations: this.#batch.map((emitted) => emitted.operation),
+      labels: this.#batch.map((emitted) => emitted.label),
+    };
+  }
+
+  #learn(answers: readonly string[]): void {
+    const batch = this.#batch.splice(0);
+    this.#wantsAnswers = false;
+    for (const [index, { learn }] of batch.entries()) {
+      if (!learn) continue;
+      try {
+        learn(JSON.parse(answers[index] ?? '{}') as Answer);
+      } catch {
+        // an answer that is not JSON is a difference; there is nothing to learn from it
+      }
+    }
+  }
+
+  *run(): Generator<Batch, void, readonly string[]> {
+    const { random, profile } = this;
+    this.emit(this.vm.configuration.create, 'create');
+    if (random.chance(profile.boot) && this.vm.configuration.initialised) KINDS.boot(this);
+    const length = random.between(profile.length[0], profile.length[1]);
+    for (let step = 0; step < length; step++) {
+      KINDS[random.weighted(profile.kinds)](this);
+      if ((this.#wantsAnswers && random.chance(0.35)) || this.#batch.length > 200) this.#learn(yield this.#take());
+    }
+    for (const slot of this.slots) this.#batch.push({ operation: destroy(slot), label: 'destroy', learn: undefined });
+    this.#learn(yield this.#take());
+  }
+}
+
+export const destroy = (slot: number): Operation => (slot ? { op: 'destroy', vm: slot } : { op: 'destroy' });

@@ -1,0 +1,93 @@
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { buildOracle, ENABLING_COMMAND, oracleMissing } from '../src/oracle.js';
+import { PROFILES } from '../src/profiles.js';
+import type { Operation } from '../src/protocol.js';
+import { type RunResult, run } from '../src/run.js';
+
+const FALSIFIER = fileURLToPath(new URL('falsifier.mjs', import.meta.url));
+const missing = oracleMissing();
+const needsOracle = missing ? `(skipped: ${missing})` : '';
+
+describe.skipIf(missing)(`the differential test against KVM's VGIC ${needsOracle}`.trim(), () => {
+  let oracle: string[] = [];
+  beforeAll(() => {
+    oracle = buildOracle();
+  }, 300_000);
+
+  const runAgainst = (fault: string, profile: string, operations: number): Promise<RunResult> =>
+    run({
+      left: oracle,
+      right: [process.execPath, FALSIFIER, fault, ...oracle],
+      profiles: PROFILES.filter(({ name }) => name === profile),
+      seed: 7,
+      operations,
+      lanes: 1,
+      mostFindings: 1,
+    });
+
+  /** The smallest sequence that shows the fault. */
+  const smallest = async (fault: string, profile: string): Promise<readonly Operation[]> => {
+    const { findings, differences } = await runAgainst(fault, profile, 200_000);
+    expect(differences).toBeGreaterThan(0);
+    return findings[0]!.shrunk.operations;
+  };
+
+  it('finds no difference between the oracle and itself over 150 000 operations of every profile', async () => {
+    const result = await run({
+      left: oracle,
+      right: oracle,
+      profiles: PROFILES,
+      seed: 7,
+      operations: 150_000,
+      lanes: 2,
+      mostFindings: 1,
+    });
+    expect(result.findings).toEqual([]);
+    expect(result.differences).toBe(0);
+    expect(result.operations).toBeGreaterThanOrEqual(150_000);
+    // and they were operations that matter
+    expect(result.coverage.taken).toBeGreaterThan(1000);
+    expect(result.coverage.restores).toBeGreaterThan(20);
+    expect(result.coverage.listRegisterStates.overflow).toBeGreaterThan(100);
+    expect(result.coverage.listRegisterStates.both).toBeGreaterThan(100);
+  });
+
+  it('finds no difference through a proxy that falsifies nothing', async () => {
+    expect((await runAgainst('none', 'everything', 20_000)).differences).toBe(0);
+  });
+
+  it('finds a lost ICH_HCR.UIE and shrinks it to the interrupts that overflow the list registers', async () => {
+    const operations = await smallest('underflow-enable', 'delivery-v3');
+    expect(operations.at(-1)?.op).toBe('flush');
+    expect(operations.length).toBeLessThanOrEqual(10);
+  });
+
+  it('finds a falling line that is not noticed, although only a later answer shows it', async () => {
+    const operations = await smallest('falling-line', 'delivery-v3');
+    expect(operations.some(({ op, level }) => op === 'irq_line' && level === 0)).toBe(true);
+    expect(operations.length).toBeLessThanOrEqual(9);
+  });
+
+  it('finds a wrong INTID in ICC_IAR1_EL1 and shrinks it to one delivered interrupt', async () => {
+    const operations = await smallest('wrong-intid', 'delivery-v3');
+    expect(operations.at(-1)).toMatchObject({ op: 'icc_read', reg: 'ICC_IAR1_EL1' });
+    expect(operations.length).toBeLessThanOrEqual(9);
+  });
+
+  it('finds a wrong errno and shrinks it to a handful of operations', async () => {
+    expect((await smallest('errno', 'user-space')).length).toBeLessThanOrEqual(3);
+  });
+
+  it('finds a program that ends, and goes on with a new one to shrink it', async () => {
+    const operations = await smallest('crash', 'delivery-v3');
+    expect(operations.at(-1)).toMatchObject({ op: 'icc_write', reg: 'ICC_DIR_EL1' });
+    expect(operations.length).toBeLessThanOrEqual(2);
+  });
+});
+
+describe('the differential test', () => {
+  it('names the command that makes the oracle available', () => {
+    expect(ENABLING_COMMAND).toContain('linux-source-6.12');
+  });
+});

@@ -1,0 +1,62 @@
+/**
+ * A negative control: it stands between the test and the oracle, and falsifies one kind of answer, or one kind of
+ * command. Usage: node falsifier.mjs FAULT COMMAND...
+ */
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+
+const NOT_A_COMMAND = JSON.stringify({ op: 'pending', vcpu: 0 });
+
+/** What each fault does to a command on its way in, or to its answer on the way out. */
+const FAULTS = {
+  none: {},
+  /** ICH_HCR.UIE is lost when the list registers did not suffice. */
+  'underflow-enable': {
+    answer: (command, answer) => (command.op === 'flush' && answer.hcr === '0x3' ? { ...answer, hcr: '0x1' } : answer),
+  },
+  /** A line that falls is not noticed: the state goes wrong, and shows later. */
+  'falling-line': {
+    command: (command) => command.op === 'irq_line' && command.type === 'spi' && command.level === 0,
+    answer: (_command, answer) => (answer.replaced ? { ret: 0 } : answer),
+  },
+  /** An acknowledge of an SPI gives the next INTID. */
+  'wrong-intid': {
+    answer: (command, answer) =>
+      command.reg === 'ICC_IAR1_EL1' && Number(answer.value) >= 32 && Number(answer.value) < 1000
+        ? { ...answer, value: `0x${(Number(answer.value) + 1).toString(16)}` }
+        : answer,
+  },
+  /** EBUSY becomes EINVAL. */
+  errno: { answer: (_command, answer) => (answer.err === -16 ? { err: -22 } : answer) },
+  /** The program ends at the first ICC_DIR_EL1. */
+  crash: {
+    answer: (command, answer) => {
+      if (command.op === 'icc_write' && command.reg === 'ICC_DIR_EL1') process.exit(7);
+      return answer;
+    },
+  },
+};
+
+const [fault, file, ...rest] = process.argv.slice(2);
+const { command: swallows = () => false, answer: falsify = (_command, answer) => answer } = FAULTS[fault];
+const oracle = spawn(file, rest, { stdio: ['pipe', 'pipe', 'inherit'] });
+const commands = [];
+createInterface({ input: process.stdin })
+  .on('line', (line) => {
+    let command = {};
+    try {
+      command = JSON.parse(line);
+    } catch {
+      // not JSON: passed on as it is
+    }
+    const replaced = swallows(command);
+    commands.push({ command, replaced });
+    oracle.stdin.write(`${replaced ? NOT_A_COMMAND : line}\n`);
+  })
+  .on('close', () => oracle.stdin.end());
+createInterface({ input: oracle.stdout }).on('line', (line) => {
+  const { command, replaced } = commands.shift();
+  const answer = JSON.parse(line);
+  const falsified = falsify(command, replaced ? { replaced } : answer);
+  process.stdout.write(`${falsified === answer ? line : JSON.stringify(falsified)}\n`);
+});

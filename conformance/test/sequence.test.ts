@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import { compare } from '../src/comparison.js';
+import { PROFILES } from '../src/profiles.js';
+import { hex64, lineOf, parseScript } from '../src/protocol.js';
+import { Sequence } from '../src/sequence.js';
+
+/** A sequence's lines when every answer is the same. */
+function linesOf(profile: string, seed: number, stream: number): string[] {
+  const sequence = new Sequence(PROFILES.find(({ name }) => name === profile)!, seed, stream);
+  const lines: string[] = [];
+  const steps = sequence.run();
+  for (let step = steps.next(); !step.done; ) {
+    lines.push(...step.value.operations.map(lineOf));
+    step = steps.next(step.value.operations.map(() => '{"value":"0x21"}'));
+  }
+  return lines;
+}
+
+describe('a random sequence', () => {
+  it.each(PROFILES.map(({ name }) => name))('of profile %s is the same for the same seed and answers', (name) => {
+    expect(linesOf(name, 42, 3)).toEqual(linesOf(name, 42, 3));
+  });
+
+  it.each(PROFILES.map(({ name }) => name))('of profile %s is another for another seed or number', (name) => {
+    expect(linesOf(name, 42, 3)).not.toEqual(linesOf(name, 43, 3));
+    expect(linesOf(name, 42, 3)).not.toEqual(linesOf(name, 42, 4));
+  });
+
+  it('begins with a create and ends by destroying what it made', () => {
+    const lines = linesOf('migration', 1, 1);
+    expect(lines[0]).toContain('"op":"create"');
+    expect(lines.at(-1)).toContain('"op":"destroy"');
+  });
+});
+
+describe('the comparison', () => {
+  const operation = { op: 'flush' };
+
+  it('takes answers as equal whatever the order of their fields', () => {
+    expect(compare(operation, '{"a":1,"b":["0x1"]}', '{"b":["0x1"],"a":1}').kind).toBe('same');
+  });
+
+  it('does not count messages and the warnings of the kernel about itself', () => {
+    expect(compare(operation, '{"err":-22,"msg":"bad","warnings":1}', '{"err":-22}').kind).toBe('same');
+  });
+
+  it.each([
+    ['another value', '{"value":"0x1"}', '{"value":"0x2"}', ['value']],
+    ['another form of the same number', '{"value":"0x1"}', '{"value":"0x01"}', ['value']],
+    ['a field more', '{"ret":0}', '{"ret":0,"value":"0x0"}', ['value']],
+    ['an error instead of a result', '{"ret":0}', '{"err":-22}', ['ret', 'err']],
+    ['an element less', '{"lrs":["0x0","0x0"]}', '{"lrs":["0x0"]}', ['lrs']],
+    ['what is not JSON', '{"ret":0}', 'Segmentation fault', ['JSON']],
+  ])('finds %s', (_what, left, right, fields) => {
+    expect(compare(operation, left, right)).toEqual({ kind: 'different', fields });
+  });
+});
+
+describe('the protocol', () => {
+  it('reads a script with comments, blank lines and lines that are no commands', () => {
+    expect(parseScript('# a comment\n\n{"op":"flush","vcpu":1}\nnonsense\n').map(lineOf)).toEqual([
+      '{"op":"flush","vcpu":1}',
+      'nonsense',
+    ]);
+  });
+
+  it('writes 64-bit values from their halves', () => {
+    expect(hex64(0, 0x10)).toBe('0x10');
+    expect(hex64(0x12, 0x10)).toBe('0x1200000010');
+    expect(hex64(0xffffffff, 0xffffffff)).toBe('0xffffffffffffffff');
+  });
+});
