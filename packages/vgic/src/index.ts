@@ -1,1 +1,7 @@
-export {};
+export { affinityOf, type InterruptKind, interruptKind } from './architecture/intid.js';
+export { SYSTEM_REGISTERS, type SystemRegisterName } from './architecture/system-registers.js';
+export { CpuInterface, type CpuInterfaceConfig } from './cpu-interface/cpu-interface.js';
+export { ERRNO, type ErrorCode, GicError } from './errors.js';
+export { Gic, type GicConfig } from './gic.js';
+export { HostInterrupts } from './interrupts/host-interrupts.js';
+export { type Census, census } from './state/census.js';

@@ -1,0 +1,193 @@
+import {
+  GICH_HCR_MASK,
+  HCR_EOICOUNT_SHIFT,
+  HCR_LRENPIE,
+  HCR_NPIE,
+  HCR_UIE,
+  HCR_VGRP0DIE,
+  HCR_VGRP0EIE,
+  HCR_VGRP1DIE,
+  HCR_VGRP1EIE,
+  ICH_HCR_MASK,
+  LR_EOI,
+  LR_GROUP,
+  LR_HW,
+  LR_PENDING,
+  LR_PINTID_MASK,
+  LR_PRIORITY_SHIFT,
+  LR_STATE,
+  MISR_EOI,
+  MISR_LRENP,
+  MISR_NP,
+  MISR_U,
+  MISR_VGRP0D,
+  MISR_VGRP0E,
+  MISR_VGRP1D,
+  MISR_VGRP1E,
+  VMCR_ACKCTL,
+  VMCR_BPR0_SHIFT,
+  VMCR_BPR1_SHIFT,
+  VMCR_CBPR,
+  VMCR_CTLR_MASK,
+  VMCR_ENG0,
+  VMCR_ENG1,
+  VMCR_FIQEN,
+  VMCR_PMR_SHIFT,
+} from '../architecture/virtual-interface.js';
+import { lowestBit } from '../interrupts/bitmap.js';
+
+/** What the hardware of the virtual CPU interface is like. */
+export interface CpuInterfaceConfig {
+  /** The version of the host's interface: GICH (2) or ICH system registers (3). */
+  readonly version: 2 | 3;
+  /** Number of list registers, 1 to 16. */
+  readonly listRegisters: number;
+  /** Bits of priority implemented, 5 to 8; a GICv2 has 5. */
+  readonly priorityBits: number;
+  /** ICH_VTR_EL2.IDbits: 0 for 16-bit INTIDs, 1 for 24-bit ones. */
+  readonly idBits: number;
+  /** ICH_VTR_EL2.A3V: whether affinity 3 counts in SGIs. */
+  readonly affinity3: boolean;
+  /** ICH_VTR_EL2.SEIS: whether SErrors are generated locally. */
+  readonly seis: boolean;
+  /** The guest uses the system registers (ICC_SRE_EL1.SRE = 1), which fixes some fields of ICH_VMCR_EL2. */
+  readonly systemRegisters: boolean;
+}
+
+/**
+ * The hardware's half of the virtual CPU interface of one physical CPU: list registers, ICH_HCR, ICH_VMCR, active
+ * priorities. What the guest's acknowledge, end of interrupt and deactivation do to it is in `system-registers.ts` and
+ * `gicv.ts`; the hypervisor's half is in `list-registers/`.
+ */
+export class CpuInterface {
+  /** List registers in two halves: vINTID, and state with priority, group, HW, EOI. */
+  readonly lrLow: Uint32Array;
+  readonly lrHigh: Uint32Array;
+  /** Active priorities of group 0 and 1, 4 words each. A GICv2 host has one for both: the first of group 1. */
+  readonly ap0r = new Uint32Array(4);
+  readonly ap1r = new Uint32Array(4);
+  hcr = 0;
+  vmcr = 0;
+  /** How many list registers the hypervisor filled at the last entry. */
+  used = 0;
+
+  readonly listRegisters: number;
+  readonly preemptionBits: number;
+  /** Words of active priority registers that count. */
+  readonly activePriorityWords: number;
+  /** The least value of the group 1 binary point; group 0's is one less. */
+  readonly minimumBpr: number;
+  readonly priorityMask: number;
+  readonly intidMask: number;
+  readonly #hcrMask: number;
+
+  constructor(readonly config: CpuInterfaceConfig) {
+    const priorityBits = config.version === 2 ? 5 : config.priorityBits;
+    this.listRegisters = config.listRegisters;
+    this.lrLow = new Uint32Array(config.listRegisters);
+    this.lrHigh = new Uint32Array(config.listRegisters);
+    this.preemptionBits = Math.min(priorityBits, 7);
+    this.activePriorityWords = 1 << (this.preemptionBits - 5);
+    this.minimumBpr = 8 - this.preemptionBits;
+    this.priorityMask = (0xff << (8 - priorityBits)) & 0xff;
+    this.intidMask = config.idBits !== 0 ? 0xffffff : 0xffff;
+    this.#hcrMask = config.version === 2 ? GICH_HCR_MASK : ICH_HCR_MASK;
+  }
+
+  /** All registers as after a cold reset. */
+  reset(): void {
+    this.lrLow.fill(0);
+    this.lrHigh.fill(0);
+    this.ap0r.fill(0);
+    this.ap1r.fill(0);
+    this.hcr = 0;
+    this.vmcr = 0;
+  }
+
+  setHcr(value: number): void {
+    this.hcr = (value & this.#hcrMask) >>> 0;
+  }
+
+  /** Binary points saturate at their minimum, unimplemented priority bits and reserved bits are dropped (IHI 0069, 12.4.8). */
+  setVmcr(value: number): void {
+    const bpr0 = Math.max((value >>> VMCR_BPR0_SHIFT) & 7, this.minimumBpr - 1);
+    const bpr1 = Math.max((value >>> VMCR_BPR1_SHIFT) & 7, this.minimumBpr);
+    const pmr = (value >>> VMCR_PMR_SHIFT) & this.priorityMask;
+    let control = value & VMCR_CTLR_MASK;
+    if (this.config.systemRegisters) control = (control & ~VMCR_ACKCTL) | VMCR_FIQEN;
+    this.vmcr = (control | (bpr1 << VMCR_BPR1_SHIFT) | (bpr0 << VMCR_BPR0_SHIFT) | (pmr << VMCR_PMR_SHIFT)) >>> 0;
+  }
+
+  /** Writes a list register as the hardware keeps it. */
+  setListRegister(n: number, low: number, high: number): void {
+    this.lrLow[n] = low & this.intidMask;
+    this.lrHigh[n] = high & (LR_STATE | LR_HW | LR_GROUP | (this.priorityMask << LR_PRIORITY_SHIFT) | LR_PINTID_MASK);
+  }
+
+  /** A list register with no state that asks for no maintenance interrupt: ICH_ELRSR_EL2, a bit each. */
+  emptyListRegisters(): number {
+    let empty = 0;
+    for (let n = 0; n < this.listRegisters; n++) {
+      const high = this.lrHigh[n];
+      if ((high & LR_STATE) === 0 && ((high & LR_HW) !== 0 || (high & LR_EOI) === 0)) empty |= 1 << n;
+    }
+    return empty;
+  }
+
+  /** List registers with an end of interrupt to report: ICH_EISR_EL2, a bit each. */
+  endedListRegisters(): number {
+    let ended = 0;
+    for (let n = 0; n < this.listRegisters; n++) {
+      if ((this.lrHigh[n] & (LR_STATE | LR_HW | LR_EOI)) === LR_EOI) ended |= 1 << n;
+    }
+    return ended;
+  }
+
+  /** ICH_MISR_EL2: why a maintenance interrupt is asserted; 0 when it is not (IHI 0069, 12.4.7). */
+  maintenanceStatus(): number {
+    const hcr = this.hcr;
+    let valid = 0;
+    let pending = 0;
+    for (let n = 0; n < this.listRegisters; n++) {
+      const state = this.lrHigh[n] & LR_STATE;
+      if (state !== 0) valid++;
+      if (state === LR_PENDING) pending++;
+    }
+    let status = this.endedListRegisters() !== 0 ? MISR_EOI : 0;
+    if (hcr & HCR_UIE && valid <= 1) status |= MISR_U;
+    if (hcr & HCR_LRENPIE && hcr >>> HCR_EOICOUNT_SHIFT !== 0) status |= MISR_LRENP;
+    if (hcr & HCR_NPIE && pending === 0) status |= MISR_NP;
+    if (hcr & HCR_VGRP0EIE && this.vmcr & VMCR_ENG0) status |= MISR_VGRP0E;
+    if (hcr & HCR_VGRP0DIE && !(this.vmcr & VMCR_ENG0)) status |= MISR_VGRP0D;
+    if (hcr & HCR_VGRP1EIE && this.vmcr & VMCR_ENG1) status |= MISR_VGRP1E;
+    if (hcr & HCR_VGRP1DIE && !(this.vmcr & VMCR_ENG1)) status |= MISR_VGRP1D;
+    return status;
+  }
+
+  /** A deactivation found no list register: ICH_HCR_EL2.EOIcount counts it, modulo 32. */
+  countUnlistedEnd(): void {
+    this.hcr = (this.hcr + (1 << HCR_EOICOUNT_SHIFT)) >>> 0;
+  }
+
+  /** The binary point of group 0, or of group 1 with ICC_CTLR_EL1.CBPR taken into account. */
+  binaryPoint(group: number): number {
+    const bpr0 = (this.vmcr >>> VMCR_BPR0_SHIFT) & 7;
+    if (group === 0) return bpr0;
+    if (this.vmcr & VMCR_CBPR) return Math.min(bpr0 + 1, 7);
+    return (this.vmcr >>> VMCR_BPR1_SHIFT) & 7;
+  }
+
+  /** The part of a priority that counts in preemption (IHI 0069, 4.8.2 "Priority grouping"). */
+  groupPriority(priority: number, group: number): number {
+    return priority & (0xff << (group === 0 ? this.binaryPoint(0) + 1 : this.binaryPoint(1))) & 0xff;
+  }
+
+  /** The highest active group priority, or 0x100 when nothing is active. */
+  runningPriority(): number {
+    for (let word = 0; word < this.activePriorityWords; word++) {
+      const bits = this.ap0r[word] | this.ap1r[word];
+      if (bits !== 0) return (word * 32 + lowestBit(bits)) << this.minimumBpr;
+    }
+    return 0x100;
+  }
+}

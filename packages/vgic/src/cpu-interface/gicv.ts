@@ -1,0 +1,187 @@
+import { GICV, GICV_IIDR } from '../architecture/gicv2.js';
+import { INTID_SPECIAL_MIN, INTID_SPURIOUS, INTID_SPURIOUS_OTHER_GROUP, SGI_COUNT } from '../architecture/intid.js';
+import {
+  IDLE_PRIORITY,
+  LR_ACTIVE,
+  LR_HW,
+  LR_PENDING,
+  LR_PINTID_MASK,
+  LR_PRIORITY_SHIFT,
+  LR_STATE,
+  LR_V2_INTID_MASK,
+  LR_V2_SOURCE_SHIFT,
+  VMCR_ACKCTL,
+  VMCR_BPR0_SHIFT,
+  VMCR_BPR1_SHIFT,
+  VMCR_CBPR,
+  VMCR_CTLR_MASK,
+  VMCR_ENG0,
+  VMCR_EOIM,
+  VMCR_PMR_SHIFT,
+} from '../architecture/virtual-interface.js';
+import { lowestBit } from '../interrupts/bitmap.js';
+import type { HostInterrupts } from '../interrupts/host-interrupts.js';
+import type { CpuInterface } from './cpu-interface.js';
+
+/**
+ * GICV: the virtual CPU interface that a GICv2 guest reaches by MMIO where it expects GICC. It works on the same list
+ * registers as the system registers do. Source: IHI 0048, 5.5 and 4.4.
+ */
+
+const SOURCE_MASK = 7;
+/** A GICv2 has 5 bits of priority. */
+const PRIORITY_MASK = 0xf8;
+/** What the running priority is compared as when nothing is active: above every priority. */
+const NOTHING_ACTIVE = 0x100;
+
+function priorityOf(cpu: CpuInterface, n: number): number {
+  return (cpu.lrHigh[n] >>> LR_PRIORITY_SHIFT) & 0xff;
+}
+
+function groupOf(cpu: CpuInterface, n: number): number {
+  return (cpu.lrHigh[n] >>> 28) & 1;
+}
+
+/** One active priorities register for both groups (GICV_APR): a bit for each of 32 preemption levels. */
+function runningPriority(cpu: CpuInterface): number {
+  return cpu.ap1r[0] !== 0 ? lowestBit(cpu.ap1r[0]) << 3 : NOTHING_ACTIVE;
+}
+
+function groupPriority(cpu: CpuInterface, n: number): number {
+  let binaryPoint = (cpu.vmcr >>> VMCR_BPR0_SHIFT) & 7;
+  // group 1 has its own binary point, which counts from 1 more, unless CBPR makes it group 0's
+  if (groupOf(cpu, n) === 1 && !(cpu.vmcr & VMCR_CBPR)) binaryPoint = ((cpu.vmcr >>> VMCR_BPR1_SHIFT) & 7) - 1;
+  return priorityOf(cpu, n) & (-1 << (binaryPoint + 1)) & 0xff;
+}
+
+/** The pending list register with the highest priority whose group is enabled, or -1. */
+function highestPendingListRegister(cpu: CpuInterface): number {
+  let best = -1;
+  let bestPriority = NOTHING_ACTIVE;
+  for (let n = 0; n < cpu.listRegisters; n++) {
+    if ((cpu.lrHigh[n] & LR_STATE) !== LR_PENDING) continue;
+    if (!(cpu.vmcr & (VMCR_ENG0 << groupOf(cpu, n)))) continue;
+    if (priorityOf(cpu, n) < bestPriority) {
+      bestPriority = priorityOf(cpu, n);
+      best = n;
+    }
+  }
+  return best;
+}
+
+/** Whether the best pending list register is signalled to the vCPU; -1 when none is. */
+export function signalledListRegister(cpu: CpuInterface): number {
+  const n = highestPendingListRegister(cpu);
+  if (n < 0) return -1;
+  const masked = priorityOf(cpu, n) >= ((cpu.vmcr >>> VMCR_PMR_SHIFT) & PRIORITY_MASK);
+  return masked || groupPriority(cpu, n) >= runningPriority(cpu) ? -1 : n;
+}
+
+/** What an acknowledge register shows of a list register: INTID, and the sender of an SGI. */
+function acknowledgeValue(cpu: CpuInterface, n: number): number {
+  const intid = cpu.lrLow[n] & LR_V2_INTID_MASK;
+  if (intid >= SGI_COUNT || cpu.lrHigh[n] & LR_HW) return intid;
+  return intid | (((cpu.lrLow[n] >>> LR_V2_SOURCE_SHIFT) & SOURCE_MASK) << LR_V2_SOURCE_SHIFT);
+}
+
+/** The special INTID that hides a list register of the other group, or -1 when it may be shown. */
+function hiddenByGroup(cpu: CpuInterface, n: number, aliased: boolean): number {
+  if (aliased) return groupOf(cpu, n) === 0 ? INTID_SPURIOUS : -1;
+  return groupOf(cpu, n) === 1 && !(cpu.vmcr & VMCR_ACKCTL) ? INTID_SPURIOUS_OTHER_GROUP : -1;
+}
+
+function acknowledge(cpu: CpuInterface, aliased: boolean): number {
+  const n = signalledListRegister(cpu);
+  if (n < 0) return INTID_SPURIOUS;
+  const special = hiddenByGroup(cpu, n, aliased);
+  if (special >= 0) return special;
+  cpu.lrHigh[n] = (cpu.lrHigh[n] & ~LR_STATE) | LR_ACTIVE;
+  cpu.ap1r[0] |= 1 << (groupPriority(cpu, n) >>> 3);
+  return acknowledgeValue(cpu, n);
+}
+
+function highestPending(cpu: CpuInterface, aliased: boolean): number {
+  const n = highestPendingListRegister(cpu);
+  if (n < 0) return INTID_SPURIOUS;
+  const special = hiddenByGroup(cpu, n, aliased);
+  return special >= 0 ? special : acknowledgeValue(cpu, n);
+}
+
+function deactivate(cpu: CpuInterface, value: number, host: HostInterrupts): void {
+  const intid = value & LR_V2_INTID_MASK;
+  const source = (value >>> LR_V2_SOURCE_SHIFT) & SOURCE_MASK;
+  for (let n = 0; n < cpu.listRegisters; n++) {
+    const high = cpu.lrHigh[n];
+    if (!(high & LR_ACTIVE) || (cpu.lrLow[n] & LR_V2_INTID_MASK) !== intid) continue;
+    const sender = high & LR_HW ? 0 : (cpu.lrLow[n] >>> LR_V2_SOURCE_SHIFT) & SOURCE_MASK;
+    if (intid < SGI_COUNT && sender !== source) continue;
+    cpu.lrHigh[n] = high & ~LR_ACTIVE;
+    if (high & LR_HW) host.deactivate(high & LR_PINTID_MASK);
+    return;
+  }
+  cpu.countUnlistedEnd();
+}
+
+function endOfInterrupt(cpu: CpuInterface, value: number, host: HostInterrupts): void {
+  if ((value & LR_V2_INTID_MASK) >= INTID_SPECIAL_MIN) return;
+  cpu.ap1r[0] &= cpu.ap1r[0] - 1;
+  if (!(cpu.vmcr & VMCR_EOIM)) deactivate(cpu, value, host);
+}
+
+/** A 32-bit load by a vCPU in the guest; offsets that are no register read as zero. */
+export function readGicv(cpu: CpuInterface, offset: number): number {
+  switch (offset) {
+    case GICV.CTLR:
+      return cpu.vmcr & VMCR_CTLR_MASK;
+    case GICV.PMR:
+      return (cpu.vmcr >>> VMCR_PMR_SHIFT) & PRIORITY_MASK;
+    case GICV.BPR:
+      return (cpu.vmcr >>> VMCR_BPR0_SHIFT) & 7;
+    case GICV.ABPR:
+      return (cpu.vmcr >>> VMCR_BPR1_SHIFT) & 7;
+    case GICV.IAR:
+      return acknowledge(cpu, false);
+    case GICV.AIAR:
+      return acknowledge(cpu, true);
+    case GICV.HPPIR:
+      return highestPending(cpu, false);
+    case GICV.AHPPIR:
+      return highestPending(cpu, true);
+    case GICV.RPR:
+      return Math.min(runningPriority(cpu), IDLE_PRIORITY);
+    case GICV.APR:
+      return cpu.ap1r[0];
+    case GICV.IIDR:
+      return GICV_IIDR;
+    default:
+      return 0;
+  }
+}
+
+/** A 32-bit store by a vCPU in the guest; offsets that are no register ignore it. */
+export function writeGicv(cpu: CpuInterface, offset: number, value: number, host: HostInterrupts): void {
+  switch (offset) {
+    case GICV.CTLR:
+      cpu.setVmcr((cpu.vmcr & ~VMCR_CTLR_MASK) | (value & VMCR_CTLR_MASK));
+      break;
+    case GICV.PMR:
+      cpu.setVmcr((cpu.vmcr & 0x00ffffff) | ((value & PRIORITY_MASK) << VMCR_PMR_SHIFT));
+      break;
+    case GICV.BPR:
+      cpu.setVmcr((cpu.vmcr & ~(7 << VMCR_BPR0_SHIFT)) | ((value & 7) << VMCR_BPR0_SHIFT));
+      break;
+    case GICV.ABPR:
+      cpu.setVmcr((cpu.vmcr & ~(7 << VMCR_BPR1_SHIFT)) | ((value & 7) << VMCR_BPR1_SHIFT));
+      break;
+    case GICV.EOIR:
+    case GICV.AEOIR:
+      endOfInterrupt(cpu, value, host);
+      break;
+    case GICV.APR:
+      cpu.ap1r[0] = value;
+      break;
+    case GICV.DIR:
+      if ((value & LR_V2_INTID_MASK) < INTID_SPECIAL_MIN && cpu.vmcr & VMCR_EOIM) deactivate(cpu, value, host);
+      break;
+  }
+}

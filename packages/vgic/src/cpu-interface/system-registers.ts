@@ -1,0 +1,252 @@
+import { INTID_SPURIOUS, LPI_MIN } from '../architecture/intid.js';
+import { SYSTEM_REGISTERS as R } from '../architecture/system-registers.js';
+import {
+  ICC_CTLR_A3V,
+  ICC_CTLR_CBPR,
+  ICC_CTLR_EOIMODE,
+  ICC_CTLR_IDBITS_SHIFT,
+  ICC_CTLR_PRIBITS_SHIFT,
+  ICC_CTLR_SEIS,
+  ICC_SRE_ALL,
+  IDLE_PRIORITY,
+  LR_ACTIVE,
+  LR_GROUP,
+  LR_HW,
+  LR_PENDING,
+  LR_PINTID_MASK,
+  LR_PRIORITY_SHIFT,
+  LR_STATE,
+  VMCR_BPR0_SHIFT,
+  VMCR_BPR1_SHIFT,
+  VMCR_CBPR,
+  VMCR_ENG0,
+  VMCR_ENG1,
+  VMCR_EOIM,
+  VMCR_PMR_SHIFT,
+} from '../architecture/virtual-interface.js';
+import { lowestBit } from '../interrupts/bitmap.js';
+import type { HostInterrupts } from '../interrupts/host-interrupts.js';
+import type { CpuInterface } from './cpu-interface.js';
+
+/** Answers of {@link readSystemRegister} and {@link writeSystemRegister} for an access that is UNDEFINED. */
+export const UNDEFINED = -1;
+
+/**
+ * The guest's CPU interface, served from the list registers. Where the architecture leaves a choice this is KVM's: among
+ * equal priorities the lowest-numbered list register wins. Source: IHI 0069, 4.2 and 12.2.
+ */
+
+/** The pending list register with the highest priority whose group is enabled, or -1. */
+export function highestPendingListRegister(cpu: CpuInterface): number {
+  let best = -1;
+  let bestPriority = IDLE_PRIORITY;
+  const vmcr = cpu.vmcr;
+  for (let n = 0; n < cpu.used; n++) {
+    const high = cpu.lrHigh[n];
+    if ((high & LR_STATE) !== LR_PENDING) continue;
+    if (!(vmcr & (high & LR_GROUP ? VMCR_ENG1 : VMCR_ENG0))) continue;
+    const priority = (high >>> LR_PRIORITY_SHIFT) & 0xff;
+    if (priority < bestPriority) {
+      bestPriority = priority;
+      best = n;
+    }
+  }
+  return best;
+}
+
+/** Whether list register `n` may be signalled: above the priority mask and preempting what is active. */
+export function isSignalled(cpu: CpuInterface, n: number): boolean {
+  const high = cpu.lrHigh[n];
+  const priority = (high >>> LR_PRIORITY_SHIFT) & 0xff;
+  if (priority >= cpu.vmcr >>> VMCR_PMR_SHIFT) return false;
+  return cpu.groupPriority(priority, (high >>> 28) & 1) < Math.min(cpu.runningPriority(), IDLE_PRIORITY);
+}
+
+function acknowledge(cpu: CpuInterface, group: number): number {
+  const n = highestPendingListRegister(cpu);
+  if (n < 0 || ((cpu.lrHigh[n] >>> 28) & 1) !== group || !isSignalled(cpu, n)) return INTID_SPURIOUS;
+  const high = cpu.lrHigh[n];
+  cpu.lrHigh[n] = (high & ~LR_STATE) | LR_ACTIVE;
+  const level = cpu.groupPriority((high >>> LR_PRIORITY_SHIFT) & 0xff, group) >>> cpu.minimumBpr;
+  (group === 0 ? cpu.ap0r : cpu.ap1r)[level >>> 5] |= 1 << (level & 31);
+  return cpu.lrLow[n];
+}
+
+function highestPending(cpu: CpuInterface, group: number): number {
+  const n = highestPendingListRegister(cpu);
+  return n < 0 || ((cpu.lrHigh[n] >>> 28) & 1) !== group ? INTID_SPURIOUS : cpu.lrLow[n];
+}
+
+/** The list register in which an INTID is active, or -1. */
+function activeListRegister(cpu: CpuInterface, intid: number): number {
+  for (let n = 0; n < cpu.used; n++) {
+    if (cpu.lrLow[n] === intid && cpu.lrHigh[n] & LR_ACTIVE) return n;
+  }
+  return -1;
+}
+
+/** Clears the highest active priority of both groups and returns it, or IDLE_PRIORITY: priority drop. */
+function dropPriority(cpu: CpuInterface): number {
+  for (let word = 0; word < cpu.activePriorityWords; word++) {
+    const group0 = cpu.ap0r[word];
+    const group1 = cpu.ap1r[word];
+    if ((group0 | group1) === 0) continue;
+    const lowest = lowestBit(group0 | group1);
+    if (group1 !== 0 && lowestBit(group1) === lowest) cpu.ap1r[word] &= group1 - 1;
+    else cpu.ap0r[word] &= group0 - 1;
+    return ((word * 32 + lowest) << cpu.minimumBpr) & 0xff;
+  }
+  return IDLE_PRIORITY;
+}
+
+function deactivateListRegister(cpu: CpuInterface, n: number, host: HostInterrupts): void {
+  const high = cpu.lrHigh[n] & ~LR_ACTIVE;
+  cpu.lrHigh[n] = high;
+  if (high & LR_HW) host.deactivate(high & LR_PINTID_MASK);
+}
+
+function endOfInterrupt(cpu: CpuInterface, group: number, intid: number, host: HostInterrupts): void {
+  const dropped = dropPriority(cpu);
+  const n = activeListRegister(cpu, intid);
+  if (n < 0) {
+    if (intid < LPI_MIN) cpu.countUnlistedEnd();
+    return;
+  }
+  if (cpu.vmcr & VMCR_EOIM && intid < LPI_MIN) return;
+  const high = cpu.lrHigh[n];
+  const priority = (high >>> LR_PRIORITY_SHIFT) & 0xff;
+  // an end that does not match what it ends: the guest's error, nothing is deactivated
+  if (((high >>> 28) & 1) !== group || cpu.groupPriority(priority, group) !== dropped) return;
+  deactivateListRegister(cpu, n, host);
+}
+
+function deactivate(cpu: CpuInterface, intid: number, host: HostInterrupts): void {
+  if (!(cpu.vmcr & VMCR_EOIM) || intid >= LPI_MIN) return;
+  const n = activeListRegister(cpu, intid);
+  if (n < 0) cpu.countUnlistedEnd();
+  else deactivateListRegister(cpu, n, host);
+}
+
+function readControl(cpu: CpuInterface): number {
+  const { config } = cpu;
+  return (
+    ((config.priorityBits - 1) << ICC_CTLR_PRIBITS_SHIFT) |
+    (config.idBits << ICC_CTLR_IDBITS_SHIFT) |
+    (config.seis ? ICC_CTLR_SEIS : 0) |
+    (config.affinity3 ? ICC_CTLR_A3V : 0) |
+    (cpu.vmcr & VMCR_EOIM ? ICC_CTLR_EOIMODE : 0) |
+    (cpu.vmcr & VMCR_CBPR ? ICC_CTLR_CBPR : 0)
+  );
+}
+
+function writeControl(cpu: CpuInterface, value: number): void {
+  cpu.setVmcr(
+    (cpu.vmcr & ~(VMCR_CBPR | VMCR_EOIM)) |
+      (value & ICC_CTLR_CBPR ? VMCR_CBPR : 0) |
+      (value & ICC_CTLR_EOIMODE ? VMCR_EOIM : 0),
+  );
+}
+
+function writeBinaryPoint(cpu: CpuInterface, group: number, value: number): void {
+  if (group === 1 && cpu.vmcr & VMCR_CBPR) return;
+  const shift = group === 0 ? VMCR_BPR0_SHIFT : VMCR_BPR1_SHIFT;
+  const bounded = Math.max(value, group === 0 ? cpu.minimumBpr - 1 : cpu.minimumBpr);
+  cpu.setVmcr((cpu.vmcr & ~(7 << shift)) | ((bounded & 7) << shift));
+}
+
+/**
+ * MRS of an ICC_* register by a vCPU in the guest.
+ * @returns the value, unsigned 32 bits, or UNDEFINED.
+ */
+export function readSystemRegister(cpu: CpuInterface, encoding: number): number {
+  switch (encoding) {
+    case R.ICC_IAR1_EL1:
+      return acknowledge(cpu, 1);
+    case R.ICC_IAR0_EL1:
+      return acknowledge(cpu, 0);
+    case R.ICC_HPPIR1_EL1:
+      return highestPending(cpu, 1);
+    case R.ICC_HPPIR0_EL1:
+      return highestPending(cpu, 0);
+    case R.ICC_RPR_EL1:
+      return Math.min(cpu.runningPriority(), IDLE_PRIORITY);
+    case R.ICC_PMR_EL1:
+      return cpu.vmcr >>> VMCR_PMR_SHIFT;
+    case R.ICC_BPR0_EL1:
+      return cpu.binaryPoint(0);
+    case R.ICC_BPR1_EL1:
+      return cpu.binaryPoint(1);
+    case R.ICC_CTLR_EL1:
+      return readControl(cpu);
+    case R.ICC_SRE_EL1:
+      return ICC_SRE_ALL;
+    case R.ICC_IGRPEN0_EL1:
+      return cpu.vmcr & VMCR_ENG0 ? 1 : 0;
+    case R.ICC_IGRPEN1_EL1:
+      return cpu.vmcr & VMCR_ENG1 ? 1 : 0;
+    case R.ICC_AP0R0_EL1:
+    case R.ICC_AP0R1_EL1:
+    case R.ICC_AP0R2_EL1:
+    case R.ICC_AP0R3_EL1:
+      return cpu.ap0r[encoding & 3];
+    case R.ICC_AP1R0_EL1:
+    case R.ICC_AP1R1_EL1:
+    case R.ICC_AP1R2_EL1:
+    case R.ICC_AP1R3_EL1:
+      return cpu.ap1r[encoding & 3];
+    default:
+      return UNDEFINED;
+  }
+}
+
+/**
+ * MSR of an ICC_* register by a vCPU in the guest; the registers that send SGIs trap and are not here.
+ * @returns false for an access that is UNDEFINED.
+ */
+export function writeSystemRegister(cpu: CpuInterface, encoding: number, value: number, host: HostInterrupts): boolean {
+  switch (encoding) {
+    case R.ICC_EOIR1_EL1:
+      endOfInterrupt(cpu, 1, value, host);
+      return true;
+    case R.ICC_EOIR0_EL1:
+      endOfInterrupt(cpu, 0, value, host);
+      return true;
+    case R.ICC_DIR_EL1:
+      deactivate(cpu, value, host);
+      return true;
+    case R.ICC_PMR_EL1:
+      cpu.setVmcr((cpu.vmcr & 0x00ffffff) | ((value & 0xff) << VMCR_PMR_SHIFT));
+      return true;
+    case R.ICC_BPR0_EL1:
+      writeBinaryPoint(cpu, 0, value);
+      return true;
+    case R.ICC_BPR1_EL1:
+      writeBinaryPoint(cpu, 1, value);
+      return true;
+    case R.ICC_CTLR_EL1:
+      writeControl(cpu, value);
+      return true;
+    case R.ICC_SRE_EL1:
+      return true;
+    case R.ICC_IGRPEN0_EL1:
+      cpu.setVmcr(value & 1 ? cpu.vmcr | VMCR_ENG0 : cpu.vmcr & ~VMCR_ENG0);
+      return true;
+    case R.ICC_IGRPEN1_EL1:
+      cpu.setVmcr(value & 1 ? cpu.vmcr | VMCR_ENG1 : cpu.vmcr & ~VMCR_ENG1);
+      return true;
+    case R.ICC_AP0R0_EL1:
+    case R.ICC_AP0R1_EL1:
+    case R.ICC_AP0R2_EL1:
+    case R.ICC_AP0R3_EL1:
+      cpu.ap0r[encoding & 3] = value;
+      return true;
+    case R.ICC_AP1R0_EL1:
+    case R.ICC_AP1R1_EL1:
+    case R.ICC_AP1R2_EL1:
+    case R.ICC_AP1R3_EL1:
+      cpu.ap1r[encoding & 3] = value;
+      return true;
+    default:
+      return false;
+  }
+}

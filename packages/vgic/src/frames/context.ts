@@ -1,0 +1,42 @@
+import type { Interrupts } from '../interrupts/interrupts.js';
+import type { SavedInterface } from '../list-registers/saved-interface.js';
+
+/** State of the distributor and the redistributors that is not an interrupt's. */
+export class DistributorState {
+  /** GICD_IIDR.Revision, KVM's implementation revision: 2 or 3. */
+  revision = 3;
+  /** GICv2: userspace has written GICD_IIDR, so it knows that groups are writable. */
+  groupsUserWritable = false;
+  /** GICD_STATUSR, and GICR_STATUSR of each vCPU. */
+  status = 0;
+  readonly redistributorStatus: Uint8Array;
+  /** GICR_PROPBASER, one for all vCPUs, and GICR_PENDBASER of each, in two halves. */
+  propbaserLow = 0;
+  propbaserHigh = 0;
+  readonly pendbaserLow: Uint32Array;
+  readonly pendbaserHigh: Uint32Array;
+
+  constructor(vcpus: number, initialPendbaser: number) {
+    this.redistributorStatus = new Uint8Array(vcpus);
+    this.pendbaserLow = new Uint32Array(vcpus).fill(initialPendbaser);
+    this.pendbaserHigh = new Uint32Array(vcpus);
+  }
+}
+
+/** What a register's handlers work on. */
+export interface FrameContext {
+  readonly irqs: Interrupts;
+  readonly distributor: DistributorState;
+  /** Upper half of the value that a 64-bit read returns. */
+  high: number;
+  /** The vCPU that makes the access, or NO_VCPU when userspace does. */
+  requester: number;
+  savedInterface(vcpu: number): SavedInterface;
+  /** GICR_TYPER.Last: whether this vCPU's redistributor ends its region. */
+  isLastRedistributor(vcpu: number): boolean;
+  /** Takes every vCPU out of the guest, so that no state is in list registers; {@link resumeGuests} puts them back. */
+  stopGuests(): void;
+  resumeGuests(): void;
+  /** Kicks the vCPUs that have something deliverable. */
+  kickDeliverable(): void;
+}

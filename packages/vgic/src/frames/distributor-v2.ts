@@ -1,0 +1,122 @@
+import { GICD_V2_CTLR_ENABLE, GICD_V2_REGISTERS, GICD_V2_SIZE } from '../architecture/gicv2.js';
+import { PRIVATE_COUNT } from '../architecture/intid.js';
+import { lowestBit } from '../interrupts/bitmap.js';
+import { IMPLEMENTER, linesNumber } from './distributor-v3.js';
+import { Frame, type RegisterHandlers, readOnly } from './frame.js';
+import * as perInterrupt from './interrupt-registers.js';
+
+const CONTROL: RegisterHandlers = {
+  read: ({ irqs }) => (irqs.distributorEnabled ? GICD_V2_CTLR_ENABLE : 0),
+  write(context, _vcpu, _at, _width, value) {
+    const { irqs } = context;
+    const wasEnabled = irqs.distributorEnabled;
+    irqs.distributorEnabled = (value & GICD_V2_CTLR_ENABLE) !== 0;
+    if (!wasEnabled && irqs.distributorEnabled) context.kickDeliverable();
+  },
+};
+
+/** Old userspace restored zeros into these registers without knowing them: it must show first that it knows. */
+const GROUP: RegisterHandlers = {
+  ...perInterrupt.GROUP,
+  userWrite(context, vcpu, at, value) {
+    if (context.distributor.groupsUserWritable) perInterrupt.GROUP.write(context, vcpu, at, 4, value, 0);
+    return true;
+  },
+};
+
+/** Of several targets KVM delivers to the lowest; no target means vCPU 0. */
+const TARGETS: RegisterHandlers = {
+  read({ irqs }, vcpu, at, width) {
+    const i = irqs.indexOf(vcpu, at);
+    let value = 0;
+    for (let byte = width - 1; byte >= 0; byte--) value = (value << 8) | irqs.targets[i + byte];
+    return value >>> 0;
+  },
+  write({ irqs }, vcpu, at, width, value) {
+    if (at < PRIVATE_COUNT) return;
+    const everyone = (1 << irqs.vcpus) - 1;
+    const i = irqs.indexOf(vcpu, at);
+    for (let byte = 0; byte < width; byte++) {
+      const targets = (value >>> (byte * 8)) & everyone & 0xff;
+      irqs.targets[i + byte] = targets;
+      irqs.target[i + byte] = targets === 0 ? 0 : lowestBit(targets);
+    }
+  },
+};
+
+const LISTED = 0;
+const ALL_BUT_SELF = 1;
+const SELF = 2;
+
+/** GICD_SGIR: SGIs from different senders are different interrupts, each is delivered (IHI 0048, 4.3.15). */
+const SOFTWARE_GENERATED: RegisterHandlers = {
+  read: () => 0,
+  write({ irqs }, sender, _at, _width, value) {
+    const filter = (value >>> 24) & 3;
+    const self = 1 << sender;
+    let targets: number;
+    if (filter === LISTED) targets = (value >>> 16) & 0xff;
+    else if (filter === ALL_BUT_SELF) targets = ((1 << irqs.vcpus) - 1) & ~self;
+    else if (filter === SELF) targets = self;
+    else return;
+    const sgi = value & 0xf;
+    for (let vcpu = 0; vcpu < irqs.vcpus; vcpu++) {
+      if (!((targets >>> vcpu) & 1)) continue;
+      const i = irqs.indexOf(vcpu, sgi);
+      irqs.latch[vcpu] |= 1 << sgi;
+      irqs.source[i] |= self;
+      irqs.queue(i);
+    }
+  },
+};
+
+function sgiPendingHandlers(set: boolean): RegisterHandlers {
+  return {
+    read({ irqs }, vcpu, at, width) {
+      const i = irqs.indexOf(vcpu, at);
+      let value = 0;
+      for (let byte = width - 1; byte >= 0; byte--) value = (value << 8) | irqs.source[i + byte];
+      return value >>> 0;
+    },
+    write({ irqs }, vcpu, at, width, value) {
+      for (let byte = 0; byte < width; byte++) {
+        const i = irqs.indexOf(vcpu, at + byte);
+        const bit = 1 << (i & 31);
+        const sources = (value >>> (byte * 8)) & 0xff;
+        if (set) {
+          irqs.source[i] |= sources;
+          if (irqs.source[i] === 0) continue;
+          irqs.latch[i >>> 5] |= bit;
+          irqs.queue(i);
+        } else {
+          irqs.source[i] &= ~sources;
+          if (irqs.source[i] === 0) irqs.latch[i >>> 5] &= ~bit;
+        }
+      }
+    },
+  };
+}
+
+/** The GICv2 distributor: private interrupts are banked by the vCPU that makes the access. */
+export const DISTRIBUTOR_V2 = new Frame(
+  GICD_V2_REGISTERS,
+  {
+    GICD_CTLR: CONTROL,
+    GICD_TYPER: readOnly((context) => linesNumber(context) | ((context.irqs.vcpus - 1) << 5)),
+    GICD_IIDR: IMPLEMENTER,
+    GICD_IGROUPR: GROUP,
+    GICD_ISENABLER: perInterrupt.SET_ENABLE,
+    GICD_ICENABLER: perInterrupt.CLEAR_ENABLE,
+    GICD_ISPENDR: perInterrupt.SET_PENDING,
+    GICD_ICPENDR: perInterrupt.CLEAR_PENDING_V2,
+    GICD_ISACTIVER: perInterrupt.SET_ACTIVE,
+    GICD_ICACTIVER: perInterrupt.CLEAR_ACTIVE,
+    GICD_IPRIORITYR: perInterrupt.PRIORITY,
+    GICD_ITARGETSR: TARGETS,
+    GICD_ICFGR: perInterrupt.CONFIGURATION,
+    GICD_SGIR: SOFTWARE_GENERATED,
+    GICD_CPENDSGIR: sgiPendingHandlers(false),
+    GICD_SPENDSGIR: sgiPendingHandlers(true),
+  },
+  { size: GICD_V2_SIZE },
+);

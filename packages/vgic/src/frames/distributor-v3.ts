@@ -1,0 +1,127 @@
+import {
+  GICD_CTLR_ARE_NS,
+  GICD_CTLR_DS,
+  GICD_CTLR_ENABLE_GRP1,
+  GICD_TYPER_ID_BITS_SHIFT,
+  GICD_V3_REGISTERS,
+  GICD_V3_SIZE,
+  IIDR_IMPLEMENTER_ARM,
+  IIDR_PRODUCT_KVM,
+  IIDR_REVISION_MASK,
+  IIDR_REVISION_SHIFT,
+  PIDR2_GICV3,
+  PIDR2_OFFSET,
+  STATUSR_MASK,
+} from '../architecture/distributor-v3.js';
+import { vcpuOfAffinity } from '../architecture/intid.js';
+import type { FrameContext } from './context.js';
+import { Frame, RAZ_WI, type RegisterHandlers, readOnly } from './frame.js';
+import * as perInterrupt from './interrupt-registers.js';
+
+/** Without LPIs INTIDs have 10 bits (IHI 0069, GICD_TYPER.IDbits counts one less). */
+const SPI_ID_BITS = 10;
+/** Affinity levels 2, 1 and 0: KVM keeps neither Aff3 nor the routing mode of GICD_IROUTER. */
+const ROUTE_MASK = 0xffffff;
+const PIDR2_AT = PIDR2_OFFSET - 0xffd0;
+
+const CONTROL: RegisterHandlers = {
+  read: ({ irqs }) => (irqs.distributorEnabled ? GICD_CTLR_ENABLE_GRP1 : 0) | GICD_CTLR_ARE_NS | GICD_CTLR_DS,
+  write(context, _vcpu, _at, _width, value) {
+    const { irqs } = context;
+    const wasEnabled = irqs.distributorEnabled;
+    irqs.distributorEnabled = (value & GICD_CTLR_ENABLE_GRP1) !== 0;
+    if (!wasEnabled && irqs.distributorEnabled) context.kickDeliverable();
+  },
+  userWrite(context, _vcpu, _at, value) {
+    context.irqs.distributorEnabled = (value & GICD_CTLR_ENABLE_GRP1) !== 0;
+    return true;
+  },
+};
+
+/** GICD_IIDR of both versions: by its revision userspace says which behaviour the guest was promised. */
+export const IMPLEMENTER: RegisterHandlers = {
+  read: ({ distributor }) => IIDR_PRODUCT_KVM | (distributor.revision << IIDR_REVISION_SHIFT) | IIDR_IMPLEMENTER_ARM,
+  write: () => {},
+  userWrite(context, vcpu, at, value) {
+    const { distributor } = context;
+    if ((IMPLEMENTER.read(context, vcpu, at, 4) ^ value) & ~IIDR_REVISION_MASK) return false;
+    const revision = (value & IIDR_REVISION_MASK) >>> IIDR_REVISION_SHIFT;
+    if (revision !== 2 && revision !== 3) return false;
+    distributor.revision = revision;
+    distributor.groupsUserWritable = true;
+    return true;
+  },
+};
+
+/** Registers for 32 INTIDs each: how many of them GICD_TYPER.ITLinesNumber claims. */
+export function linesNumber({ irqs }: FrameContext): number {
+  return (irqs.count >>> 5) - 1;
+}
+
+/** Write-one-to-clear for the guest; userspace sets it freely (KVM, arm-vgic-v3.rst). */
+export function statusHandlers(
+  get: (context: FrameContext, vcpu: number) => number,
+  set: (context: FrameContext, vcpu: number, value: number) => void,
+): RegisterHandlers {
+  return {
+    read: get,
+    write: (context, vcpu, _at, _width, value) => set(context, vcpu, get(context, vcpu) & ~value),
+    userWrite(context, vcpu, _at, value) {
+      set(context, vcpu, value & STATUSR_MASK);
+      return true;
+    },
+  };
+}
+
+const ROUTER: RegisterHandlers = {
+  read({ irqs }, vcpu, at) {
+    return at & 4 ? 0 : irqs.affinity[irqs.indexOf(vcpu, at >>> 3)];
+  },
+  write({ irqs }, vcpu, at, _width, value) {
+    if (at & 4) return;
+    const i = irqs.indexOf(vcpu, at >>> 3);
+    irqs.affinity[i] = value & ROUTE_MASK;
+    irqs.target[i] = vcpuOfAffinity(value & ROUTE_MASK, irqs.vcpus);
+  },
+};
+
+/** The identification registers, alike in distributor and redistributor: all zero but the architecture revision. */
+export const IDENTIFICATION = readOnly((_context, _vcpu, at) => (at === PIDR2_AT ? PIDR2_GICV3 : 0));
+
+/** The GICv3 distributor. */
+export const DISTRIBUTOR_V3 = new Frame(
+  GICD_V3_REGISTERS,
+  {
+    GICD_CTLR: CONTROL,
+    GICD_TYPER: readOnly((context) => linesNumber(context) | ((SPI_ID_BITS - 1) << GICD_TYPER_ID_BITS_SHIFT)),
+    GICD_IIDR: IMPLEMENTER,
+    // no vSGIs without GICv4.1; a state that has them can't be restored here
+    GICD_TYPER2: { ...RAZ_WI, userWrite: (_context, _vcpu, _at, value) => value === 0 },
+    GICD_STATUSR: statusHandlers(
+      ({ distributor }) => distributor.status,
+      ({ distributor }, _vcpu, value) => {
+        distributor.status = value;
+      },
+    ),
+    GICD_IGROUPR: perInterrupt.GROUP,
+    GICD_ISENABLER: perInterrupt.SET_ENABLE,
+    GICD_ICENABLER: perInterrupt.CLEAR_ENABLE,
+    GICD_ISPENDR: perInterrupt.SET_PENDING,
+    GICD_ICPENDR: perInterrupt.CLEAR_PENDING_V3,
+    GICD_ISACTIVER: perInterrupt.SET_ACTIVE,
+    GICD_ICACTIVER: perInterrupt.CLEAR_ACTIVE,
+    GICD_IPRIORITYR: perInterrupt.PRIORITY,
+    GICD_ITARGETSR: RAZ_WI,
+    GICD_ICFGR: perInterrupt.CONFIGURATION,
+    GICD_IGRPMODR: RAZ_WI,
+    GICD_IROUTER: ROUTER,
+    GICD_IDREGS: IDENTIFICATION,
+  },
+  {
+    size: GICD_V3_SIZE,
+    sharedInterruptsOnly: true,
+    recordError({ distributor }, _vcpu, bit) {
+      distributor.status |= bit;
+    },
+  },
+);

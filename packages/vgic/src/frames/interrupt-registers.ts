@@ -1,0 +1,255 @@
+import { PRIORITY_MASK } from '../architecture/distributor-v3.js';
+import { PRIVATE_COUNT, SGI_COUNT } from '../architecture/intid.js';
+import { lowestBit, testBit } from '../interrupts/bitmap.js';
+import { NO_VCPU } from '../interrupts/interrupts.js';
+import type { FrameContext } from './context.js';
+import type { RegisterHandlers } from './frame.js';
+
+/**
+ * The registers that have a field for each interrupt, alike in GICv2's distributor, GICv3's distributor and the
+ * redistributors. Source: IHI 0048, 4.3; IHI 0069, 12.9 and 12.11. The userspace columns: KVM, arm-vgic.rst and
+ * arm-vgic-v3.rst.
+ */
+
+const SGI_MASK = (1 << SGI_COUNT) - 1;
+
+/** The bitmap word behind byte `at` of an array with one bit an interrupt. */
+function wordAt(context: FrameContext, vcpu: number, at: number): number {
+  return context.irqs.wordOf(vcpu, at << 3);
+}
+
+/** GICv2 SGIs: their pending state is GICD_SPENDSGIR's and GICD_CPENDSGIR's, not ISPENDR's. */
+function v2SgisOf(context: FrameContext, word: number): number {
+  return context.irqs.version === 2 && word < context.irqs.vcpus ? SGI_MASK : 0;
+}
+
+export const GROUP: RegisterHandlers = {
+  read: (context, vcpu, at) => context.irqs.group[wordAt(context, vcpu, at)],
+  write(context, vcpu, at, _width, value) {
+    const { irqs } = context;
+    const word = wordAt(context, vcpu, at);
+    irqs.group[word] = value;
+    irqs.queueWord(word, 0xffffffff);
+  },
+};
+
+/** Enabling a level-sensitive interrupt of the host looks at its line, which may have changed unseen. */
+function sampleMappedLines(context: FrameContext, word: number, mask: number): void {
+  const { irqs } = context;
+  for (let rest = mask & irqs.hardware[word] & ~irqs.edge[word]; rest !== 0; rest &= rest - 1) {
+    const bit = rest & -rest;
+    const irq = irqs.hostInterrupt[(word << 5) + lowestBit(rest)];
+    const wasHigh = (irqs.line[word] & bit) !== 0;
+    if (irqs.host.isPending(irq)) {
+      irqs.line[word] |= bit;
+    } else {
+      irqs.line[word] &= ~bit;
+      if (wasHigh && !(irqs.active[word] & bit)) irqs.host.setActive(irq, false);
+    }
+  }
+}
+
+function readEnabled(context: FrameContext, vcpu: number, at: number): number {
+  return context.irqs.enabled[wordAt(context, vcpu, at)];
+}
+
+export const SET_ENABLE: RegisterHandlers = {
+  read: readEnabled,
+  write(context, vcpu, at, _width, value) {
+    const { irqs } = context;
+    const word = wordAt(context, vcpu, at);
+    sampleMappedLines(context, word, value);
+    irqs.enabled[word] |= value;
+    irqs.queueWord(word, value);
+  },
+  userWrite(context, vcpu, at, value) {
+    const { irqs } = context;
+    const word = wordAt(context, vcpu, at);
+    irqs.enabled[word] |= value;
+    irqs.queueWord(word, value);
+    return true;
+  },
+};
+
+export const CLEAR_ENABLE: RegisterHandlers = {
+  read: readEnabled,
+  write(context, vcpu, at, _width, value) {
+    context.irqs.enabled[wordAt(context, vcpu, at)] &= ~value;
+  },
+};
+
+function readPending(context: FrameContext, vcpu: number, at: number): number {
+  const { irqs } = context;
+  const word = wordAt(context, vcpu, at);
+  let value = irqs.pendingWord(word);
+  for (let rest = irqs.hardware[word] & ~irqs.edge[word]; rest !== 0; rest &= rest - 1) {
+    const bit = rest & -rest;
+    if (irqs.host.isPending(irqs.hostInterrupt[(word << 5) + lowestBit(rest)])) value |= bit;
+    else value &= ~bit;
+  }
+  return value >>> 0;
+}
+
+/** GICv3: the latch alone, so that a restore sets no latch for what only the line holds pending. GICv2: with the line. */
+function userReadPending(context: FrameContext, vcpu: number, at: number): number {
+  const { irqs } = context;
+  const word = wordAt(context, vcpu, at);
+  return irqs.version === 3 ? irqs.latch[word] : irqs.pendingWord(word);
+}
+
+function setPending(context: FrameContext, word: number, value: number, user: boolean): void {
+  const { irqs } = context;
+  const sgis = v2SgisOf(context, word);
+  const mask = user ? value : value & ~sgis;
+  for (let rest = mask & sgis; rest !== 0; rest &= rest - 1) irqs.source[(word << 5) + lowestBit(rest)] |= 1 << word;
+  if (!user) {
+    for (let rest = mask & irqs.hardware[word]; rest !== 0; rest &= rest - 1) {
+      irqs.host.setActive(irqs.hostInterrupt[(word << 5) + lowestBit(rest)], true);
+    }
+  }
+  irqs.latch[word] |= mask;
+  irqs.queueWord(word, mask);
+}
+
+function clearPending(context: FrameContext, word: number, value: number, user: boolean): void {
+  const { irqs } = context;
+  const sgis = v2SgisOf(context, word);
+  const mask = user ? value : value & ~sgis;
+  for (let rest = mask & sgis; rest !== 0; rest &= rest - 1) irqs.source[(word << 5) + lowestBit(rest)] = 0;
+  if (!user) {
+    for (let rest = mask & irqs.hardware[word]; rest !== 0; rest &= rest - 1) {
+      const irq = irqs.hostInterrupt[(word << 5) + lowestBit(rest)];
+      irqs.host.setPending(irq, false);
+      if (!(irqs.active[word] & rest & -rest)) irqs.host.setActive(irq, false);
+    }
+  }
+  irqs.latch[word] &= ~mask;
+}
+
+export const SET_PENDING: RegisterHandlers = {
+  read: readPending,
+  write(context, vcpu, at, _width, value) {
+    setPending(context, wordAt(context, vcpu, at), value, false);
+  },
+  userRead: userReadPending,
+  userWrite(context, vcpu, at, value) {
+    const word = wordAt(context, vcpu, at);
+    setPending(context, word, value, true);
+    // GICv3's contract: the written value is the latch, clear bits included
+    if (context.irqs.version === 3) clearPending(context, word, ~value, true);
+    return true;
+  },
+};
+
+export const CLEAR_PENDING_V3: RegisterHandlers = {
+  read: readPending,
+  write(context, vcpu, at, _width, value) {
+    clearPending(context, wordAt(context, vcpu, at), value, false);
+  },
+  userRead: () => 0,
+  userWrite: () => true,
+};
+
+export const CLEAR_PENDING_V2: RegisterHandlers = {
+  read: readPending,
+  write: CLEAR_PENDING_V3.write,
+  userRead: userReadPending,
+  userWrite(context, vcpu, at, value) {
+    clearPending(context, wordAt(context, vcpu, at), value, true);
+    return true;
+  },
+};
+
+/**
+ * Active state may be in a list register of any vCPU in the guest, so they are stopped first; not for a vCPU's own
+ * private interrupts, since a vCPU that makes an access has left the guest for it. A GICv2 has no one else's private ones.
+ */
+function withGuestsStopped(context: FrameContext, vcpu: number, at: number, access: () => number): number {
+  const others = (context.irqs.version === 3 && vcpu !== context.requester) || at << 3 >= PRIVATE_COUNT;
+  if (!others) return access();
+  context.stopGuests();
+  const value = access();
+  context.resumeGuests();
+  return value;
+}
+
+function readActive(context: FrameContext, vcpu: number, at: number): number {
+  return context.irqs.active[wordAt(context, vcpu, at)];
+}
+
+function changeActive(context: FrameContext, vcpu: number, at: number, value: number, active: boolean): void {
+  const { irqs, requester } = context;
+  const word = wordAt(context, vcpu, at);
+  const user = requester === NO_VCPU;
+  const sgis = active ? v2SgisOf(context, word) : 0;
+  for (let rest = value; rest !== 0; rest &= rest - 1) {
+    const bit = rest & -rest;
+    const i = (word << 5) + lowestBit(rest);
+    const mapped = testBit(irqs.hardware, i);
+    if (!mapped || !user) {
+      if (active) irqs.active[word] |= bit;
+      else irqs.active[word] &= ~bit;
+      if (mapped) irqs.host.setActive(irqs.hostInterrupt[i], active);
+      else if (sgis & bit) irqs.activeSource[i] = user ? 0 : requester;
+    }
+    if (irqs.active[word] & bit) irqs.queue(i);
+  }
+}
+
+function activeHandlers(active: boolean): RegisterHandlers {
+  return {
+    read: (context, vcpu, at) => withGuestsStopped(context, vcpu, at, () => readActive(context, vcpu, at)),
+    write(context, vcpu, at, _width, value) {
+      withGuestsStopped(context, vcpu, at, () => {
+        changeActive(context, vcpu, at, value, active);
+        return 0;
+      });
+    },
+    userRead: readActive,
+    userWrite(context, vcpu, at, value) {
+      changeActive(context, vcpu, at, value, active);
+      return true;
+    },
+  };
+}
+
+export const SET_ACTIVE = activeHandlers(true);
+export const CLEAR_ACTIVE = activeHandlers(false);
+
+export const PRIORITY: RegisterHandlers = {
+  read(context, vcpu, at, width) {
+    const { irqs } = context;
+    const i = irqs.indexOf(vcpu, at);
+    let value = 0;
+    for (let byte = width - 1; byte >= 0; byte--) value = (value << 8) | irqs.priority[i + byte];
+    return value >>> 0;
+  },
+  write(context, vcpu, at, width, value) {
+    const { irqs } = context;
+    const i = irqs.indexOf(vcpu, at);
+    for (let byte = 0; byte < width; byte++) irqs.priority[i + byte] = (value >>> (byte * 8)) & PRIORITY_MASK;
+  },
+};
+
+/** Two bits for each interrupt, the upper one says edge-triggered; only SPIs can be changed. */
+export const CONFIGURATION: RegisterHandlers = {
+  read(context, vcpu, at) {
+    const { irqs } = context;
+    const i = irqs.indexOf(vcpu, at * 4);
+    const edges = (irqs.edge[i >>> 5] >>> (i & 31)) & 0xffff;
+    let value = 0;
+    for (let rest = edges; rest !== 0; rest &= rest - 1) value |= 2 << (2 * lowestBit(rest));
+    return value >>> 0;
+  },
+  write(context, vcpu, at, _width, value) {
+    const { irqs } = context;
+    const intid = at * 4;
+    if (intid < PRIVATE_COUNT) return;
+    const i = irqs.indexOf(vcpu, intid);
+    for (let n = 0; n < 16; n++) {
+      const bit = 1 << ((i + n) & 31);
+      if ((value >>> (2 * n + 1)) & 1) irqs.edge[i >>> 5] |= bit;
+      else irqs.edge[i >>> 5] &= ~bit;
+    }
+  },
+};

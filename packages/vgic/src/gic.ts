@@ -1,0 +1,447 @@
+import { GICV_SIZE } from './architecture/gicv2.js';
+import { GICV2_MAX_VCPUS, GICV3_MAX_VCPUS, PRIVATE_COUNT, SPI_LIMIT, vcpuOfAffinity } from './architecture/intid.js';
+import { SYSTEM_REGISTERS } from './architecture/system-registers.js';
+import { HCR_EN, LR_GROUP, VMCR_FIQEN, VMCR_PMR_SHIFT } from './architecture/virtual-interface.js';
+import { CpuInterface, type CpuInterfaceConfig } from './cpu-interface/cpu-interface.js';
+import { readGicv, signalledListRegister, writeGicv } from './cpu-interface/gicv.js';
+import {
+  highestPendingListRegister,
+  isSignalled,
+  readSystemRegister,
+  UNDEFINED,
+  writeSystemRegister,
+} from './cpu-interface/system-registers.js';
+import { GicError } from './errors.js';
+import { AddressMap } from './frames/address-map.js';
+import { DistributorState, type FrameContext } from './frames/context.js';
+import { DISTRIBUTOR_V2 } from './frames/distributor-v2.js';
+import { DISTRIBUTOR_V3 } from './frames/distributor-v3.js';
+import { REDISTRIBUTOR } from './frames/redistributor.js';
+import { RedistributorRegions } from './frames/redistributor-regions.js';
+import { PENDBASER_RESET } from './frames/table-base.js';
+import { HostInterrupts } from './interrupts/host-interrupts.js';
+import { Interrupts, NO_VCPU } from './interrupts/interrupts.js';
+import { fillListRegisters, foldListRegisters, type ResampleListener } from './list-registers/entry.js';
+import { SavedInterface } from './list-registers/saved-interface.js';
+
+/** What a GIC is like. Addresses are guest-physical; the defaults are those of QEMU's `virt` board. */
+export interface GicConfig {
+  /** The guest's GIC. */
+  readonly version: 2 | 3;
+  /** 1 to 8 for GICv2, 1 to 512 for GICv3. */
+  readonly vcpus: number;
+  /** INTIDs of the distributor, SGIs and PPIs included: a multiple of 32, 64 to 1024. Default 256. */
+  readonly interrupts?: number;
+  /** Version of the host's virtual CPU interface. Default: the guest's. A GICv2 guest can run on a GICv3 one. */
+  readonly hostVersion?: 2 | 3;
+  /** List registers of each physical CPU, 1 to 16. Default 4. */
+  readonly listRegisters?: number;
+  /** Bits of priority of the CPU interface, 5 to 8. Default 5. */
+  readonly priorityBits?: number;
+  /** ICC_CTLR_EL1.IDbits: 0 (16 bits) or 1 (24 bits). Default 0. */
+  readonly idBits?: number;
+  /** ICC_CTLR_EL1.A3V. Default true. */
+  readonly affinity3?: boolean;
+  /** ICC_CTLR_EL1.SEIS. Default false. */
+  readonly seis?: boolean;
+  readonly distributorBase?: number;
+  readonly redistributorBase?: number;
+  readonly cpuInterfaceBase?: number;
+  /** The host's interrupts, shared by the virtual machines of one host. Default: its own. */
+  readonly host?: HostInterrupts;
+}
+
+const DEFAULT_DISTRIBUTOR_BASE = 0x08000000;
+const DEFAULT_REDISTRIBUTOR_BASE = 0x080a0000;
+const DEFAULT_CPU_INTERFACE_BASE = 0x08010000;
+
+/** ICC_SGI1R_EL1 and its siblings, in halves (IHI 0069, 12.2.19). */
+const SGI_IRM = 1 << 8;
+
+function require(condition: boolean, sentence: string): void {
+  if (!condition) throw new GicError('EINVAL', sentence);
+}
+
+function whole(value: number, low: number, high: number): boolean {
+  return Number.isInteger(value) && value >= low && value <= high;
+}
+
+function checkConfig(config: GicConfig): void {
+  const { version, vcpus, interrupts = 256, listRegisters = 4, priorityBits = 5, hostVersion = version } = config;
+  require(version === 2 || version === 3, `version: a GIC is version 2 or 3, not ${version}.`);
+  require(hostVersion === 2 || hostVersion === 3, `hostVersion: a host's GIC is version 2 or 3, not ${hostVersion}.`);
+  require(hostVersion >= version, 'hostVersion: a GICv3 guest needs a GICv3 host.');
+  const most = version === 2 ? GICV2_MAX_VCPUS : GICV3_MAX_VCPUS;
+  require(whole(vcpus, 1, most), `vcpus: a GICv${version} has 1 to ${most} vCPUs, not ${vcpus}.`);
+  require(whole(interrupts, 2 * PRIVATE_COUNT, SPI_LIMIT) &&
+    interrupts % 32 === 0, `interrupts: a multiple of 32 from 64 to ${SPI_LIMIT}, not ${interrupts}.`);
+  require(whole(listRegisters, 1, 16), `listRegisters: 1 to 16, not ${listRegisters}.`);
+  require(whole(priorityBits, 5, 8), `priorityBits: 5 to 8, not ${priorityBits}.`);
+}
+
+/** The hardware parameters of a configuration's virtual CPU interface. */
+export function cpuInterfaceConfig(config: GicConfig): CpuInterfaceConfig {
+  return {
+    version: config.hostVersion ?? config.version,
+    listRegisters: config.listRegisters ?? 4,
+    priorityBits: config.priorityBits ?? 5,
+    idBits: config.idBits ?? 0,
+    affinity3: config.affinity3 ?? true,
+    seis: config.seis ?? false,
+    systemRegisters: config.version === 3,
+  };
+}
+
+/**
+ * A virtual GIC: the distributor, a redistributor and a virtual CPU interface for each vCPU.
+ *
+ * A vCPU *enters* the guest ({@link enter}: its pending interrupts go into list registers) and *exits* ({@link exit}: they
+ * are folded back). In between its CPU interface is served from the list registers, without the rest of the GIC. What
+ * happens in between for other reasons, a device's line or another vCPU's access, reaches it at its next entry:
+ * {@link onKick} says when that is wanted.
+ *
+ * No guest access throws. Nothing here reads a clock or a random source: the same calls give the same interrupts.
+ */
+export class Gic implements FrameContext {
+  readonly irqs: Interrupts;
+  readonly distributor: DistributorState;
+  readonly addresses: AddressMap;
+  readonly redistributorRegions: RedistributorRegions;
+  readonly host: HostInterrupts;
+  readonly config: GicConfig;
+
+  /** Something became deliverable for this vCPU: take it out of the guest and in again, or wake it from WFI. */
+  onKick: (vcpu: number) => void = () => {};
+  /** The guest has ended a level-sensitive SPI: its source may have to raise the line again (irqfd's resampler). */
+  onResample: ResampleListener = () => {};
+
+  /** Upper half of the last 64-bit read. */
+  high = 0;
+  requester = NO_VCPU;
+
+  readonly #saved: SavedInterface[] = [];
+  readonly #loaded: Uint8Array;
+  readonly #inGuest: Uint8Array;
+  /** Kicks of each vCPU since its last entry. */
+  readonly #kicks: Uint32Array;
+  /** GICv2: where the guest finds its CPU interface, or -1. */
+  #cpuInterfaceBase = -1;
+  #guestsStopped = 0;
+
+  /**
+   * @param parts a caller that places frames and vCPUs on physical CPUs by itself, as KVM's device does, brings them.
+   * @throws GicError EINVAL if the configuration is none.
+   */
+  constructor(
+    config: GicConfig,
+    parts?: { addresses: AddressMap; redistributorRegions: RedistributorRegions; cpuInterfaces: CpuInterface[] },
+  ) {
+    checkConfig(config);
+    this.config = config;
+    const { version, vcpus } = config;
+    this.host = config.host ?? new HostInterrupts();
+    this.irqs = new Interrupts(version, vcpus, config.interrupts ?? 256, this.host);
+    this.irqs.kick = (vcpu) => {
+      this.#kicks[vcpu]++;
+      this.onKick(vcpu);
+    };
+    this.distributor = new DistributorState(vcpus, PENDBASER_RESET);
+    this.#loaded = new Uint8Array(vcpus);
+    this.#inGuest = new Uint8Array(vcpus);
+    this.#kicks = new Uint32Array(vcpus);
+    this.addresses = parts?.addresses ?? new AddressMap();
+    this.redistributorRegions = parts?.redistributorRegions ?? new RedistributorRegions();
+    const hardware = cpuInterfaceConfig(config);
+    for (let vcpu = 0; vcpu < vcpus; vcpu++) {
+      const saved = new SavedInterface(parts?.cpuInterfaces[vcpu] ?? new CpuInterface(hardware), version);
+      saved.trapSystemRegisters();
+      this.#saved.push(saved);
+    }
+    if (parts === undefined) this.#placeFrames();
+  }
+
+  #placeFrames(): void {
+    const { config } = this;
+    const distributorBase = config.distributorBase ?? DEFAULT_DISTRIBUTOR_BASE;
+    const distributor = config.version === 2 ? DISTRIBUTOR_V2 : DISTRIBUTOR_V3;
+    this.addresses.add({ base: distributorBase, frame: distributor, vcpu: NO_VCPU });
+    if (config.version === 2) {
+      this.mapCpuInterface(config.cpuInterfaceBase ?? DEFAULT_CPU_INTERFACE_BASE);
+      return;
+    }
+    const base = config.redistributorBase ?? DEFAULT_REDISTRIBUTOR_BASE;
+    this.redistributorRegions.list.push({ base, count: 0, index: 0, taken: 0 });
+    for (let vcpu = 0; vcpu < config.vcpus; vcpu++) {
+      const address = this.redistributorRegions.place(vcpu);
+      if (address !== undefined) this.addresses.add({ base: address, frame: REDISTRIBUTOR, vcpu });
+    }
+  }
+
+  // ---- devices
+
+  /**
+   * A device drives an interrupt line: an SPI, or a PPI of `vcpu`. For an edge-triggered interrupt `true` is an edge.
+   * INTIDs that are neither are ignored.
+   */
+  setLine(intid: number, level: boolean, vcpu = 0): void {
+    if (intid < 16 || vcpu >= this.irqs.vcpus) return;
+    const i = this.irqs.indexOf(vcpu, intid);
+    if (i >= 0) this.irqs.inject(i, level);
+  }
+
+  // ---- guest entry and exit
+
+  /** The vCPU enters the guest; one that is in it already leaves and enters again. */
+  enter(vcpu: number): void {
+    this.load(vcpu);
+    if (this.#inGuest[vcpu]) this.#leave(vcpu);
+    this.#kicks[vcpu] = 0;
+    this.#fill(vcpu);
+  }
+
+  /** The vCPU leaves the guest and its physical CPU. */
+  exit(vcpu: number): void {
+    if (this.#inGuest[vcpu]) this.#leave(vcpu);
+    this.put(vcpu);
+  }
+
+  /** The vCPU leaves the guest, but stays on its physical CPU. */
+  leave(vcpu: number): void {
+    if (this.#inGuest[vcpu]) this.#leave(vcpu);
+  }
+
+  /** The vCPU gets its physical CPU: its saved interface is put there. */
+  load(vcpu: number): void {
+    if (this.#loaded[vcpu]) return;
+    this.#saved[vcpu].load();
+    this.#loaded[vcpu] = 1;
+  }
+
+  /** The vCPU gives its physical CPU back. */
+  put(vcpu: number): void {
+    if (this.#inGuest[vcpu]) this.#leave(vcpu);
+    if (!this.#loaded[vcpu]) return;
+    this.#saved[vcpu].put();
+    this.#loaded[vcpu] = 0;
+  }
+
+  isInGuest(vcpu: number): boolean {
+    return this.#inGuest[vcpu] !== 0;
+  }
+
+  isLoaded(vcpu: number): boolean {
+    return this.#loaded[vcpu] !== 0;
+  }
+
+  /** Kicks since the vCPU's last entry. */
+  kicks(vcpu: number): number {
+    return this.#kicks[vcpu];
+  }
+
+  #fill(vcpu: number): void {
+    this.#inGuest[vcpu] = 1;
+    fillListRegisters(this.irqs, this.#saved[vcpu], vcpu);
+  }
+
+  #leave(vcpu: number): void {
+    this.#inGuest[vcpu] = 0;
+    foldListRegisters(this.irqs, this.#saved[vcpu], vcpu, this.onResample);
+  }
+
+  /** Whether a vCPU outside the guest has an interrupt that ends its WFI. */
+  hasPending(vcpu: number): boolean {
+    return this.irqs.hasDeliverable(vcpu, this.#saved[vcpu].vmcr >>> VMCR_PMR_SHIFT);
+  }
+
+  // ---- the signals of a vCPU in the guest
+
+  cpuInterface(vcpu: number): CpuInterface {
+    return this.#saved[vcpu].cpu;
+  }
+
+  savedInterface(vcpu: number): SavedInterface {
+    return this.#saved[vcpu];
+  }
+
+  /** The group of the interrupt signalled to a vCPU in the guest: 0, 1, or -1 for none. */
+  #signalledGroup(vcpu: number): number {
+    const { cpu } = this.#saved[vcpu];
+    if (!this.#inGuest[vcpu] || cpu.used === 0 || !(cpu.hcr & HCR_EN)) return -1;
+    let n: number;
+    if (this.irqs.version === 2) {
+      n = signalledListRegister(cpu);
+    } else {
+      n = highestPendingListRegister(cpu);
+      if (n >= 0 && !isSignalled(cpu, n)) n = -1;
+    }
+    return n < 0 ? -1 : cpu.lrHigh[n] & LR_GROUP ? 1 : 0;
+  }
+
+  /** The virtual IRQ input of the core. */
+  irqAsserted(vcpu: number): boolean {
+    const group = this.#signalledGroup(vcpu);
+    return group === 1 || (group === 0 && !(this.#saved[vcpu].cpu.vmcr & VMCR_FIQEN));
+  }
+
+  /** The virtual FIQ input of the core: group 0, with GICv2 only if GICV_CTLR.FIQEn says so. */
+  fiqAsserted(vcpu: number): boolean {
+    return this.#signalledGroup(vcpu) === 0 && (this.#saved[vcpu].cpu.vmcr & VMCR_FIQEN) !== 0;
+  }
+
+  /** A maintenance interrupt: the vCPU should leave the guest and enter again. */
+  maintenanceAsserted(vcpu: number): boolean {
+    const { cpu } = this.#saved[vcpu];
+    return this.#inGuest[vcpu] !== 0 && (cpu.hcr & HCR_EN) !== 0 && cpu.maintenanceStatus() !== 0;
+  }
+
+  // ---- the guest's accesses
+
+  /** GICv2: where the guest finds the virtual CPU interface. */
+  mapCpuInterface(base: number): void {
+    this.#cpuInterfaceBase = base;
+  }
+
+  #isCpuInterface(address: number, size: number): boolean {
+    const base = this.#cpuInterfaceBase;
+    return base >= 0 && address >= base && address + size <= base + GICV_SIZE;
+  }
+
+  /** Whether a load or store of `size` bytes at a guest-physical address is for the GIC. */
+  contains(address: number, size = 1): boolean {
+    return this.#isCpuInterface(address, size) || this.addresses.find(address, size) !== undefined;
+  }
+
+  /**
+   * A vCPU's load of 1, 2, 4 or 8 bytes at a guest-physical address. Returns the low half; the upper half of 8 bytes is in
+   * {@link high}. Where nothing is, it reads as zero. A vCPU in the guest leaves it for the access and enters again.
+   */
+  read(vcpu: number, address: number, size: number): number {
+    this.high = 0;
+    if (this.#isCpuInterface(address, size)) return this.#accessCpuInterface(vcpu, address, size, false, 0);
+    const mapped = this.addresses.find(address, size);
+    if (mapped === undefined) return 0;
+    const entered = this.#trap(vcpu);
+    const value = mapped.frame.read(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size);
+    if (entered) this.#fill(vcpu);
+    return value >>> 0;
+  }
+
+  /** A vCPU's store, likewise; `high` is the upper half of 8 bytes. Where nothing is, it is ignored. */
+  write(vcpu: number, address: number, size: number, low: number, high: number): void {
+    if (this.#isCpuInterface(address, size)) {
+      this.#accessCpuInterface(vcpu, address, size, true, low);
+      return;
+    }
+    const mapped = this.addresses.find(address, size);
+    if (mapped === undefined) return;
+    const entered = this.#trap(vcpu);
+    mapped.frame.write(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size, low, high);
+    if (entered) this.#fill(vcpu);
+  }
+
+  /** The guest's access traps: its vCPU leaves the guest. Says whether it has to enter again. */
+  #trap(vcpu: number): boolean {
+    this.requester = vcpu;
+    if (!this.#inGuest[vcpu]) return false;
+    this.#leave(vcpu);
+    return true;
+  }
+
+  #accessCpuInterface(vcpu: number, address: number, size: number, write: boolean, value: number): number {
+    if (size !== 4 || (address & 3) !== 0) return 0;
+    const offset = address - this.#cpuInterfaceBase;
+    const entered = this.#inGuest[vcpu] !== 0;
+    if (!entered) this.enter(vcpu);
+    const { cpu } = this.#saved[vcpu];
+    let result = 0;
+    if (write) writeGicv(cpu, offset, value, this.host);
+    else result = readGicv(cpu, offset) >>> 0;
+    if (!entered) this.exit(vcpu);
+    return result;
+  }
+
+  /** MRS of an ICC_* register: unsigned 32 bits, or UNDEFINED (-1). */
+  readSystemRegister(vcpu: number, encoding: number): number {
+    this.high = 0;
+    if (this.irqs.version !== 3) return UNDEFINED;
+    if (this.#inGuest[vcpu]) return readSystemRegister(this.#saved[vcpu].cpu, encoding);
+    this.enter(vcpu);
+    const value = readSystemRegister(this.#saved[vcpu].cpu, encoding);
+    this.exit(vcpu);
+    return value;
+  }
+
+  /** MSR of an ICC_* register, SGIs included; false where it is UNDEFINED. */
+  writeSystemRegister(vcpu: number, encoding: number, low: number, high: number): boolean {
+    if (this.irqs.version !== 3) return false;
+    switch (encoding) {
+      case SYSTEM_REGISTERS.ICC_SGI1R_EL1:
+      case SYSTEM_REGISTERS.ICC_SGI0R_EL1:
+      case SYSTEM_REGISTERS.ICC_ASGI1R_EL1: {
+        const entered = this.#trap(vcpu);
+        this.#sendSgi(vcpu, low, high, encoding === SYSTEM_REGISTERS.ICC_SGI1R_EL1);
+        if (entered) this.#fill(vcpu);
+        return true;
+      }
+    }
+    if (this.#inGuest[vcpu]) return writeSystemRegister(this.#saved[vcpu].cpu, encoding, low, this.host);
+    this.enter(vcpu);
+    const defined = writeSystemRegister(this.#saved[vcpu].cpu, encoding, low, this.host);
+    this.exit(vcpu);
+    return defined;
+  }
+
+  /**
+   * Sends an SGI to the vCPUs that a value of ICC_SGI<n>R_EL1 names. Group 1 SGIs only through ICC_SGI1R_EL1; the others
+   * reach a group 0 SGI alone, and the range selector is ignored, as KVM has it.
+   */
+  #sendSgi(sender: number, low: number, high: number, group1: boolean): void {
+    const sgi = (low >>> 24) & 0xf;
+    if (high & SGI_IRM) {
+      for (let vcpu = 0; vcpu < this.irqs.vcpus; vcpu++) {
+        if (vcpu !== sender) this.#pendSgi(vcpu, sgi, group1);
+      }
+      return;
+    }
+    if (high & 0xff0000) return;
+    const cluster = ((high & 0xff) << 16) | (((low >>> 16) & 0xff) << 8);
+    for (let list = low & 0xffff; list !== 0; list &= list - 1) {
+      const vcpu = vcpuOfAffinity(cluster | (31 - Math.clz32(list & -list)), this.irqs.vcpus);
+      if (vcpu >= 0) this.#pendSgi(vcpu, sgi, group1);
+    }
+  }
+
+  #pendSgi(vcpu: number, sgi: number, group1: boolean): void {
+    const { irqs } = this;
+    const bit = 1 << sgi;
+    if (irqs.group[vcpu] & bit && !group1) return;
+    irqs.latch[vcpu] |= bit;
+    irqs.queue(irqs.indexOf(vcpu, sgi));
+  }
+
+  // ---- what the frames need
+
+  isLastRedistributor(vcpu: number): boolean {
+    return this.redistributorRegions.isLast(vcpu);
+  }
+
+  stopGuests(): void {
+    if (this.#guestsStopped++ > 0) return;
+    for (let vcpu = 0; vcpu < this.irqs.vcpus; vcpu++) {
+      if (this.#inGuest[vcpu]) foldListRegisters(this.irqs, this.#saved[vcpu], vcpu, this.onResample);
+    }
+  }
+
+  resumeGuests(): void {
+    if (--this.#guestsStopped > 0) return;
+    for (let vcpu = 0; vcpu < this.irqs.vcpus; vcpu++) {
+      if (this.#inGuest[vcpu]) fillListRegisters(this.irqs, this.#saved[vcpu], vcpu);
+    }
+  }
+
+  kickDeliverable(): void {
+    for (let vcpu = 0; vcpu < this.irqs.vcpus; vcpu++) {
+      if (this.hasPending(vcpu)) this.irqs.kick(vcpu);
+    }
+  }
+}

@@ -1,0 +1,232 @@
+import { affinityOf, PRIVATE_COUNT, SGI_COUNT } from '../architecture/intid.js';
+import { ActivePendingLists, KEY_ACTIVE, KEY_PRIORITY, KEY_REST } from './active-pending-lists.js';
+import { countBits, lowestBit, testBit } from './bitmap.js';
+import { HostInterrupts } from './host-interrupts.js';
+
+/** No vCPU: where an SPI goes that is routed to an affinity that no vCPU has. */
+export const NO_VCPU = -1;
+
+/**
+ * The state of every interrupt, and to whom each must be delivered.
+ *
+ * An interrupt's *index* is `vcpu * 32 + INTID` for SGIs and PPIs; the SPIs follow. All one-bit state is in bitmaps over
+ * the index, so that a 32-interrupt register of any frame is one word: word `vcpu` for the private ones, word
+ * `vcpus + INTID / 32 - 1` for the shared ones.
+ */
+export class Interrupts {
+  /** Where SPI 32 is. */
+  readonly sharedBase: number;
+  /** How many indices there are. */
+  readonly total: number;
+
+  /** The pending latch: set by an edge, by ISPENDR, by an SGI; apart from the line. */
+  readonly latch: Uint32Array;
+  /** The level of the input line. Kept for edge-triggered interrupts too, where it does not count. */
+  readonly line: Uint32Array;
+  readonly active: Uint32Array;
+  readonly enabled: Uint32Array;
+  /** Group 1 if set. */
+  readonly group: Uint32Array;
+  /** Edge-triggered if set, else level-sensitive. */
+  readonly edge: Uint32Array;
+  /** Tied to an interrupt of the host. */
+  readonly hardware: Uint32Array;
+  readonly priority: Uint8Array;
+  /** GICv2 SGIs: the vCPUs that have sent it and were not served yet, a bit each. */
+  readonly source: Uint8Array;
+  /** GICv2 SGIs: the sender of the one that is active. */
+  readonly activeSource: Uint8Array;
+  /** GICv2: what GICD_ITARGETSR reads. */
+  readonly targets: Uint8Array;
+  /** GICv3: what GICD_IROUTER reads; the vCPU's own affinity for private interrupts. */
+  readonly affinity: Uint32Array;
+  /** The vCPU that gets it, or NO_VCPU. */
+  readonly target: Int16Array;
+  readonly hostInterrupt: Uint16Array;
+
+  readonly lists: ActivePendingLists;
+  /** GICD_CTLR: nothing pending is delivered while this is off. */
+  distributorEnabled = false;
+
+  /** Called whenever a vCPU must look at its interrupts again: out of the guest and back, or awake from WFI. */
+  kick: (vcpu: number) => void = () => {};
+
+  constructor(
+    readonly version: 2 | 3,
+    readonly vcpus: number,
+    /** INTIDs of the distributor (KVM's nr_irqs): SPIs are 32 to count - 1. */
+    readonly count: number,
+    readonly host: HostInterrupts = new HostInterrupts(),
+  ) {
+    this.sharedBase = vcpus * PRIVATE_COUNT;
+    this.total = this.sharedBase + count - PRIVATE_COUNT;
+    const words = this.total >>> 5;
+    this.latch = new Uint32Array(words);
+    this.line = new Uint32Array(words);
+    this.active = new Uint32Array(words);
+    this.enabled = new Uint32Array(words);
+    this.group = new Uint32Array(words);
+    this.edge = new Uint32Array(words);
+    this.hardware = new Uint32Array(words);
+    this.priority = new Uint8Array(this.total);
+    this.source = new Uint8Array(this.total);
+    this.activeSource = new Uint8Array(this.total);
+    this.targets = new Uint8Array(this.total);
+    this.affinity = new Uint32Array(this.total);
+    this.target = new Int16Array(this.total);
+    this.hostInterrupt = new Uint16Array(this.total);
+    this.lists = new ActivePendingLists(vcpus, this.total);
+    this.#reset();
+  }
+
+  /** KVM's reset state: SGIs enabled and edge-triggered, PPIs level-sensitive, SPIs edge-triggered, all to vCPU 0. */
+  #reset(): void {
+    this.edge.fill(0xffffffff, this.vcpus);
+    if (this.version === 3) this.group.fill(0xffffffff);
+    for (let vcpu = 0; vcpu < this.vcpus; vcpu++) {
+      this.enabled[vcpu] = (1 << SGI_COUNT) - 1;
+      this.edge[vcpu] = (1 << SGI_COUNT) - 1;
+      for (let intid = 0; intid < PRIVATE_COUNT; intid++) {
+        const i = vcpu * PRIVATE_COUNT + intid;
+        this.target[i] = vcpu;
+        if (this.version === 2) this.targets[i] = 1 << vcpu;
+        else this.affinity[i] = affinityOf(vcpu);
+      }
+    }
+  }
+
+  /** Index of an INTID as `vcpu` sees it, or -1 when there is no such interrupt. */
+  indexOf(vcpu: number, intid: number): number {
+    if (intid < PRIVATE_COUNT) return vcpu * PRIVATE_COUNT + intid;
+    return intid < this.count ? this.sharedBase + intid - PRIVATE_COUNT : -1;
+  }
+
+  /** The INTID at an index. */
+  intidOf(i: number): number {
+    return i < this.sharedBase ? i & 31 : i - this.sharedBase + PRIVATE_COUNT;
+  }
+
+  /** The word of the bitmaps that holds INTIDs `intid` to `intid + 31`, `intid` being a multiple of 32. */
+  wordOf(vcpu: number, intid: number): number {
+    return intid < PRIVATE_COUNT ? vcpu : this.vcpus + (intid >>> 5) - 1;
+  }
+
+  isSgi(i: number): boolean {
+    return i < this.sharedBase && (i & 31) < SGI_COUNT;
+  }
+
+  /** Pending for delivery: the latch, or for a level-sensitive interrupt the line too (IHI 0069, 4.1.2). */
+  isPending(i: number): boolean {
+    const w = i >>> 5;
+    return (((this.latch[w] | (this.line[w] & ~this.edge[w])) >>> (i & 31)) & 1) !== 0;
+  }
+
+  /** {@link isPending} for the 32 interrupts of a word. */
+  pendingWord(word: number): number {
+    return (this.latch[word] | (this.line[word] & ~this.edge[word])) >>> 0;
+  }
+
+  /** A level-sensitive interrupt whose line is a physical one. */
+  isMappedLevel(i: number): boolean {
+    const w = i >>> 5;
+    return (((this.hardware[w] & ~this.edge[w]) >>> (i & 31)) & 1) !== 0;
+  }
+
+  /**
+   * The vCPU that must have this interrupt in its list now, or NO_VCPU. An active interrupt stays where it is, whatever
+   * its route and the distributor's enable say; a pending one needs both enables.
+   */
+  deliveryTarget(i: number): number {
+    const w = i >>> 5;
+    const b = i & 31;
+    if ((this.active[w] >>> b) & 1) {
+      const owner = this.lists.owner[i];
+      return owner >= 0 ? owner : this.target[i];
+    }
+    const pending = this.latch[w] | (this.line[w] & ~this.edge[w]);
+    if (!(((this.enabled[w] & pending) >>> b) & 1) || !this.distributorEnabled) return NO_VCPU;
+    return this.target[i];
+  }
+
+  /** Puts an interrupt into its target's list if it must be delivered and is in none, and kicks the target. */
+  queue(i: number): void {
+    const vcpu = this.deliveryTarget(i);
+    if (vcpu < 0) return;
+    if (this.lists.owner[i] < 0) this.lists.append(vcpu, i);
+    this.kick(vcpu);
+  }
+
+  /** {@link queue} for the interrupts of a word whose bits are set in `mask`, lowest first. */
+  queueWord(word: number, mask: number): void {
+    let rest = mask & (this.active[word] | this.pendingWord(word));
+    while (rest !== 0) {
+      this.queue((word << 5) + lowestBit(rest));
+      rest &= rest - 1;
+    }
+  }
+
+  /**
+   * A device drives the input of an SPI or PPI: `level` is the line's level, a rising edge for an edge-triggered one.
+   * The injection path: allocates nothing.
+   */
+  inject(i: number, level: boolean): void {
+    const w = i >>> 5;
+    const bit = 1 << (i & 31);
+    if (this.edge[w] & bit) {
+      if (!level) return;
+      this.latch[w] |= bit;
+    } else {
+      if (((this.line[w] & bit) !== 0) === level) return;
+      if (level) this.line[w] |= bit;
+      else this.line[w] &= ~bit;
+    }
+    this.queue(i);
+  }
+
+  /**
+   * How many list registers this interrupt could fill: one for each source of a GICv2 SGI and one for the active one,
+   * else one.
+   */
+  listRegistersNeeded(i: number): number {
+    const active = testBit(this.active, i);
+    if (this.source[i] !== 0 && this.isSgi(i)) return countBits(this.source[i]) + (active ? 1 : 0);
+    return active || this.isPending(i) ? 1 : 0;
+  }
+
+  /** The order in which list registers are filled when not all fit. An arrow, so that it can be handed to the sort. */
+  readonly deliveryKey = (i: number): number => {
+    if (testBit(this.active, i)) return KEY_ACTIVE;
+    return testBit(this.enabled, i) && this.isPending(i) ? KEY_PRIORITY + this.priority[i] : KEY_REST;
+  };
+
+  /**
+   * After an exit: what needs no delivery any more leaves the vCPU's list, what has another target by now moves there.
+   */
+  pruneList(vcpu: number): void {
+    const lists = this.lists;
+    let i = lists.head[vcpu];
+    while (i >= 0) {
+      const next = lists.next[i];
+      const target = this.deliveryTarget(i);
+      if (target !== vcpu) {
+        lists.remove(i);
+        if (target >= 0) {
+          lists.append(target, i);
+          this.kick(target);
+        }
+      }
+      i = next;
+    }
+  }
+
+  /** Whether a vCPU has anything that would wake it: pending, enabled, not active, above the priority mask `pmr`. */
+  hasDeliverable(vcpu: number, pmr: number): boolean {
+    if (!this.distributorEnabled) return false;
+    for (let i = this.lists.head[vcpu]; i >= 0; i = this.lists.next[i]) {
+      const w = i >>> 5;
+      const deliverable = this.enabled[w] & ~this.active[w] & this.pendingWord(w);
+      if ((deliverable >>> (i & 31)) & 1 && this.priority[i] < pmr) return true;
+    }
+    return false;
+  }
+}

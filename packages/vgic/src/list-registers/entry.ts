@@ -1,0 +1,187 @@
+import { SGI_COUNT } from '../architecture/intid.js';
+import {
+  HCR_EN,
+  HCR_UIE,
+  LR_ACTIVE,
+  LR_EOI,
+  LR_GROUP,
+  LR_HW,
+  LR_PENDING,
+  LR_PRIORITY_SHIFT,
+  LR_STATE,
+  LR_V2_INTID_MASK,
+  LR_V2_SOURCE_SHIFT,
+} from '../architecture/virtual-interface.js';
+import { lowestBit } from '../interrupts/bitmap.js';
+import type { Interrupts } from '../interrupts/interrupts.js';
+import type { SavedInterface } from './saved-interface.js';
+
+/**
+ * The hypervisor's half: how a pending interrupt gets into a list register at guest entry, and how what the guest did
+ * with it gets back at exit. Follows KVM's kvm_vgic_flush_hwstate and kvm_vgic_sync_hwstate.
+ */
+
+/** Told of each SPI whose end the guest has signalled: irqfd resampling (INTID - 32 is the pin). */
+export type ResampleListener = (intid: number) => void;
+
+/** One interrupt into one list register. What goes in as pending leaves the latch: it is the list register's now. */
+function fillListRegister(irqs: Interrupts, saved: SavedInterface, i: number, n: number): void {
+  const w = i >>> 5;
+  const b = i & 31;
+  const bit = 1 << b;
+  const intid = irqs.intidOf(i);
+  const v2Sgi = irqs.version === 2 && intid < SGI_COUNT;
+  const active = (irqs.active[w] & bit) !== 0;
+  const edge = (irqs.edge[w] & bit) !== 0;
+  let low = intid;
+  let high = (irqs.priority[i] << LR_PRIORITY_SHIFT) | ((irqs.group[w] >>> b) & 1 ? LR_GROUP : 0);
+  let allowPending = true;
+
+  if (active) {
+    high |= LR_ACTIVE;
+    if (v2Sgi) low |= irqs.activeSource[i] << LR_V2_SOURCE_SHIFT;
+    // several sources of one SGI: the next one goes in when this one has ended
+    if (irqs.listRegistersNeeded(i) > 1) {
+      allowPending = false;
+      high |= LR_EOI;
+    }
+  }
+  if (irqs.hardware[w] & bit) {
+    high |= LR_HW | irqs.hostInterrupt[i];
+    // with HW = 1 a list register may not be pending and active
+    if (active) allowPending = false;
+  } else if (!edge) {
+    // the line is looked at again after the end of interrupt; until then the list register is not pending and active
+    high |= LR_EOI;
+    if (active) allowPending = false;
+  }
+  if (allowPending && irqs.isPending(i)) {
+    high |= LR_PENDING;
+    if (edge) irqs.latch[w] &= ~bit;
+    if (v2Sgi) {
+      const sources = irqs.source[i];
+      const source = lowestBit(sources);
+      low |= source << LR_V2_SOURCE_SHIFT;
+      irqs.source[i] = sources & (sources - 1);
+      if (irqs.source[i] !== 0) {
+        irqs.latch[w] |= bit;
+        high |= LR_EOI;
+      }
+    }
+    if (irqs.isMappedLevel(i)) irqs.line[w] &= ~bit;
+  }
+  saved.cpu.setListRegister(n, low, high);
+}
+
+/**
+ * Guest entry: the vCPU's list goes into its list registers, in queueing order if all fits; else active interrupts first,
+ * then by priority, and underflow asks for a maintenance interrupt. Allocates nothing.
+ */
+export function fillListRegisters(irqs: Interrupts, saved: SavedInterface, vcpu: number): void {
+  const { lists } = irqs;
+  let i = lists.head[vcpu];
+  if (i < 0) return;
+  const { cpu } = saved;
+
+  let needed = 0;
+  let manySources = false;
+  for (let j = i; j >= 0; j = lists.next[j]) {
+    const registers = irqs.listRegistersNeeded(j);
+    needed += registers;
+    if (registers > 1) manySources = true;
+  }
+  if (needed > cpu.listRegisters || manySources) {
+    lists.sort(vcpu, irqs.deliveryKey);
+    i = lists.head[vcpu];
+  }
+
+  let used = 0;
+  let lowestPriority = 0xff;
+  for (; i >= 0; i = lists.next[i]) {
+    // an SGI with sources left must not be overtaken by what has a lower priority
+    if (manySources && irqs.priority[i] > lowestPriority) break;
+    if (irqs.deliveryTarget(i) === vcpu) {
+      fillListRegister(irqs, saved, i, used++);
+      if (irqs.source[i] !== 0) lowestPriority = irqs.priority[i];
+    }
+    if (used === cpu.listRegisters) {
+      if (lists.next[i] >= 0) saved.hcr |= HCR_UIE;
+      break;
+    }
+  }
+  cpu.used = used;
+  if (used > 0) cpu.setHcr(saved.hcr);
+}
+
+/** One list register back into the interrupt it holds. */
+function foldListRegister(irqs: Interrupts, vcpu: number, low: number, high: number, resample: ResampleListener): void {
+  const intid = irqs.version === 3 ? low : low & LR_V2_INTID_MASK;
+  const i = irqs.indexOf(vcpu, intid);
+  if (i < 0) return;
+  if ((high & (LR_STATE | LR_EOI | LR_HW)) === LR_EOI && i >= irqs.sharedBase) resample(intid);
+
+  const w = i >>> 5;
+  const bit = 1 << (i & 31);
+  const active = (high & LR_ACTIVE) !== 0;
+  const pending = (high & LR_PENDING) !== 0;
+  const deactivated = !active && (irqs.active[w] & bit) !== 0;
+  const v2Sgi = irqs.version === 2 && intid < SGI_COUNT;
+  const source = (low >>> LR_V2_SOURCE_SHIFT) & 7;
+
+  if (active) {
+    irqs.active[w] |= bit;
+    if (v2Sgi) irqs.activeSource[i] = source;
+  } else {
+    irqs.active[w] &= ~bit;
+  }
+  if (irqs.edge[w] & bit) {
+    if (pending) {
+      irqs.latch[w] |= bit;
+      if (v2Sgi) irqs.source[i] |= 1 << source;
+    }
+  } else if ((high & LR_STATE) === 0) {
+    // a level set by ISPENDR is spent when the guest has ended it
+    irqs.latch[w] &= ~bit;
+  }
+  if (irqs.isMappedLevel(i)) resampleMappedLine(irqs, i, deactivated, pending);
+}
+
+/** The line of a physical interrupt is read again when the guest may have changed it; low, it can be taken anew. */
+function resampleMappedLine(irqs: Interrupts, i: number, deactivated: boolean, pending: boolean): void {
+  const w = i >>> 5;
+  const bit = 1 << (i & 31);
+  if (!pending && !(deactivated && irqs.line[w] & bit)) return;
+  const { host } = irqs;
+  const irq = irqs.hostInterrupt[i];
+  if (host.isPending(irq)) {
+    irqs.line[w] |= bit;
+  } else {
+    irqs.line[w] &= ~bit;
+    host.setActive(irq, false);
+  }
+}
+
+/** Guest exit: the list registers are folded back and emptied, the list is pruned. Allocates nothing. */
+export function foldListRegisters(
+  irqs: Interrupts,
+  saved: SavedInterface,
+  vcpu: number,
+  resample: ResampleListener,
+): void {
+  if (irqs.lists.head[vcpu] < 0) return;
+  const { cpu } = saved;
+  if (cpu.used > 0) {
+    // KVM turns a GICv3 interface off by its enable bit, a GICv2 one whole
+    cpu.setHcr(cpu.config.version === 3 ? saved.hcr & ~HCR_EN : 0);
+    saved.hcr &= ~HCR_UIE;
+    for (let n = 0; n < cpu.used; n++) {
+      const low = cpu.lrLow[n];
+      const high = cpu.lrHigh[n];
+      cpu.lrLow[n] = 0;
+      cpu.lrHigh[n] = 0;
+      foldListRegister(irqs, vcpu, low, high, resample);
+    }
+    cpu.used = 0;
+  }
+  irqs.pruneList(vcpu);
+}
