@@ -1,0 +1,367 @@
+import { Gic } from 'vgic';
+import { restoreGic, saveGic } from 'vgic/kvm';
+import { Bus, type BusDevice } from './bus.js';
+import { type CompleteConfig, completeConfig, type MachineConfig } from './config.js';
+import { Core, Exit } from './core/index.js';
+import { type Program, placeProgram } from './loader/load.js';
+import { checkMachineState, type MachineState } from './machine-state.js';
+import { affinityOf, RAM_BASE, TIMER_INTID, UART_INTID } from './memory-map.js';
+import { Pl011 } from './pl011.js';
+import { callPsci, code, type PsciHost } from './psci.js';
+import { Scheduler } from './scheduler.js';
+import { collectRam, fillRam } from './snapshot/ram-state.js';
+import { SnapshotError } from './snapshot/snapshot-error.js';
+
+/** Why a run came back. After `off`, `reset` and `lockup` the machine stays as it is, and every run says so again. */
+export type Outcome =
+  | { reason: 'time' }
+  | { reason: 'off' }
+  | { reason: 'reset' }
+  | { reason: 'stopped' }
+  /** Every vCPU is in WFI and no timer will ring: only console input can wake it. */
+  | { reason: 'waiting' }
+  | { reason: 'lockup'; message: string };
+
+/** Virtual time that a run without a limit lasts: short enough that console input and pacing have their turn. */
+export const DEFAULT_RUN = 10_000_000;
+/** Entries into the guest without one instruction executed that are one too many: the core would never go on. */
+const PATIENCE = 64;
+const TIMERS = ['virtual', 'physical'] as const;
+const NOBODY = -1;
+
+/**
+ * An Arm board with vCPUs run in turn. Virtual time is the number of instructions executed by all of them, plus the idle
+ * time skipped while all wait; one instruction is one nanosecond. Nothing depends on how a run is cut into pieces:
+ * run(a) and run(b) end as run(b) alone does, also with a save and a restore in between.
+ */
+export class Machine {
+  readonly config: CompleteConfig;
+  readonly gic: Gic;
+  readonly core: Core;
+  /** Called with every byte that the guest sends to its console. */
+  onConsoleOutput: (byte: number) => void = () => {};
+
+  readonly #bus = new Bus();
+  readonly #uart: Pl011;
+  readonly #scheduler: Scheduler;
+  readonly #psci: PsciHost;
+  /** Levels of the timers' interrupt lines as the GIC has them: a bit for each of TIMERS, for each vCPU. */
+  readonly #timerLines: Uint8Array;
+  #time = 0;
+  #ended: Outcome | null = null;
+  #loaded = false;
+  #stopRequested = false;
+  /** The vCPU in the guest. */
+  #inGuest = NOBODY;
+  /** Something became of the GIC that the list registers of the vCPU in the guest do not tell yet. */
+  #stale = false;
+  /** Virtual time at which the present slice ends at the latest. */
+  #sliceEnd = 0;
+  #fruitless = 0;
+
+  /** RangeError with one sentence when there is no such machine. */
+  constructor(config: MachineConfig) {
+    this.config = completeConfig(config);
+    const { vcpus, memory, gic: version, listRegisters, quantum } = this.config;
+    this.#timerLines = new Uint8Array(vcpus);
+    this.#scheduler = new Scheduler(vcpus, quantum);
+    this.gic = new Gic({ version, vcpus, listRegisters });
+    this.gic.onKick = (vcpu) => {
+      if (vcpu === this.#inGuest) this.#stale = true;
+    };
+    this.core = Core.create({
+      vcpus,
+      ramBase: RAM_BASE,
+      ramSize: memory,
+      gicSystemRegisters: version === 3,
+      host: {
+        mmioRead: (vcpu, address, size) => this.#mmioRead(vcpu, address, size),
+        mmioWrite: (vcpu, address, size, low, high) => this.#mmioWrite(vcpu, address, size, low, high),
+        systemRegisterRead: (vcpu, encoding) => this.#systemRegisterRead(vcpu, encoding),
+        systemRegisterWrite: (vcpu, encoding, low, high) => this.#systemRegisterWrite(vcpu, encoding, low, high),
+        timerChanged: (vcpu) => this.#timerChanged(vcpu),
+      },
+    });
+    this.#uart = new Pl011({
+      output: (byte) => this.onConsoleOutput(byte),
+      line: (level) => this.#setLine(UART_INTID, level, 0),
+      now: () => this.time,
+    });
+    this.#psci = this.#psciHost();
+    const gicFrames: BusDevice = this.gic;
+    this.#bus.attach('gic-distributor', gicFrames);
+    this.#bus.attach(version === 3 ? 'gic-redistributors' : 'gic-cpu-interface', gicFrames);
+    this.#bus.attach('gic-its', gicFrames);
+    this.#bus.attach('pl011', this.#uart);
+  }
+
+  /** Virtual time: 1 is one instruction, and one nanosecond. Also right inside a callback of a run. */
+  get time(): number {
+    return this.#inGuest === NOBODY ? this.#time : this.#time + this.core.executed;
+  }
+
+  /** Puts a program into the memory of a fresh machine, ready to start on vCPU 0; ImageError, and nothing is changed, if it cannot. */
+  load(program: Program): void {
+    if (this.#loaded) throw new Error('This machine has its program already; build another one.');
+    const placement = placeProgram(program, this.config);
+    for (const { address, bytes } of placement.segments) {
+      this.core.ram.set(bytes, address - RAM_BASE);
+      this.core.ramChanged(address - RAM_BASE, bytes.length);
+    }
+    this.core.reset(0, BigInt(placement.entry), BigInt(placement.deviceTree));
+    this.#loaded = true;
+  }
+
+  /**
+   * Runs until that virtual time at most, exact to the instruction. Without it, for 10 ms of virtual time at most:
+   * call it again and again.
+   */
+  run(until: number = this.#time + DEFAULT_RUN): Outcome {
+    if (!this.#loaded) throw new Error('This machine has no program; load one first.');
+    if (this.#inGuest !== NOBODY) throw new Error('This machine is running already.');
+    if (Number.isNaN(until)) throw new RangeError('A machine cannot run until NaN.');
+    this.#stopRequested = false;
+    for (;;) {
+      // Also before coming back: what is due at this moment belongs to this moment, whoever looks at it.
+      this.#fireDue();
+      if (this.#ended) return this.#ended;
+      if (this.#stopRequested) return { reason: 'stopped' };
+      if (this.#time >= until) return { reason: 'time' };
+      const event = this.#nextEvent();
+      const vcpu = this.#scheduler.next((candidate) => this.gic.hasPending(candidate));
+      if (vcpu !== NOBODY)
+        this.#runSlice(vcpu, Math.min(this.#scheduler.remaining, until - this.#time, event - this.#time));
+      else if (this.#scheduler.allOff) {
+        this.#ended = {
+          reason: 'lockup',
+          message: 'Every vCPU has switched itself off by PSCI CPU_OFF: none is left to run.',
+        };
+      } else if (event === Number.POSITIVE_INFINITY) return { reason: 'waiting' };
+      else this.#setTime(Math.min(event, until));
+    }
+  }
+
+  /** From a callback: the run comes back after the present instruction, with `stopped`. */
+  stop(): void {
+    this.#stopRequested = true;
+    if (this.#inGuest !== NOBODY) this.core.stop();
+  }
+
+  /** Types bytes at the guest's console. What the guest has not read yet is kept for it, and saved with it. */
+  sendConsoleInput(bytes: Uint8Array): void {
+    this.#uart.receive(bytes);
+  }
+
+  /** Bytes typed that the guest has not read. */
+  get unreadConsoleInput(): number {
+    return this.#uart.unread;
+  }
+
+  /** The whole machine; not inside a callback of a run. */
+  save(): MachineState {
+    if (this.#inGuest !== NOBODY) throw new Error('A machine cannot be saved in the middle of an instruction.');
+    return {
+      config: { ...this.config },
+      time: this.#time,
+      ended: this.#ended && { ...this.#ended },
+      schedule: this.#scheduler.save(),
+      vcpus: Array.from({ length: this.config.vcpus }, (_, vcpu) => this.core.saveVcpu(vcpu)),
+      gic: saveGic(this.gic),
+      uart: this.#uart.save(),
+      ram: collectRam(this.core.ram),
+    };
+  }
+
+  /** The machine of a state, standing between the same two instructions; SnapshotError when no machine can have that state. */
+  static restore(state: MachineState): Machine {
+    checkMachineState(state);
+    const machine = new Machine(state.config);
+    fillRam(machine.core.ram, state.ram);
+    machine.core.ramChanged(0, machine.core.ram.length);
+    machine.#setTime(state.time);
+    try {
+      state.vcpus.forEach((bytes, vcpu) => {
+        machine.core.restoreVcpu(vcpu, bytes);
+      });
+      restoreGic(machine.gic, state.gic);
+    } catch (error) {
+      throw new SnapshotError(`The snapshot has impossible contents: ${(error as Error).message}`);
+    }
+    machine.#scheduler.restore(state.schedule);
+    // The lines come out of the devices again; the GIC has the same levels unless the snapshot was made up.
+    machine.#uart.restore(state.uart);
+    for (let vcpu = 0; vcpu < state.config.vcpus; vcpu++) {
+      machine.#updateTimerLines(vcpu, true);
+    }
+    machine.#ended = state.ended;
+    machine.#loaded = true;
+    return machine;
+  }
+
+  #setTime(time: number): void {
+    this.#time = time;
+    this.core.setTime(time);
+  }
+
+  /** The virtual time of the next thing that happens by itself. */
+  #nextEvent(): number {
+    let event = this.#uart.deadline;
+    for (let vcpu = 0; vcpu < this.config.vcpus; vcpu++) {
+      if (this.#scheduler.power(vcpu) === 'on') event = Math.min(event, this.core.nextTimer(vcpu));
+    }
+    // What was due has been done: an event that still names this moment is not to stop time.
+    return Math.max(event, this.#time + 1);
+  }
+
+  /** Does everything that is due by now. */
+  #fireDue(): void {
+    this.#uart.advance(this.#time);
+    for (let vcpu = 0; vcpu < this.config.vcpus; vcpu++) {
+      if (this.#scheduler.power(vcpu) === 'on') this.#updateTimerLines(vcpu);
+    }
+  }
+
+  /** Brings the timers' lines to the GIC where they differ from what it has; all of them when `anew`. */
+  #updateTimerLines(vcpu: number, anew = false): void {
+    const off = this.#scheduler.power(vcpu) !== 'on';
+    for (const [index, timer] of TIMERS.entries()) {
+      const bit = 1 << index;
+      // The timers of a vCPU without power have no output.
+      const level = !off && this.core.timerOutput(vcpu, timer);
+      if (!anew && level === ((this.#timerLines[vcpu] & bit) !== 0)) continue;
+      this.#timerLines[vcpu] = (this.#timerLines[vcpu] & ~bit) | (level ? bit : 0);
+      this.#setLine(TIMER_INTID[timer], level, vcpu);
+    }
+  }
+
+  /** A device's line changed. That is outside the vCPU in the guest, whose list registers may tell otherwise now. */
+  #setLine(intid: number, level: boolean, vcpu: number): void {
+    this.gic.setLine(intid, level, vcpu);
+    this.#stale = true;
+  }
+
+  #runSlice(vcpu: number, budget: number): void {
+    const start = this.#scheduler.takeStart(vcpu);
+    if (start) {
+      this.core.reset(vcpu, start.entry, start.context);
+      this.#updateTimerLines(vcpu);
+    }
+    this.#sliceEnd = this.#time + budget;
+    this.#inGuest = vcpu;
+    this.#stale = false;
+    this.gic.enter(vcpu);
+    this.#refreshLines(vcpu);
+    const exit = this.core.run(vcpu, budget);
+    const executed = this.core.executed;
+    this.gic.exit(vcpu);
+    this.#inGuest = NOBODY;
+    this.#scheduler.spend(executed);
+    this.#setTime(this.#time + executed);
+    this.#fruitless = executed === 0 ? this.#fruitless + 1 : 0;
+    this.#handleExit(vcpu, exit);
+  }
+
+  #handleExit(vcpu: number, exit: Exit): void {
+    if (exit === Exit.WaitForInterrupt) this.#scheduler.wait(vcpu);
+    else if (exit === Exit.Yield) this.#scheduler.endTurn();
+    else if (exit === Exit.Hypercall) {
+      const result = callPsci(this.#psci, vcpu, (n) => this.core.readRegister(vcpu, n));
+      if (result !== undefined) this.core.writeRegister(vcpu, 0, result);
+    } else if (exit === Exit.SecureCall) {
+      // There is no EL3 behind SMC; like KVM, the board answers it as an unknown function.
+      this.core.writeRegister(vcpu, 0, code('NOT_SUPPORTED'));
+    } else if (exit === Exit.Lockup) this.#ended = { reason: 'lockup', message: this.#lockupMessage(vcpu) };
+    else if (this.#fruitless > PATIENCE) {
+      const at = this.core.pc(vcpu).toString(16);
+      this.#ended = { reason: 'lockup', message: `vCPU ${vcpu} does not get beyond its instruction at 0x${at}.` };
+    }
+  }
+
+  #lockupMessage(vcpu: number): string {
+    const report = this.core.lockup;
+    if (!report) return `vCPU ${vcpu} locked up at 0x${this.core.pc(vcpu).toString(16)}.`;
+    const instruction = (report.instruction >>> 0).toString(16).padStart(8, '0');
+    return `vCPU ${report.vcpu} locked up at PC 0x${report.pc.toString(16)}, instruction 0x${instruction}: ${report.reason}`;
+  }
+
+  /** After an access that may have changed the GIC: the list registers anew if they are stale, then the core's lines. */
+  #afterAccess(vcpu: number): void {
+    if (this.#stale || this.gic.maintenanceAsserted(vcpu)) {
+      this.#stale = false;
+      this.gic.exit(vcpu);
+      this.gic.enter(vcpu);
+    }
+    this.#refreshLines(vcpu);
+  }
+
+  #refreshLines(vcpu: number): void {
+    this.core.setInterruptLines(vcpu, this.gic.irqAsserted(vcpu), this.gic.fiqAsserted(vcpu));
+  }
+
+  #mmioRead(vcpu: number, address: number, size: 1 | 2 | 4 | 8): number {
+    const device = this.#bus.at(address);
+    if (!device) {
+      this.core.raiseBusError();
+      return 0;
+    }
+    const low = device.read(vcpu, address, size);
+    this.core.high = size === 8 ? device.high : 0;
+    this.#afterAccess(vcpu);
+    return low;
+  }
+
+  #mmioWrite(vcpu: number, address: number, size: 1 | 2 | 4 | 8, low: number, high: number): void {
+    const device = this.#bus.at(address);
+    if (!device) {
+      this.core.raiseBusError();
+      return;
+    }
+    device.write(vcpu, address, size, low, high);
+    this.#afterAccess(vcpu);
+  }
+
+  #systemRegisterRead(vcpu: number, encoding: number): number {
+    const low = this.gic.readSystemRegister(vcpu, encoding);
+    if (low === -1) {
+      this.core.raiseUndefined();
+      return 0;
+    }
+    this.core.high = this.gic.high;
+    this.#afterAccess(vcpu);
+    return low;
+  }
+
+  #systemRegisterWrite(vcpu: number, encoding: number, low: number, high: number): void {
+    if (this.gic.writeSystemRegister(vcpu, encoding, low, high)) this.#afterAccess(vcpu);
+    else this.core.raiseUndefined();
+  }
+
+  #timerChanged(vcpu: number): void {
+    this.#updateTimerLines(vcpu);
+    // The slice was measured by the timers as they were.
+    if (this.core.nextTimer(vcpu) < this.#sliceEnd) this.core.stop();
+    this.#afterAccess(vcpu);
+  }
+
+  #psciHost(): PsciHost {
+    const scheduler = this.#scheduler;
+    const end = (reason: 'off' | 'reset') => {
+      this.#ended = { reason };
+    };
+    return {
+      vcpus: this.config.vcpus,
+      affinity: (vcpu) => BigInt(affinityOf(vcpu)),
+      power: (vcpu) => scheduler.power(vcpu),
+      isExecutable: (address) =>
+        address % 4n === 0n && address >= BigInt(RAM_BASE) && address < BigInt(RAM_BASE + this.config.memory),
+      powerOn: (vcpu, entry, context) => scheduler.powerOn(vcpu, { entry, context }),
+      powerOff: (vcpu) => {
+        scheduler.powerOff(vcpu);
+        this.#updateTimerLines(vcpu);
+      },
+      wait: (vcpu) => scheduler.wait(vcpu),
+      systemOff: () => end('off'),
+      systemReset: () => end('reset'),
+    };
+  }
+}
