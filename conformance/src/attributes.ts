@@ -234,3 +234,37 @@ export function interruptCount(s: Sequence): void {
     `NR_IRQS user ${op.slice(0, 3)}`,
   );
 }
+
+/** A VGIC set up as a VMM does it, with an optional step left out now and then. */
+export function setUp(s: Sequence): void {
+  const { random } = s;
+  const { configuration } = s.vm;
+  const set = (group: number, attr: number, value?: string) =>
+    s.emit({ op: 'set_attr', group, attr, ...(value === undefined ? {} : { value }) }, 'set up');
+  const init = () => set(GROUP.CTRL, CONTROL.INIT);
+  const steps: (() => void)[] = [() => set(GROUP.NR_IRQS, 0, hex(configuration.interrupts))];
+  if (configuration.gic === 2) {
+    steps.push(() => set(GROUP.ADDR, ADDRESS.V2_DIST, hex(configuration.distributor)));
+    steps.push(() => set(GROUP.ADDR, ADDRESS.V2_CPU, hex(configuration.cpuInterface)));
+  } else {
+    steps.push(() => set(GROUP.ADDR, ADDRESS.V3_DIST, hex(configuration.distributor)));
+    if (random.chance(0.5)) steps.push(() => set(GROUP.ADDR, ADDRESS.V3_REDIST, hex(configuration.redistributors)));
+    else steps.push(() => regions(s, set));
+  }
+  if (random.chance(0.15)) steps.splice(random.below(steps.length), 1);
+  if (random.chance(0.2)) steps.reverse();
+  if (random.chance(0.8)) steps.push(init);
+  else steps.splice(random.below(steps.length), 0, init);
+  for (const step of steps) step();
+}
+
+/** Redistributor regions that hold the vCPUs together: the first at the usual place, the others elsewhere. */
+function regions(s: Sequence, set: (group: number, attr: number, value: string) => void): void {
+  let left = s.vcpus;
+  for (let index = 0; left > 0; index++) {
+    const count = s.random.between(1, left);
+    const base = index === 0 ? s.vm.configuration.redistributors : 0x0a000000 + index * 0x200000;
+    set(GROUP.ADDR, ADDRESS.V3_REDIST_REGION, hex64(count << 20, (base | index) >>> 0));
+    left -= count;
+  }
+}

@@ -1,5 +1,5 @@
 /** The kinds of operations that profiles mix: each adds one operation, or a few that belong together. */
-import { address, anyAttribute, attribute, control, interruptCount, levelInfo } from './attributes.js';
+import { address, anyAttribute, attribute, control, interruptCount, levelInfo, setUp } from './attributes.js';
 import { drawConfiguration } from './configuration.js';
 import { migrate } from './migration.js';
 import { hex, hex64 } from './protocol.js';
@@ -173,10 +173,12 @@ function guestVcpu(s: Sequence): number {
 }
 
 function enterOn(s: Sequence, vcpu: number): void {
-  const { inGuest, held } = s.vm;
+  const { vm } = s;
+  const { inGuest, held } = vm;
   if (vcpu >= 0 && vcpu < held.length) held[vcpu] = true;
   s.emit({ op: 'flush', vcpu }, 'enter', (answer) => {
     if (vcpu >= 0 && vcpu < inGuest.length) inGuest[vcpu] = answer.err === undefined;
+    if (answer.err === -5) vm.dead = true;
   });
 }
 
@@ -387,13 +389,17 @@ function recreate(s: Sequence): void {
     s.emit({ ...create, op: 'create' }, 'create');
   }
   vm.inGuest.fill(false);
+  vm.held.fill(false);
+  vm.dead = false;
 }
 
 /** Every kind: what it is called, and how it adds its operations. */
 export const KINDS = {
   boot,
   /** A guest that starts over: what the random part has switched off is on again. */
-  bootAgain: boot,
+  bootAgain: (s: Sequence) => {
+    if (!s.vm.dead) boot(s);
+  },
   register,
   offset,
   nowhere,
@@ -410,6 +416,8 @@ export const KINDS = {
   control,
   interruptCount,
   levelInfo,
+  setUp,
+  wait: (s: Sequence) => s.emit({ op: 'wfi', vcpu: guestVcpu(s) }, 'wait for interrupt'),
   sgi: sendSgi,
   acknowledge: (s: Sequence) => acknowledgeOn(s, guestVcpu(s)),
   enter: (s: Sequence) => enterOn(s, s.vcpu()),

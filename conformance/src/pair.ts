@@ -62,17 +62,30 @@ export class Pair {
     if (!failure) return done(undefined, undefined);
     const tell = (side: typeof left) => side.answers[both] ?? side.failure?.message ?? '';
     return done(
-      { at: both, left: tell(left), right: tell(right), fields: [left.failure ? 'left failed' : 'right failed'] },
+      { at: both, left: tell(left), right: tell(right), fields: [left.failure ? LEFT_FAILED : RIGHT_FAILED] },
       undefined,
     );
   }
 
-  /** As `exchange` on fresh programs' state: every VM that the operations may have made is destroyed afterwards. */
-  async replay(operations: readonly Operation[]): Promise<Exchanged> {
+  /**
+   * As `exchange`, but when a program fails, its last answers may be lost on the way: then the operations are sent
+   * again, each alone, to see which one it was.
+   */
+  async exchangeExactly(operations: readonly Operation[]): Promise<Exchanged> {
     const result = await this.exchange(operations);
-    const slots = new Set<number>([0]);
-    for (const { vm } of operations) if (typeof vm === 'number' && vm >= 0 && vm < 8) slots.add(vm);
-    await this.clear(slots);
+    if (!result.difference || !isFailure(result.difference)) return result;
+    await this.clear(slotsOf(operations));
+    for (const [at, operation] of operations.entries()) {
+      const alone = await this.exchange([operation]);
+      if (alone.difference) return { ...alone, difference: { ...alone.difference, at } };
+    }
+    return result;
+  }
+
+  /** As `exchangeExactly` on fresh programs' state: every VM that the operations may have made is destroyed afterwards. */
+  async replay(operations: readonly Operation[]): Promise<Exchanged> {
+    const result = await this.exchangeExactly(operations);
+    await this.clear(slotsOf(operations));
     return result;
   }
 
@@ -81,6 +94,19 @@ export class Pair {
     const lines = [...slots].map((slot) => JSON.stringify({ op: 'destroy', vm: slot }));
     await Promise.all([answersOf(this.left, lines), answersOf(this.right, lines)]);
   }
+}
+
+/** Whether a program ended or was silent, rather than that it answered otherwise. */
+export const isFailure = ({ fields }: Difference): boolean => fields[0] === LEFT_FAILED || fields[0] === RIGHT_FAILED;
+
+const LEFT_FAILED = 'left failed';
+const RIGHT_FAILED = 'right failed';
+
+/** The VM slots that operations speak of. */
+function slotsOf(operations: readonly Operation[]): Set<number> {
+  const slots = new Set<number>([0]);
+  for (const { vm } of operations) if (typeof vm === 'number' && vm >= 0 && vm < 8) slots.add(vm);
+  return slots;
 }
 
 interface Answered {

@@ -67,6 +67,7 @@ const DELIVERY: Profile['kinds'] = [
   [1, 'loadPut'],
   [0.3, 'moveCpu'],
   [0.6, 'bootAgain'],
+  [0.3, 'wait'],
 ];
 
 export const PROFILES: readonly Profile[] = [
@@ -153,6 +154,9 @@ export const PROFILES: readonly Profile[] = [
     length: [10, 80],
     kinds: [
       [10, 'address'],
+      [2.5, 'setUp'],
+      [2, 'bootAgain'],
+      [5, 'deliver'],
       [5, 'control'],
       [4, 'interruptCount'],
       [4, 'anyAttribute'],

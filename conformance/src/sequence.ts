@@ -18,6 +18,8 @@ export interface VirtualMachine {
   readonly held: boolean[];
   /** Whose guest ends interrupts in two steps (EOImode 1). */
   readonly twoSteps: boolean[];
+  /** Its first run failed for good: EIO for everything that a guest does. */
+  dead: boolean;
   /** Interrupts that each vCPU has acknowledged and not yet ended, innermost last. */
   readonly acknowledged: number[][];
   /** Interrupts whose priority was dropped but that may still be active (EOImode 1). */
@@ -94,6 +96,7 @@ export class Sequence implements ValueContext {
       inGuest: new Array<boolean>(configuration.vcpus).fill(false),
       held: new Array<boolean>(configuration.vcpus).fill(false),
       twoSteps: new Array<boolean>(configuration.vcpus).fill(false),
+      dead: false,
       acknowledged: perVcpu(),
       dropped: perVcpu(),
     };
@@ -178,6 +181,7 @@ export class Sequence implements ValueContext {
     if (random.chance(profile.boot) && this.vm.configuration.initialised) KINDS.boot(this);
     const length = random.between(profile.length[0], profile.length[1]);
     for (let step = 0; step < length; step++) {
+      if (this.vm.dead && random.chance(0.2)) KINDS.recreate(this);
       KINDS[random.weighted(profile.kinds)](this);
       if ((this.#wantsAnswers && random.chance(0.35)) || this.#batch.length > 200) this.#learn(yield this.#take());
     }

@@ -2,7 +2,7 @@
  * Makes a failing sequence small: delta debugging (Zeller and Hildebrandt, "Simplifying and Isolating
  * Failure-Inducing Input") on the list of operations, then on the arguments of those that are left.
  */
-import type { Difference, Pair } from './pair.js';
+import { type Difference, isFailure, type Pair } from './pair.js';
 import type { Operation } from './protocol.js';
 
 export interface Shrunk {
@@ -26,10 +26,10 @@ export async function shrink(
   budget = 60_000,
 ): Promise<Shrunk> {
   const end = Date.now() + budget;
-  let best = operations.slice(0, difference.at + 1);
-  let found = difference;
+  let found = isFailure(difference) ? ((await pair.replay(operations)).difference ?? difference) : difference;
+  let best = operations.slice(0, found.at + 1);
   let replays = 0;
-  const goal = signature(operations[difference.at]!, difference);
+  const goal = signature(operations[found.at]!, found);
 
   /** Replays a candidate; keeps it if the same kind of difference is still there. */
   const better = async (candidate: readonly Operation[]): Promise<boolean> => {
