@@ -205,6 +205,11 @@ export class Gic implements FrameContext {
     this.put(vcpu);
   }
 
+  /** The vCPU enters the guest again after it was stopped there: no kick is forgotten. */
+  resume(vcpu: number): void {
+    this.#fill(vcpu);
+  }
+
   /** The vCPU leaves the guest, but stays on its physical CPU. */
   leave(vcpu: number): void {
     if (this.#inGuest[vcpu]) this.#leave(vcpu);

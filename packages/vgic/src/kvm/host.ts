@@ -1,0 +1,49 @@
+import { GicError } from '../errors.js';
+import { HostInterrupts } from '../interrupts/host-interrupts.js';
+import type { VirtualMachine } from './virtual-machine.js';
+
+/** What the hardware of a host is like, as far as a VGIC sees it; all its virtual machines share it. */
+export interface HostConfig {
+  /** Version of the host's GIC. */
+  readonly version: 2 | 3;
+  /** List registers of each physical CPU, 1 to 16. */
+  readonly listRegisters: number;
+  /** Bits of priority of the virtual CPU interface, 5 to 8. */
+  readonly priorityBits: number;
+  /** ICH_VTR_EL2.IDbits. */
+  readonly idBits: number;
+  /** ICH_VTR_EL2.A3V. */
+  readonly affinity3: boolean;
+  /** ICH_VTR_EL2.SEIS. */
+  readonly seis: boolean;
+}
+
+/** Physical CPUs that a host sets apart for each of its virtual machines by default. */
+export const CPUS_PER_MACHINE = 512;
+
+/** A host: its interrupts, and the virtual machines whose vCPUs run on its physical CPUs. */
+export class Host {
+  readonly interrupts = new HostInterrupts();
+  readonly machines = new Set<VirtualMachine>();
+
+  constructor(readonly config: HostConfig) {
+    const { version, listRegisters, priorityBits } = config;
+    if (version !== 2 && version !== 3) throw new GicError('EINVAL', `A host's GIC is version 2 or 3, not ${version}.`);
+    if (!(listRegisters >= 1 && listRegisters <= 16)) {
+      throw new GicError('EINVAL', `A host has 1 to 16 list registers, not ${listRegisters}.`);
+    }
+    if (!(priorityBits >= 5 && priorityBits <= 8)) {
+      throw new GicError('EINVAL', `A host has 5 to 8 bits of priority, not ${priorityBits}.`);
+    }
+  }
+
+  /** Whether a vCPU other than this one is loaded on a physical CPU. */
+  isTaken(cpu: number, machine: VirtualMachine, vcpu: number): boolean {
+    for (const other of this.machines) {
+      for (let v = 0; v < other.vcpus; v++) {
+        if ((other !== machine || v !== vcpu) && other.occupies(v, cpu)) return true;
+      }
+    }
+    return false;
+  }
+}

@@ -1,0 +1,194 @@
+import { PRIVATE_COUNT } from '../architecture/intid.js';
+import { ERRNO, type ErrorCode, GicError } from '../errors.js';
+import { AddressMap } from '../frames/address-map.js';
+import { DISTRIBUTOR_V2 } from '../frames/distributor-v2.js';
+import { DISTRIBUTOR_V3 } from '../frames/distributor-v3.js';
+import { Gic } from '../gic.js';
+import { NO_VCPU } from '../interrupts/interrupts.js';
+import { FrameAddresses } from './frame-addresses.js';
+import {
+  accessRegister,
+  describeAttribute,
+  frameOfGroup,
+  isLineLevelAttribute,
+  isRegisterGroup,
+  offsetOfAttribute,
+  put32,
+  type UserBuffer,
+  vcpuOfAttribute,
+} from './register-access.js';
+import { userSystemRegister } from './system-register-access.js';
+import * as uapi from './uapi.js';
+import type { VirtualMachine } from './virtual-machine.js';
+
+const { EBUSY, EFAULT, EINVAL, ENXIO } = ERRNO;
+
+/**
+ * The VGIC as KVM's device: KVM_SET_DEVICE_ATTR, KVM_GET_DEVICE_ATTR and KVM_HAS_DEVICE_ATTR with its groups, numbers and
+ * errors. {@link set}, {@link get} and {@link has} answer 0 or a negative errno as the ioctl does; {@link write} and
+ * {@link read} throw a GicError with a sentence instead.
+ */
+export class VgicDevice {
+  /** Exists once the device is initialised. */
+  gic: Gic | undefined;
+  /** Number of SPIs; 0 until it is set or the device is initialised. */
+  spis = 0;
+  readonly addresses: FrameAddresses;
+  #ready = false;
+
+  constructor(
+    readonly machine: VirtualMachine,
+    readonly version: 2 | 3,
+  ) {
+    this.addresses = new FrameAddresses(machine, version, new AddressMap());
+  }
+
+  /** INTIDs that the device has, SPIs as far as they are known. */
+  get intids(): number {
+    return this.spis + PRIVATE_COUNT;
+  }
+
+  // ---- life
+
+  /** KVM_DEV_ARM_VGIC_CTRL_INIT. */
+  initialise(): number {
+    if (this.gic !== undefined) return 0;
+    if (this.spis === 0) this.spis = uapi.VGIC_NR_IRQS_LEGACY - PRIVATE_COUNT;
+    const { machine } = this;
+    const { host } = machine;
+    const { version: hostVersion, listRegisters, priorityBits, idBits, affinity3, seis } = host.config;
+    const hardware = { hostVersion, listRegisters, priorityBits, idBits, affinity3, seis, host: host.interrupts };
+    this.gic = new Gic(
+      { version: this.version, vcpus: machine.vcpus, interrupts: this.intids, ...hardware },
+      {
+        addresses: this.addresses.map,
+        redistributorRegions: this.addresses.regions,
+        cpuInterfaces: machine.cpuInterfaces,
+      },
+    );
+    this.gic.onResample = (intid) => machine.acknowledged.push(intid - PRIVATE_COUNT);
+    machine.routing.setDefault(this.spis);
+    return 0;
+  }
+
+  /** A GICv2 initialises itself when it is first needed; a GICv3 must have been told to. */
+  initialiseLazily(): number {
+    if (this.gic !== undefined) return 0;
+    return this.version === 2 ? this.initialise() : -EBUSY;
+  }
+
+  /** Before the first vCPU runs: are all frames placed, without overlap? The distributor appears on the bus. */
+  mapResources(): number {
+    if (this.#ready) return 0;
+    const problem = this.addresses.checkComplete();
+    if (problem !== 0) return problem;
+    if (this.version === 3 && this.gic === undefined) return -EBUSY;
+    this.initialise();
+    const base = Number(this.addresses.distributor);
+    const frame = this.version === 2 ? DISTRIBUTOR_V2 : DISTRIBUTOR_V3;
+    this.addresses.map.add({ base, frame, vcpu: NO_VCPU });
+    if (this.version === 2) this.gic?.mapCpuInterface(Number(this.addresses.cpuInterface));
+    this.#ready = true;
+    return 0;
+  }
+
+  // ---- KVM_SET_DEVICE_ATTR, KVM_GET_DEVICE_ATTR, KVM_HAS_DEVICE_ATTR
+
+  set(group: number, attr: bigint, buffer: UserBuffer): number {
+    if (isRegisterGroup(this.version, group)) return this.#accessRegister(group, attr, buffer, true);
+    switch (group) {
+      case uapi.KVM_DEV_ARM_VGIC_GRP_ADDR:
+        return this.addresses.access(attr, buffer, true);
+      case uapi.KVM_DEV_ARM_VGIC_GRP_NR_IRQS: {
+        if (buffer === undefined) return -EFAULT;
+        const count = Number(buffer.value & 0xffffffffn);
+        if (count < 2 * PRIVATE_COUNT || count > uapi.VGIC_MAX_RESERVED || count & 31) return -EINVAL;
+        if (this.spis !== 0) return -EBUSY;
+        this.spis = count - PRIVATE_COUNT;
+        return 0;
+      }
+      case uapi.KVM_DEV_ARM_VGIC_GRP_CTRL:
+        return this.#control(attr);
+      default:
+        return -ENXIO;
+    }
+  }
+
+  get(group: number, attr: bigint, buffer: { value: bigint }): number {
+    if (isRegisterGroup(this.version, group)) return this.#accessRegister(group, attr, buffer, false);
+    switch (group) {
+      case uapi.KVM_DEV_ARM_VGIC_GRP_ADDR:
+        return this.addresses.access(attr, buffer, false);
+      case uapi.KVM_DEV_ARM_VGIC_GRP_NR_IRQS:
+        put32(buffer, this.intids);
+        return 0;
+      default:
+        return -ENXIO;
+    }
+  }
+
+  has(group: number, attr: bigint): number {
+    switch (group) {
+      case uapi.KVM_DEV_ARM_VGIC_GRP_ADDR:
+        return this.addresses.hasType(attr) ? 0 : -ENXIO;
+      case uapi.KVM_DEV_ARM_VGIC_GRP_NR_IRQS:
+        return 0;
+      case uapi.KVM_DEV_ARM_VGIC_GRP_CTRL:
+        if (attr === BigInt(uapi.KVM_DEV_ARM_VGIC_CTRL_INIT)) return 0;
+        return this.version === 3 && attr === BigInt(uapi.KVM_DEV_ARM_VGIC_SAVE_PENDING_TABLES) ? 0 : -ENXIO;
+      case uapi.KVM_DEV_ARM_VGIC_GRP_LEVEL_INFO:
+        return this.version === 3 && isLineLevelAttribute(attr) ? 0 : -ENXIO;
+    }
+    if (!isRegisterGroup(this.version, group)) return -ENXIO;
+    if (this.#vcpuOf(group, attr) < 0) return -EINVAL;
+    if (group === uapi.KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS) {
+      return userSystemRegister(Number(attr & uapi.KVM_DEV_ARM_VGIC_SYSREG_MASK)) ? 0 : -ENXIO;
+    }
+    const offset = offsetOfAttribute(attr);
+    const frame = frameOfGroup(this.version, group);
+    return (offset & 3) === 0 && frame?.userHas(offset, this.intids) ? 0 : -ENXIO;
+  }
+
+  /** {@link set} for people: throws what it answers. */
+  write(group: number, attr: bigint, value: bigint): void {
+    this.#check(this.set(group, attr, { value }), group, attr);
+  }
+
+  /** {@link get} for people: the value, or it throws. */
+  read(group: number, attr: bigint): bigint {
+    const buffer = { value: 0n };
+    this.#check(this.get(group, attr, buffer), group, attr);
+    return buffer.value;
+  }
+
+  #check(result: number, group: number, attr: bigint): void {
+    if (result >= 0) return;
+    const code = (Object.keys(ERRNO) as ErrorCode[]).find((name) => ERRNO[name] === -result) ?? 'EINVAL';
+    throw new GicError(code, `${describeAttribute(this.version, this.machine.vcpus, group, attr)}: ${code}.`);
+  }
+
+  #accessRegister(group: number, attr: bigint, buffer: UserBuffer, write: boolean): number {
+    const vcpu = this.#vcpuOf(group, attr);
+    if (vcpu < 0) return -EINVAL;
+    // a system register's value is fetched last, all others' first
+    if (write && buffer === undefined && group !== uapi.KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS) return -EFAULT;
+    if (this.machine.anyVcpuRuns()) return -EBUSY;
+    const uninitialised = this.initialiseLazily();
+    if (uninitialised !== 0) return uninitialised;
+    return accessRegister(this.gic as Gic, vcpu, group, attr, buffer, write);
+  }
+
+  #vcpuOf(group: number, attr: bigint): number {
+    return vcpuOfAttribute(this.version, this.machine.vcpus, group, attr);
+  }
+
+  #control(attr: bigint): number {
+    if (attr === BigInt(uapi.KVM_DEV_ARM_VGIC_CTRL_INIT)) return this.initialise();
+    if (attr === BigInt(uapi.KVM_DEV_ARM_VGIC_SAVE_PENDING_TABLES) && this.version === 3) {
+      if (this.machine.anyVcpuRuns()) return -EBUSY;
+      // without LPIs there is nothing to write
+      return this.gic === undefined ? -ENXIO : 0;
+    }
+    return -ENXIO;
+  }
+}

@@ -1,0 +1,58 @@
+import { interruptKind, PRIVATE_COUNT } from '../architecture/intid.js';
+import type { Gic } from '../gic.js';
+import { testBit } from '../interrupts/bitmap.js';
+
+const RULE = '----------------------------------------------------------------';
+const COLUMNS = 'TYP   ID TGT_ID PLAEHCG     HWID   TARGET SRC PRI VCPU_ID';
+
+function flag(map: Uint32Array, i: number): string {
+  return testBit(map, i) ? '1' : '0';
+}
+
+function interruptLine(gic: Gic, i: number): string {
+  const { irqs } = gic;
+  const intid = irqs.intidOf(i);
+  const flags =
+    flag(irqs.latch, i) +
+    flag(irqs.line, i) +
+    flag(irqs.active, i) +
+    flag(irqs.enabled, i) +
+    flag(irqs.hardware, i) +
+    (testBit(irqs.edge, i) ? '0' : '1') +
+    flag(irqs.group, i);
+  const target = irqs.version === 3 ? irqs.affinity[i] : irqs.targets[i];
+  const columns = [
+    `       ${interruptKind(intid)} ${String(intid).padStart(4)}`,
+    `     ${String(irqs.target[i]).padStart(2)}`,
+    flags,
+    String(irqs.hostInterrupt[i]).padStart(8),
+    target.toString(16).padStart(8),
+    ` ${irqs.source[i].toString(16).padStart(2)}`,
+    String(irqs.priority[i]).padStart(3),
+    `     ${String(irqs.lists.owner[i]).padStart(2)}`,
+  ];
+  return `${columns.join(' ')} `;
+}
+
+/** A GIC's state in text, the same table as KVM's debugfs file `vgic-state`. */
+export function vgicState(gic: Gic): string {
+  const { irqs } = gic;
+  const lines = [
+    'Distributor',
+    '===========',
+    `vgic_model:\tGICv${irqs.version}`,
+    `nr_spis:\t${irqs.count - PRIVATE_COUNT}`,
+  ];
+  if (irqs.version === 3) lines.push('nr_lpis:\t0');
+  lines.push(`enabled:\t${irqs.distributorEnabled ? 1 : 0}`, '');
+  lines.push('P=pending_latch, L=line_level, A=active', 'E=enabled, H=hw, C=config (level=1, edge=0)', 'G=group');
+  for (let i = 0; i < irqs.total; i++) {
+    if (i < irqs.sharedBase && i % PRIVATE_COUNT === 0) {
+      lines.push('', `VCPU${String(i / PRIVATE_COUNT).padStart(2)} ${COLUMNS}`, RULE);
+    } else if (i === irqs.sharedBase) {
+      lines.push('', `SPI  0 ${COLUMNS}`, RULE);
+    }
+    lines.push(interruptLine(gic, i));
+  }
+  return `${lines.join('\n')}\n`;
+}
