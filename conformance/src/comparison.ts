@@ -48,3 +48,16 @@ function same(a: unknown, b: unknown): boolean {
   }
   return a === b;
 }
+
+const EXCERPT = 400;
+
+/** Both answers for people: as they are, or, when they are long, from a little before the first character that differs. */
+export function excerpts(left: string, right: string): readonly [string, string] {
+  if (left.length <= EXCERPT && right.length <= EXCERPT) return [left, right];
+  let at = 0;
+  while (at < left.length && left[at] === right[at]) at++;
+  const from = Math.max(0, at - 150);
+  const cut = (text: string) =>
+    `${from ? '...' : ''}${text.slice(from, from + EXCERPT)}${text.length > from + EXCERPT ? '...' : ''}`;
+  return [cut(left), cut(right)];
+}

@@ -94,7 +94,7 @@ function nowhere(s: Sequence): void {
   const addr = random.pick([
     '0x09000000',
     '0x0',
-    '0xffffffffffffffff',
+    '0xffffffffffffffe0',
     '0xffffffff',
     hex(configuration.distributor - 4),
     hex(configuration.distributor + (configuration.gic === 2 ? 0x1000 : 0x10000)),

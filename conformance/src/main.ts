@@ -1,6 +1,7 @@
 /** `npm run conformance`: vgic against Linux's own VGIC, operation by operation. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { excerpts } from './comparison.js';
 import type { DeclaredDifference } from './differences.js';
 import { OptionError, type Options, parseOptions, USAGE } from './options.js';
 import { buildOracle, oracleMissing, PROJECT } from './oracle.js';
@@ -116,12 +117,12 @@ function reportDeclared(declared: DeclaredDifference, times: number): void {
 function report(options: Options, finding: Finding): void {
   const { shrunk, seed, sequence, profile } = finding;
   const path = writeFinding(options.directory, finding);
-  const { left, right, fields } = shrunk.difference;
+  const [left, right] = excerpts(shrunk.difference.left, shrunk.difference.right);
   process.stdout.write(
     `\ndifference: seed ${seed}, sequence ${sequence}, profile ${profile}: ` +
       `${finding.operations.length} operations shrunk to ${shrunk.operations.length} in ${shrunk.replays} replays\n` +
       `${shrunk.operations.map((operation) => `  ${lineOf(operation)}`).join('\n')}\n` +
-      `  left  ${left}\n  right ${right}\n  differs in ${fields.join(', ')}\n` +
+      `  left  ${left}\n  right ${right}\n  differs in ${shrunk.difference.fields.join(', ')}\n` +
       `  again: npm run conformance -- --replay ${path}\n\n`,
   );
 }

@@ -1,6 +1,7 @@
 /** Scripts of operations in files: findings, regressions, replays. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { excerpts } from './comparison.js';
 import type { Pair } from './pair.js';
 import { lineOf, type Operation, parseScript } from './protocol.js';
 import type { Finding } from './run.js';
@@ -10,11 +11,12 @@ export function writeFinding(directory: string, finding: Finding): string {
   mkdirSync(directory, { recursive: true });
   const { seed, sequence, profile, shrunk } = finding;
   const path = join(directory, `${profile}-${seed}-${sequence}.jsonl`);
+  const [left, right] = excerpts(shrunk.difference.left, shrunk.difference.right);
   const comments = [
     `seed ${seed}, sequence ${sequence}, profile ${profile}`,
     `differs in: ${shrunk.difference.fields.join(', ')}`,
-    `left:  ${shrunk.difference.left.replaceAll('\n', ' | ')}`,
-    `right: ${shrunk.difference.right.replaceAll('\n', ' | ')}`,
+    `left:  ${left.replaceAll('\n', ' | ')}`,
+    `right: ${right.replaceAll('\n', ' | ')}`,
   ];
   writeFileSync(
     path,
@@ -36,11 +38,8 @@ export async function replay(
   for (const [index, operation] of operations.entries()) {
     lines.push(`> ${lineOf(operation)}`);
     if (difference?.at === index) {
-      lines.push(
-        `  left  ${difference.left}`,
-        `  right ${difference.right}`,
-        `  differs in ${difference.fields.join(', ')}`,
-      );
+      const [left, right] = excerpts(difference.left, difference.right);
+      lines.push(`  left  ${left}`, `  right ${right}`, `  differs in ${difference.fields.join(', ')}`);
       break;
     }
     lines.push(`  ${answers[index] ?? ''}`);
