@@ -1,1 +1,1 @@
-export {};
+export { type DemoReport, runDemo } from './demo/report.js';

@@ -1,0 +1,39 @@
+import { Command, CommanderError } from 'commander';
+import { demoCommand } from './commands/demo.js';
+import { restoreCommand } from './commands/restore.js';
+import { runCommand } from './commands/run.js';
+import { Refusal, STATUS } from './refusal.js';
+
+const HELP = `
+Examples:
+  vgic demo
+  vgic run --kernel guests/interrupts/interrupts.bin --smp 4
+  vgic run --help`;
+
+function program(): Command {
+  const command = new Command('vgic')
+    .description('Run, save and restore Arm guests on a virtual GIC, the interrupt controller that KVM calls VGIC')
+    .version('0.1.0')
+    .addCommand(runCommand())
+    .addCommand(restoreCommand())
+    .addCommand(demoCommand())
+    .addHelpText('after', HELP);
+  for (const each of [command, ...command.commands]) {
+    each
+      .exitOverride()
+      .showSuggestionAfterError(false)
+      .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'vgic: ')) });
+  }
+  return command;
+}
+
+try {
+  await program().parseAsync();
+  process.exitCode = STATUS.done;
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? STATUS.done : STATUS.refused;
+  else if (error instanceof Refusal) {
+    process.exitCode = error.status;
+    process.stderr.write(`vgic: ${error.message}\n`);
+  } else throw error;
+}

@@ -1,0 +1,139 @@
+/** The guest's console on this process's stdin and stdout: a terminal, a file, or pipes. */
+
+const CTRL_A = 0x01;
+const LETTER_A = 0x61;
+const LETTER_X = 0x78;
+/** Input that the guest has not read, from which on no more is taken from the pipe. */
+const ENOUGH_INPUT = 1 << 16;
+
+/** What the terminal needs of whoever runs the guest. */
+export interface TerminalUser {
+  /** Bytes for the guest. */
+  input(bytes: Uint8Array): void;
+  /** Bytes given to `input` that the guest has not read. */
+  unread(): number;
+}
+
+/** Bytes gone to stdout as the guest sent them, bytes come from stdin as typed. */
+export class Terminal {
+  /** A person sits there: keys go to the guest one by one, and time goes as the clock does. */
+  readonly interactive = process.stdin.isTTY === true;
+  /** stdin has ended: no more input will ever come. */
+  inputEnded = false;
+  /** Ctrl-A X was typed. */
+  quit = false;
+  /** Nobody reads stdout any more (EPIPE). */
+  outputClosed = false;
+
+  readonly #user: TerminalUser;
+  #output: number[] = [];
+  #escape = false;
+  #paused = false;
+  #wake: () => void = () => {};
+
+  constructor(user: TerminalUser) {
+    this.#user = user;
+  }
+
+  /** Begins to listen. In a terminal every key goes to the guest, Ctrl-C too; Ctrl-A X quits. */
+  open(): void {
+    process.stdout.on('error', this.#onOutputError);
+    process.stdin.on('data', this.#onData);
+    process.stdin.on('end', this.#onEnd);
+    process.stdin.on('error', this.#onEnd);
+    if (this.interactive) {
+      process.stdin.setRawMode(true);
+      // Node's own handlers would leave the terminal raw.
+      for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, this.#onSignal);
+      process.stderr.write('Ctrl-A X quits, Ctrl-A A types Ctrl-A.\r\n');
+    }
+  }
+
+  /** Gives the terminal back as it was. */
+  close(): void {
+    if (this.interactive) process.stdin.setRawMode(false);
+    process.stdin.off('data', this.#onData);
+    process.stdin.off('end', this.#onEnd);
+    process.stdin.pause();
+    process.stdin.unref?.();
+    for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.off(signal, this.#onSignal);
+  }
+
+  /** A byte of the guest's. It goes out with the next `flush`. */
+  send(byte: number): void {
+    this.#output.push(byte);
+  }
+
+  /** Writes what the guest has sent; comes back when the reader has room for more. */
+  async flush(): Promise<void> {
+    if (this.#output.length === 0 || this.outputClosed) return;
+    const bytes = Uint8Array.from(this.#output);
+    this.#output = [];
+    await new Promise<void>((resolve) => {
+      process.stdout.write(bytes, () => resolve());
+    });
+  }
+
+  /** Lets input come in: until `milliseconds` have passed, or something came. */
+  async listen(milliseconds: number): Promise<void> {
+    if (this.#paused && this.#user.unread() < ENOUGH_INPUT / 2) {
+      this.#paused = false;
+      process.stdin.resume();
+    }
+    if (this.quit) return;
+    if (milliseconds <= 0) {
+      await new Promise((resolve) => setImmediate(resolve));
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, Math.min(milliseconds, 2 ** 31 - 1));
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = () => {};
+  }
+
+  #onData = (data: Buffer): void => {
+    const bytes = this.interactive ? this.#withoutEscapes(data) : data;
+    if (bytes.length > 0) this.#user.input(bytes);
+    if (this.#user.unread() > ENOUGH_INPUT) {
+      this.#paused = true;
+      process.stdin.pause();
+    }
+    this.#wake();
+  };
+
+  #onEnd = (): void => {
+    this.inputEnded = true;
+    this.#wake();
+  };
+
+  #onOutputError = (error: NodeJS.ErrnoException): void => {
+    if (error.code !== 'EPIPE') throw error;
+    this.outputClosed = true;
+    this.#wake();
+  };
+
+  #onSignal = (signal: NodeJS.Signals): void => {
+    process.stdin.setRawMode(false);
+    process.kill(process.pid, signal);
+  };
+
+  #withoutEscapes(data: Uint8Array): Uint8Array {
+    const typed: number[] = [];
+    for (const byte of data) {
+      if (!this.#escape) {
+        if (byte === CTRL_A) this.#escape = true;
+        else typed.push(byte);
+        continue;
+      }
+      this.#escape = false;
+      if ((byte | 0x20) === LETTER_X) this.quit = true;
+      else if ((byte | 0x20) === LETTER_A || byte === CTRL_A) typed.push(CTRL_A);
+      else typed.push(CTRL_A, byte);
+    }
+    return Uint8Array.from(typed);
+  }
+}

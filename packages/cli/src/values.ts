@@ -1,0 +1,33 @@
+import { InvalidArgumentError } from 'commander';
+
+/** Nanoseconds of virtual time in each unit of a duration. */
+const UNITS: Record<string, number> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 };
+
+/** `500ms`, `2s`, `1500us`, `1.5s`: nanoseconds of virtual time. */
+export function parseTime(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ns|us|ms|s)$/.exec(text);
+  const time = match ? Math.round(Number(match[1]) * UNITS[match[2]]) : Number.NaN;
+  if (!Number.isSafeInteger(time)) throw new InvalidArgumentError('It is no time; write 500ms, 2s or 1500us.');
+  return time;
+}
+
+/** A parser of whole numbers from `least` to `most`. */
+export function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= least && value <= most)) throw new InvalidArgumentError(`Possible is ${least} to ${most}.`);
+    return value;
+  };
+}
+
+/** Text with at least one character. */
+export function nonEmpty(text: string): string {
+  if (text === '') throw new InvalidArgumentError('It is empty.');
+  return text;
+}
+
+/** A virtual time for people: at most three digits after the point, in the largest unit that fits. */
+export function formatTime(nanoseconds: number): string {
+  const [unit, size] = Object.entries(UNITS).findLast(([, size]) => nanoseconds >= size) ?? ['ns', 1];
+  return `${Number((nanoseconds / size).toFixed(3))} ${unit}`;
+}

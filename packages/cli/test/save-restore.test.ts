@@ -1,0 +1,109 @@
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { scratch, testProgram, vgic } from './vgic.js';
+
+const file = scratch();
+const kernel = file('kernel.bin');
+const write = (name: Parameters<typeof testProgram>[0]) => writeFileSync(kernel, testProgram(name));
+
+describe('vgic run --save and vgic restore', () => {
+  it('saves when the console has printed a text; restored in a new process the guest prints the rest', () => {
+    write('hello');
+    const saved = vgic(['run', '--kernel', kernel, '--save', file('a'), '--on', 'hello, w']);
+    expect(saved).toEqual({ status: 0, signal: null, stdout: 'hello, w', stderr: '' });
+    expect(vgic(['restore', file('a')])).toEqual({ status: 0, signal: null, stdout: 'orld\n', stderr: '' });
+    // Restoring does not use it up.
+    expect(vgic(['restore', file('a')]).stdout).toBe('orld\n');
+  });
+
+  it('saves at a virtual time, to the instruction: the same again gives the same file', () => {
+    write('timer');
+    const save = (name: string) => vgic(['run', '--kernel', kernel, '--save', file(name), '--at', '2500us']);
+    expect(save('b')).toEqual({ status: 0, signal: null, stdout: '..', stderr: '' });
+    expect(save('c').status).toBe(0);
+    expect(readFileSync(file('b')).equals(readFileSync(file('c')))).toBe(true);
+    expect(vgic(['restore', file('b')])).toEqual({ status: 0, signal: null, stdout: '...', stderr: '' });
+  });
+
+  it('saves a restored guest again, as if it had run in one piece', () => {
+    write('timer');
+    vgic(['run', '--kernel', kernel, '--save', file('d'), '--at', '1500us']);
+    expect(vgic(['restore', file('d'), '--save', file('e'), '--at', '2500us'])).toMatchObject({
+      status: 0,
+      stdout: '.',
+    });
+    vgic(['run', '--kernel', kernel, '--save', file('f'), '--at', '2500us']);
+    expect(readFileSync(file('e')).equals(readFileSync(file('f')))).toBe(true);
+  });
+
+  it('writes a file that its owner alone may read, and nothing beside it', () => {
+    write('hello');
+    const before = readdirSync(dirname(kernel));
+    vgic(['run', '--kernel', kernel, '--save', file('g'), '--on', 'hello']);
+    expect(statSync(file('g')).mode & 0o777).toBe(0o600);
+    expect(readdirSync(dirname(kernel)).sort()).toEqual([...before, 'g'].sort());
+  });
+
+  it('says with status 1 that the guest ended before the moment came, and writes nothing', () => {
+    write('hello');
+    expect(vgic(['run', '--kernel', kernel, '--save', file('h'), '--on', 'goodbye'])).toMatchObject({
+      status: 1,
+      stdout: 'hello, world\n',
+      stderr: expect.stringMatching(
+        /^vgic: The guest switched itself off at .* before it printed "goodbye": nothing was saved\.\n$/,
+      ),
+    });
+    expect(vgic(['run', '--kernel', kernel, '--save', file('h'), '--at', '1s'])).toMatchObject({ status: 1 });
+    write('sleep');
+    expect(vgic(['run', '--kernel', kernel, '--save', file('h'), '--at', '1s'])).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/1 s never comes, nothing was saved/),
+    });
+    expect(existsSync(file('h'))).toBe(false);
+  });
+
+  it('refuses a moment that is over, and a guest that resets after its restore', () => {
+    write('timer');
+    vgic(['run', '--kernel', kernel, '--save', file('i'), '--at', '2ms']);
+    expect(vgic(['restore', file('i'), '--save', file('j'), '--at', '1ms'])).toMatchObject({
+      status: 2,
+      stderr: 'vgic: The machine is at 2 ms already; it cannot be saved at 1 ms.\n',
+    });
+    write('reset');
+    vgic(['run', '--kernel', kernel, '--save', file('k'), '--on', 'r']);
+    expect(vgic(['restore', file('k')])).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(
+        /^vgic: The guest asked for a reset at .*; a snapshot has no images to restart from\.\n$/,
+      ),
+    });
+  });
+
+  it.each<[string, (good: Buffer) => Buffer, RegExp]>([
+    ['empty', () => Buffer.alloc(0), /is empty/],
+    ['something else', () => Buffer.from('#!/bin/sh\necho this is a script\n'), /not a snapshot/],
+    ['cut in half', (good) => good.subarray(0, good.length / 2), /truncated: it ends after \d+ of \d+ bytes/],
+    ['longer', (good) => Buffer.concat([good, good]), /follow its end/],
+    ['with a bit turned', (good) => Buffer.from(good.map((byte, at) => (at === 500 ? byte ^ 4 : byte))), /checksum/],
+  ])('refuses a snapshot that is %s: one sentence, status 2, and nothing has run', (_, change, message) => {
+    write('hello');
+    vgic(['run', '--kernel', kernel, '--save', file('good'), '--on', 'hello']);
+    writeFileSync(file('bad'), change(readFileSync(file('good'))));
+    const { status, stdout, stderr } = vgic(['restore', file('bad')]);
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(message);
+    expect(stderr).toMatch(/^vgic: [^\n]+\.\n$/);
+  });
+
+  it('refuses a snapshot that is not there, or a directory', () => {
+    expect(vgic(['restore', file('nowhere')])).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/no such file/),
+    });
+    expect(vgic(['restore', dirname(kernel)])).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/is not a file/),
+    });
+  });
+});

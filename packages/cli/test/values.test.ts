@@ -1,0 +1,68 @@
+import { InvalidArgumentError } from 'commander';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { readAccount } from '../src/demo/guest-account.js';
+import { TextWatch } from '../src/text-watch.js';
+import { formatTime, parseTime } from '../src/values.js';
+
+describe('times', () => {
+  it.each([
+    ['500ms', 500e6],
+    ['2s', 2e9],
+    ['1500us', 1_500_000],
+    ['1.5s', 1.5e9],
+    ['17ns', 17],
+    ['0s', 0],
+  ])('%s is %d ns', (text, time) => {
+    expect(parseTime(text)).toBe(time);
+  });
+
+  it.each(['', '5', 'ms', '-1s', '1 s', '1e3s', '1h', '99999999999999s', '0x10s'])('"%s" is none', (text) => {
+    expect(() => parseTime(text)).toThrow(InvalidArgumentError);
+  });
+
+  it.each([
+    [0, '0 ns'],
+    [999, '999 ns'],
+    [1500, '1.5 us'],
+    [2_500_000, '2.5 ms'],
+    [3e9, '3 s'],
+  ])('%d is told as %s', (time, text) => {
+    expect(formatTime(time)).toBe(text);
+  });
+});
+
+describe('TextWatch', () => {
+  it('sees a text exactly when its last byte goes by, also after false beginnings', () => {
+    const letters = fc.array(fc.constantFrom('a', 'b'), { minLength: 1, maxLength: 6 }).map((list) => list.join(''));
+    const streams = fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 60 }).map((list) => list.join(''));
+    fc.assert(
+      fc.property(letters, streams, (text, stream) => {
+        const watch = new TextWatch(text);
+        const seen = [...stream].map((letter) => watch.see(letter.charCodeAt(0)));
+        const expected = [...stream].map((_, at) => stream.slice(0, at + 1).endsWith(text));
+        expect(seen).toEqual(expected);
+      }),
+    );
+  });
+});
+
+describe("the guest's account", () => {
+  it('is read by kind and added up; acknowledges of nothing count as spurious', () => {
+    const account = readAccount(
+      'SGI sent 10 taken 9 lost 1 spurious 0\r\nSPI UART sent 3 taken 4 lost 0 spurious 1\r\n' +
+        'INTID 1023 taken 2, unexpected 3, wrong state 0, timed out 1\r\nFAIL vCPU 0: a reason, INTID 5\r\n',
+    );
+    expect(account.kinds.SGI).toEqual({ sent: 10, taken: 9, lost: 1, spurious: 0 });
+    expect(account.total).toEqual({ sent: 13, taken: 13, lost: 1, spurious: 6 });
+    expect(account.verdict).toBe('FAIL vCPU 0: a reason, INTID 5');
+  });
+
+  it('of a guest that said nothing has nothing sent and no verdict', () => {
+    expect(readAccount('')).toEqual({
+      kinds: {},
+      total: { sent: 0, taken: 0, lost: 0, spurious: 0 },
+      verdict: undefined,
+    });
+  });
+});

@@ -1,0 +1,3 @@
+// Waits for an interrupt that never comes.
+1:      wfi
+        b       1b
