@@ -2,7 +2,9 @@
  * The differences from KVM that are meant: nothing but what stands here is excused, and each entry says exactly which
  * answers, why, and which paragraph of conformance/kvm/differences.md tells it to people.
  */
-import type { Operation } from './protocol.js';
+import { GROUP, type Operation } from './protocol.js';
+
+const ENXIO = 6;
 
 export interface DeclaredDifference {
   /** The paragraph of conformance/kvm/differences.md. */
@@ -19,4 +21,41 @@ export interface DeclaredDifference {
   readonly afterwards: 'sequence ends' | 'goes on';
 }
 
-export const DECLARED: readonly DeclaredDifference[] = [];
+/** The offset of GICD_STATUSR and of GICR_STATUSR in their 64 KiB frames. */
+const STATUSR = 0x10;
+
+const offsetOf = (operation: Operation, mask: number): number =>
+  Number(BigInt(operation.attr ?? operation.addr ?? 0) & BigInt(mask));
+
+export const DECLARED: readonly DeclaredDifference[] = [
+  {
+    paragraph: 'STATUSR keeps what it is for',
+    reason: 'GICD_STATUSR and GICR_STATUSR hold bits 3:0, where KVM reads all ones or zero',
+    afterwards: 'goes on',
+    applies: (operation, left, right, fields) => {
+      if (fields.length !== 1 || fields[0] !== 'value') return false;
+      const guest =
+        operation.op === 'mmio_read' && (operation.len ?? 4) === 4 && offsetOf(operation, 0xffff) === STATUSR;
+      const user =
+        operation.op === 'get_attr' &&
+        (operation.group === GROUP.DIST_REGS || operation.group === GROUP.REDIST_REGS) &&
+        offsetOf(operation, 0xffffffff) === STATUSR;
+      return (guest || user) && isConstant(left.value) && Number(right.value) <= 0xf;
+    },
+  },
+  {
+    paragraph: 'STATUSR keeps what it is for',
+    reason: "KVM's search for a register misses GICR_STATUSR, so it is not among those that it says to have",
+    afterwards: 'goes on',
+    applies: (operation, left, right) =>
+      operation.op === 'has_attr' &&
+      operation.group === GROUP.REDIST_REGS &&
+      offsetOf(operation, 0xffffffff) === STATUSR &&
+      left.err === -ENXIO &&
+      right.ret === 0,
+  },
+];
+
+/** What KVM answers for a STATUSR; user space's reads leave the upper half of the buffer alone. */
+const isConstant = (value: unknown): boolean =>
+  typeof value === 'string' && [0n, 0xffffffffn].includes(BigInt(value) & 0xffffffffn);

@@ -12,6 +12,7 @@ Runs the same random operations on Linux's own VGIC (left) and on vgic (right), 
   --seed N           only this seed (default: the fixed seed 1 and a fresh one, half of the operations each)
   --sequence N       only this sequence of the seed
   --profile NAME     only this profile; may be repeated: ${PROFILES.map(({ name }) => name).join(', ')}
+  --without KIND     leave out a kind of operation; may be repeated
   --left COMMAND     the left program (default: the oracle, built when needed)
   --right COMMAND    the right program (default: vgic exec)
   --replay FILE      run a script on both sides, show the answers, and end; may be repeated
@@ -53,7 +54,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
     operations: number('operations', values.operations) ?? 2_000_000,
     seed: number('seed', values.seed),
     sequence: number('sequence', values.sequence),
-    profiles: values.profile ? values.profile.map(profileNamed) : PROFILES,
+    profiles: (values.profile?.map(profileNamed) ?? PROFILES).map((profile) => without(profile, values.without ?? [])),
     left: values.left === undefined ? undefined : words(values.left),
     right:
       values.right === undefined
@@ -75,7 +76,7 @@ function read(args: readonly string[]) {
     args: [...args],
     options: {
       operations: text, seed: text, sequence: text, left: text, right: text, lanes: text, findings: text, directory: text,
-      profile: { type: 'string', multiple: true }, replay: { type: 'string', multiple: true },
+      profile: { type: 'string', multiple: true }, replay: { type: 'string', multiple: true }, without: { type: 'string', multiple: true },
       coverage: flag, 'no-regressions': flag, help: flag,
     },
   }).values; // biome-ignore format: a table
@@ -93,5 +94,10 @@ function profileNamed(name: string): Profile {
   if (!profile) throw new OptionError(`there is no profile '${name}'`);
   return profile;
 }
+
+const without = (profile: Profile, kinds: readonly string[]): Profile => ({
+  ...profile,
+  kinds: profile.kinds.filter(([, kind]) => !kinds.includes(kind)),
+});
 
 const words = (command: string): string[] => command.split(' ').filter((word) => word !== '');
