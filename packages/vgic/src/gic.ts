@@ -1,7 +1,7 @@
 import { GICV_SIZE } from './architecture/gicv2.js';
 import { GICV2_MAX_VCPUS, GICV3_MAX_VCPUS, PRIVATE_COUNT, SPI_LIMIT, vcpuOfAffinity } from './architecture/intid.js';
 import { SYSTEM_REGISTERS } from './architecture/system-registers.js';
-import { HCR_EN, LR_GROUP, VMCR_FIQEN, VMCR_PMR_SHIFT } from './architecture/virtual-interface.js';
+import { HCR_EN, ICC_SRE_ALL, LR_GROUP, VMCR_FIQEN, VMCR_PMR_SHIFT } from './architecture/virtual-interface.js';
 import { CpuInterface, type CpuInterfaceConfig } from './cpu-interface/cpu-interface.js';
 import { readGicv, signalledListRegister, writeGicv } from './cpu-interface/gicv.js';
 import {
@@ -57,6 +57,13 @@ const DEFAULT_CPU_INTERFACE_BASE = 0x08010000;
 
 /** ICC_SGI1R_EL1 and its siblings, in halves (IHI 0069, 12.2.19). */
 const SGI_IRM = 1 << 8;
+
+/** Write-only registers that trap. */
+const SGI_REGISTERS: ReadonlySet<number> = new Set([
+  SYSTEM_REGISTERS.ICC_SGI0R_EL1,
+  SYSTEM_REGISTERS.ICC_SGI1R_EL1,
+  SYSTEM_REGISTERS.ICC_ASGI1R_EL1,
+]);
 
 function require(condition: boolean, sentence: string): void {
   if (!condition) throw new GicError('EINVAL', sentence);
@@ -306,14 +313,15 @@ export class Gic implements FrameContext {
     this.#cpuInterfaceBase = base;
   }
 
-  #isCpuInterface(address: number, size: number): boolean {
+  /** Whether that is a GICv2's CPU interface. */
+  isCpuInterface(address: number, size: number): boolean {
     const base = this.#cpuInterfaceBase;
     return base >= 0 && address >= base && address + size <= base + GICV_SIZE;
   }
 
   /** Whether a load or store of `size` bytes at a guest-physical address is for the GIC. */
   contains(address: number, size = 1): boolean {
-    return this.#isCpuInterface(address, size) || this.addresses.find(address, size) !== undefined;
+    return this.isCpuInterface(address, size) || this.addresses.find(address, size) !== undefined;
   }
 
   /**
@@ -322,7 +330,7 @@ export class Gic implements FrameContext {
    */
   read(vcpu: number, address: number, size: number): number {
     this.high = 0;
-    if (this.#isCpuInterface(address, size)) return this.#accessCpuInterface(vcpu, address, size, false, 0);
+    if (this.isCpuInterface(address, size)) return this.#accessCpuInterface(vcpu, address, size, false, 0);
     const mapped = this.addresses.find(address, size);
     if (mapped === undefined) return 0;
     const entered = this.#trap(vcpu);
@@ -333,7 +341,7 @@ export class Gic implements FrameContext {
 
   /** A vCPU's store, likewise; `high` is the upper half of 8 bytes. Where nothing is, it is ignored. */
   write(vcpu: number, address: number, size: number, low: number, high: number): void {
-    if (this.#isCpuInterface(address, size)) {
+    if (this.isCpuInterface(address, size)) {
       this.#accessCpuInterface(vcpu, address, size, true, low);
       return;
     }
@@ -369,7 +377,9 @@ export class Gic implements FrameContext {
   readSystemRegister(vcpu: number, encoding: number): number {
     this.high = 0;
     if (this.irqs.version !== 3) return UNDEFINED;
+    if (encoding === SYSTEM_REGISTERS.ICC_SRE_EL1) return ICC_SRE_ALL;
     if (this.#inGuest[vcpu]) return readSystemRegister(this.#saved[vcpu].cpu, encoding);
+    if (SGI_REGISTERS.has(encoding)) return UNDEFINED;
     this.enter(vcpu);
     const value = readSystemRegister(this.#saved[vcpu].cpu, encoding);
     this.exit(vcpu);
@@ -379,15 +389,12 @@ export class Gic implements FrameContext {
   /** MSR of an ICC_* register, SGIs included; false where it is UNDEFINED. */
   writeSystemRegister(vcpu: number, encoding: number, low: number, high: number): boolean {
     if (this.irqs.version !== 3) return false;
-    switch (encoding) {
-      case SYSTEM_REGISTERS.ICC_SGI1R_EL1:
-      case SYSTEM_REGISTERS.ICC_SGI0R_EL1:
-      case SYSTEM_REGISTERS.ICC_ASGI1R_EL1: {
-        const entered = this.#trap(vcpu);
-        this.#sendSgi(vcpu, low, high, encoding === SYSTEM_REGISTERS.ICC_SGI1R_EL1);
-        if (entered) this.#fill(vcpu);
-        return true;
-      }
+    if (encoding === SYSTEM_REGISTERS.ICC_SRE_EL1) return true;
+    if (SGI_REGISTERS.has(encoding)) {
+      const entered = this.#trap(vcpu);
+      this.#sendSgi(vcpu, low, high, encoding === SYSTEM_REGISTERS.ICC_SGI1R_EL1);
+      if (entered) this.#fill(vcpu);
+      return true;
     }
     if (this.#inGuest[vcpu]) return writeSystemRegister(this.#saved[vcpu].cpu, encoding, low, this.host);
     this.enter(vcpu);

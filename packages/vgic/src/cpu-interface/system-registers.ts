@@ -7,7 +7,6 @@ import {
   ICC_CTLR_IDBITS_SHIFT,
   ICC_CTLR_PRIBITS_SHIFT,
   ICC_CTLR_SEIS,
-  ICC_SRE_ALL,
   IDLE_PRIORITY,
   LR_ACTIVE,
   LR_GROUP,
@@ -178,8 +177,6 @@ export function readSystemRegister(cpu: CpuInterface, encoding: number): number 
       return cpu.binaryPoint(1);
     case R.ICC_CTLR_EL1:
       return readControl(cpu);
-    case R.ICC_SRE_EL1:
-      return ICC_SRE_ALL;
     case R.ICC_IGRPEN0_EL1:
       return cpu.vmcr & VMCR_ENG0 ? 1 : 0;
     case R.ICC_IGRPEN1_EL1:
@@ -200,7 +197,7 @@ export function readSystemRegister(cpu: CpuInterface, encoding: number): number 
 }
 
 /**
- * MSR of an ICC_* register by a vCPU in the guest; the registers that send SGIs trap and are not here.
+ * MSR of an ICC_* register by a vCPU in the guest; those that trap are not here: ICC_SRE_EL1 and the ones that send SGIs.
  * @returns false for an access that is UNDEFINED.
  */
 export function writeSystemRegister(cpu: CpuInterface, encoding: number, value: number, host: HostInterrupts): boolean {
@@ -225,8 +222,6 @@ export function writeSystemRegister(cpu: CpuInterface, encoding: number, value: 
       return true;
     case R.ICC_CTLR_EL1:
       writeControl(cpu, value);
-      return true;
-    case R.ICC_SRE_EL1:
       return true;
     case R.ICC_IGRPEN0_EL1:
       cpu.setVmcr(value & 1 ? cpu.vmcr | VMCR_ENG0 : cpu.vmcr & ~VMCR_ENG0);

@@ -11,6 +11,7 @@ export const HOST_INTERRUPT_COUNT = 1024;
 export class HostInterrupts {
   readonly #line = new Uint32Array(HOST_INTERRUPT_COUNT / 32);
   readonly #pending = new Uint32Array(HOST_INTERRUPT_COUNT / 32);
+  readonly #notDirect = new Uint32Array(HOST_INTERRUPT_COUNT / 32);
   readonly #active = new Uint32Array(HOST_INTERRUPT_COUNT / 32);
 
   /** The input from the device. */
@@ -36,6 +37,13 @@ export class HostInterrupts {
   setActive(irq: number, active: boolean): void {
     if (active) setBit(this.#active, irq);
     else clearBit(this.#active, irq);
+  }
+  /** Whether it is behind an ITS that can inject directly (GICv4). */
+  direct(irq: number): boolean {
+    return !testBit(this.#notDirect, irq);
+  }
+  setDirect(irq: number, direct: boolean): void {
+    writeBit(this.#notDirect, irq, !direct);
   }
   /** What the CPU interface does when the guest deactivates a list register with HW = 1. */
   deactivate(irq: number): void {

@@ -23,6 +23,9 @@ import type { VirtualMachine } from './virtual-machine.js';
 
 const { EBUSY, EFAULT, EINVAL, ENXIO } = ERRNO;
 
+/** Acknowledged GSIs that are kept until someone takes them. */
+const MOST_ACKNOWLEDGED = 64;
+
 /**
  * The VGIC as KVM's device: KVM_SET_DEVICE_ATTR, KVM_GET_DEVICE_ATTR and KVM_HAS_DEVICE_ATTR with its groups, numbers and
  * errors. {@link set}, {@link get} and {@link has} answer 0 or a negative errno as the ioctl does; {@link write} and
@@ -66,7 +69,9 @@ export class VgicDevice {
         cpuInterfaces: machine.cpuInterfaces,
       },
     );
-    this.gic.onResample = (intid) => machine.acknowledged.push(intid - PRIVATE_COUNT);
+    this.gic.onResample = (intid) => {
+      if (machine.acknowledged.length < MOST_ACKNOWLEDGED) machine.acknowledged.push(intid - PRIVATE_COUNT);
+    };
     machine.routing.setDefault(this.spis);
     return 0;
   }

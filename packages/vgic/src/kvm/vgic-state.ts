@@ -23,7 +23,7 @@ function interruptLine(gic: Gic, i: number): string {
   const target = irqs.version === 3 ? irqs.affinity[i] : irqs.targets[i];
   const columns = [
     `       ${interruptKind(intid)} ${String(intid).padStart(4)}`,
-    `     ${String(irqs.target[i]).padStart(2)}`,
+    `    ${String(irqs.target[i]).padStart(2)}`,
     flags,
     String(irqs.hostInterrupt[i]).padStart(8),
     target.toString(16).padStart(8),

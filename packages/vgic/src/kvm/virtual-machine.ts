@@ -97,7 +97,7 @@ export class VirtualMachine {
   /** Whether any vCPU is in KVM_RUN or loaded: the device API answers EBUSY then. */
   anyVcpuRuns(): boolean {
     for (let vcpu = 0; vcpu < this.vcpus; vcpu++) {
-      if (this.#inRunIoctl[vcpu] || this.#waiting[vcpu] || this.gic?.isLoaded(vcpu)) return true;
+      if (this.#inRunIoctl[vcpu] || this.isLoaded(vcpu)) return true;
     }
     return false;
   }
@@ -159,6 +159,11 @@ export class VirtualMachine {
   /** A vCPU that makes an access runs, so something woke it. */
   wake(vcpu: number): number {
     return this.#waiting[vcpu] ? this.load(vcpu) : 0;
+  }
+
+  /** Whether a vCPU is between KVM's load and put; one that waits for an interrupt counts. */
+  isLoaded(vcpu: number): boolean {
+    return this.#waiting[vcpu] !== 0 || (this.gic?.isLoaded(vcpu) ?? false);
   }
 
   occupies(vcpu: number, cpu: number): boolean {

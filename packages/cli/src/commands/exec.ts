@@ -1,0 +1,52 @@
+import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
+import { Command } from 'commander';
+import { Interpreter } from '../exec/interpreter.js';
+import { Refusal } from '../refusal.js';
+
+/** No line of the protocol is longer than a write of all that one may transfer, in hexadecimal. */
+const LONGEST_LINE = 160 << 20;
+
+async function execute(file: string | undefined): Promise<void> {
+  const input = file === undefined ? process.stdin : createReadStream(file);
+  input.setEncoding('utf8');
+  process.stdout.on('error', () => process.exit(0));
+  const interpreter = new Interpreter();
+  let rest = '';
+  const answer = async (lines: string[]): Promise<void> => {
+    let text = '';
+    for (const line of lines) {
+      const output = interpreter.execute(line);
+      if (output !== undefined) text += `${output}\n`;
+    }
+    if (text !== '' && !process.stdout.write(text)) await once(process.stdout, 'drain');
+  };
+  try {
+    for await (const chunk of input) {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      if (rest.length > LONGEST_LINE) throw new Refusal('A line of the script is longer than any operation can be.');
+      await answer(lines);
+    }
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    throw new Refusal(`The script ${file} can't be read: ${(error as Error).message}.`);
+  }
+  if (rest !== '') await answer([rest]);
+}
+
+const HELP = `
+One flat JSON object a line; one answer a line. For example:
+  {"op":"create","gic":3,"vcpus":2}
+  {"op":"irq_line","irq":33,"level":1}
+  {"op":"vgic_state"}
+The operations are described in conformance/kvm/README.md.`;
+
+/** `vgic exec`: drives virtual GICs by a script. */
+export function execCommand(): Command {
+  return new Command('exec')
+    .description('drive virtual GICs by JSON lines, one operation a line, one answer a line')
+    .argument('[FILE]', 'the script; without it, standard input')
+    .addHelpText('after', HELP)
+    .action(execute);
+}

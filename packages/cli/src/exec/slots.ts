@@ -1,0 +1,144 @@
+import { ERRNO, HostInterrupts } from 'vgic';
+import {
+  Host,
+  type HostConfig,
+  KVM_DEV_ARM_VGIC_GRP_ADDR,
+  KVM_DEV_ARM_VGIC_GRP_CTRL,
+  KVM_DEV_ARM_VGIC_GRP_NR_IRQS,
+  type Route,
+  VirtualMachine,
+} from 'vgic/kvm';
+import { GuestMemory } from './guest-memory.js';
+import { BadField, type Request } from './request.js';
+
+/** Virtual machines that a script can have at a time. */
+export const SLOTS = 8;
+
+const LARGEST_RAM = 1n << 32n;
+
+/** What `create` asks for. */
+export interface CreateOptions {
+  readonly version: 2 | 3;
+  readonly host: HostConfig;
+  readonly vcpus: number;
+  readonly interrupts: number;
+  readonly initialise: boolean;
+  readonly ipaBits: number;
+  /** CPU interface accesses outside the guest do entry, access, exit instead of failing. */
+  readonly autoEntry: boolean;
+  readonly ramBase: bigint;
+  readonly ramSize: bigint;
+  readonly distributorBase: bigint;
+  readonly cpuInterfaceBase: bigint;
+  readonly redistributorBase: bigint;
+}
+
+/** One virtual machine of a script. */
+export interface Slot {
+  readonly options: CreateOptions;
+  readonly vm: VirtualMachine;
+  readonly memory: GuestMemory;
+  /** The routes set by the script, in order; they replace the default ones. */
+  routes: Route[];
+}
+
+/** The options of `create`, or undefined for what no machine can be. */
+export function createOptions(request: Request): CreateOptions | undefined {
+  const version = request.int('gic', 3);
+  const hostVersion = request.int('host_gic', version);
+  const listRegisters = request.int('nr_lr', 4);
+  const priorityBits = request.int('pri_bits', 5);
+  const vcpus = request.int('vcpus', 1);
+  const ramBase = request.u64('ram_base', 0x40000000n);
+  const ramSize = request.u64('ram_size', 64n << 20n);
+  if (ramSize > LARGEST_RAM) throw new BadField();
+  const known = (version === 2 || version === 3) && (hostVersion === 2 || hostVersion === 3) && hostVersion >= version;
+  const hardware = listRegisters >= 1 && listRegisters <= 16 && priorityBits >= 5 && priorityBits <= 8;
+  const memory = ramSize > 0n && ((ramSize | ramBase) & 0xfffn) === 0n;
+  if (!known || !hardware || !memory || vcpus < 1 || vcpus > 512) return undefined;
+  // GICv4 and the ITS are not there yet, and registers always have the fields that hardware has
+  if (request.int('gicv4', 0) !== 0 || request.int('its', 0) !== 0 || !request.flag('ich_mask', true)) return undefined;
+  return {
+    version,
+    host: {
+      version: hostVersion,
+      listRegisters,
+      priorityBits,
+      idBits: request.int('id_bits', 0) & 7,
+      affinity3: request.flag('a3v', true),
+      seis: request.flag('seis', false),
+    },
+    vcpus,
+    interrupts: request.int('nr_irqs', 256),
+    initialise: request.flag('init', true),
+    ipaBits: request.int('ipa_bits', 40),
+    autoEntry: request.flag('auto', false),
+    ramBase,
+    ramSize,
+    distributorBase: request.u64('gicd', 0x08000000n),
+    cpuInterfaceBase: request.u64('gicc', 0x08010000n),
+    redistributorBase: request.u64('gicr', 0x080a0000n),
+  };
+}
+
+function sameHost(a: HostConfig, b: HostConfig): boolean {
+  return (Object.keys(a) as (keyof HostConfig)[]).every((key) => a[key] === b[key]);
+}
+
+/** The virtual machines of a script and the host that they share. */
+export class Slots {
+  readonly #slots: (Slot | undefined)[] = new Array(SLOTS).fill(undefined);
+  #host: Host | undefined;
+  #interrupts = new HostInterrupts();
+
+  at(slot: number): Slot | undefined {
+    return this.#slots[slot];
+  }
+
+  /** The host's interrupts; they are reset when a host is set up for the first machine. */
+  get hostInterrupts(): HostInterrupts {
+    return this.#host?.interrupts ?? this.#interrupts;
+  }
+
+  /** Creates a machine: 0 or a negative errno, after which there is none. */
+  create(slot: number, options: CreateOptions): number {
+    if (this.#slots[slot] !== undefined) return -ERRNO.EEXIST;
+    if (this.#slots.every((each) => each === undefined)) this.#host = new Host(options.host);
+    const host = this.#host as Host;
+    if (!sameHost(host.config, options.host)) return -ERRNO.EBUSY;
+    const vm = new VirtualMachine(host, { vcpus: options.vcpus, ipaBits: options.ipaBits, slot });
+    const result = vm.createDevice(options.version) || (options.initialise ? initialise(vm, options) : 0);
+    if (result !== 0) {
+      vm.destroy();
+      return result;
+    }
+    this.#slots[slot] = { options, vm, memory: new GuestMemory(options.ramBase, options.ramSize), routes: [] };
+    return 0;
+  }
+
+  destroy(slot: number): number {
+    const found = this.#slots[slot];
+    if (found === undefined) return -ERRNO.ENODEV;
+    found.vm.destroy();
+    this.#slots[slot] = undefined;
+    return 0;
+  }
+}
+
+/** What a VMM does with a new device: number of interrupts, addresses, initialisation. */
+function initialise(vm: VirtualMachine, options: CreateOptions): number {
+  const { version, interrupts, distributorBase, cpuInterfaceBase, redistributorBase } = options;
+  const second = version === 2 ? cpuInterfaceBase : redistributorBase;
+  const types = version === 2 ? [0n, 1n] : [2n, 3n];
+  const steps: [number, bigint, bigint][] = [
+    [KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0n, BigInt.asUintN(32, BigInt(interrupts))],
+    [KVM_DEV_ARM_VGIC_GRP_ADDR, types[0], distributorBase],
+    [KVM_DEV_ARM_VGIC_GRP_ADDR, types[1], second],
+    [KVM_DEV_ARM_VGIC_GRP_CTRL, 0n, 0n],
+  ];
+  for (const [group, attr, value] of steps) {
+    const result = vm.device?.set(group, attr, { value }) ?? -ERRNO.ENODEV;
+    if (result !== 0) return result;
+  }
+  return 0;
+}
