@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { demoCommand } from './commands/demo.js';
+import { execCommand } from './commands/exec.js';
 import { restoreCommand } from './commands/restore.js';
 import { runCommand } from './commands/run.js';
 import { Refusal, STATUS } from './refusal.js';
@@ -17,6 +18,7 @@ function program(): Command {
     .addCommand(runCommand())
     .addCommand(restoreCommand())
     .addCommand(demoCommand())
+    .addCommand(execCommand())
     .addHelpText('after', HELP);
   for (const each of [command, ...command.commands]) {
     each

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { scratch, testProgram, vgic } from './vgic.js';
+import { limitedVgic, scratch, testProgram, vgic } from './vgic.js';
 
 const file = scratch();
 const kernel = file('kernel.bin');
@@ -43,6 +43,20 @@ describe('vgic run --save and vgic restore', () => {
     vgic(['run', '--kernel', kernel, '--save', file('g'), '--on', 'hello']);
     expect(statSync(file('g')).mode & 0o777).toBe(0o600);
     expect(readdirSync(dirname(kernel)).sort()).toEqual([...before, 'g'].sort());
+  });
+
+  it('that cannot write all of it leaves the older snapshot as it was, and nothing beside it', () => {
+    write('hello');
+    vgic(['run', '--kernel', kernel, '--save', file('old'), '--on', 'h']);
+    const old = readFileSync(file('old'));
+    const before = readdirSync(dirname(kernel));
+    // A file of more than 512 bytes is refused by the system in the middle of the write.
+    const args = ['run', '--kernel', kernel, '--save', file('old'), '--on', 'hello'];
+    const { status, stderr } = limitedVgic(args);
+    expect(stderr).toMatch(/^vgic: The snapshot cannot be written to .*: the file would be too large\.\n$/);
+    expect(status).toBe(1);
+    expect(readFileSync(file('old')).equals(old)).toBe(true);
+    expect(readdirSync(dirname(kernel))).toEqual(before);
   });
 
   it('says with status 1 that the guest ended before the moment came, and writes nothing', () => {

@@ -18,6 +18,18 @@ export function vgic(args: string[], input: string | Uint8Array = '') {
   return { status, signal, stdout: stdout.toString(), stderr: stderr.toString() };
 }
 
+/** Runs the command where no file may grow beyond 512 bytes. */
+export function limitedVgic(args: string[]) {
+  const { status, stderr } = spawnSync('/bin/sh', [
+    '-c',
+    'ulimit -f 1; exec "$0" "$@"',
+    process.execPath,
+    bin,
+    ...args,
+  ]);
+  return { status, stderr: stderr.toString() };
+}
+
 /** Starts the command, to be talked to. */
 export function startVgic(args: string[]): ChildProcessWithoutNullStreams {
   return spawn(process.execPath, [bin, ...args]);

@@ -188,11 +188,9 @@ export class Machine {
       throw new SnapshotError(`The snapshot has impossible contents: ${(error as Error).message}`);
     }
     machine.#scheduler.restore(state.schedule);
-    // The lines come out of the devices again; the GIC has the same levels unless the snapshot was made up.
+    // The GIC was saved with its lines: driving them anew would be an edge to an interrupt that is edge-triggered.
     machine.#uart.restore(state.uart);
-    for (let vcpu = 0; vcpu < state.config.vcpus; vcpu++) {
-      machine.#updateTimerLines(vcpu, true);
-    }
+    for (let vcpu = 0; vcpu < state.config.vcpus; vcpu++) machine.#timerLines[vcpu] = machine.#timerLevels(vcpu);
     machine.#ended = state.ended;
     machine.#loaded = true;
     return machine;
@@ -221,16 +219,20 @@ export class Machine {
     }
   }
 
-  /** Brings the timers' lines to the GIC where they differ from what it has; all of them when `anew`. */
-  #updateTimerLines(vcpu: number, anew = false): void {
-    const off = this.#scheduler.power(vcpu) !== 'on';
-    for (const [index, timer] of TIMERS.entries()) {
-      const bit = 1 << index;
-      // The timers of a vCPU without power have no output.
-      const level = !off && this.core.timerOutput(vcpu, timer);
-      if (!anew && level === ((this.#timerLines[vcpu] & bit) !== 0)) continue;
-      this.#timerLines[vcpu] = (this.#timerLines[vcpu] & ~bit) | (level ? bit : 0);
-      this.#setLine(TIMER_INTID[timer], level, vcpu);
+  /** What the timers of a vCPU put on their lines: a bit for each of TIMERS. Without power there is no output. */
+  #timerLevels(vcpu: number): number {
+    if (this.#scheduler.power(vcpu) !== 'on') return 0;
+    return TIMERS.reduce((levels, timer, bit) => levels | (this.core.timerOutput(vcpu, timer) ? 1 << bit : 0), 0);
+  }
+
+  /** Tells the GIC which timer lines have changed. */
+  #updateTimerLines(vcpu: number): void {
+    const levels = this.#timerLevels(vcpu);
+    const changed = levels ^ this.#timerLines[vcpu];
+    if (changed === 0) return;
+    this.#timerLines[vcpu] = levels;
+    for (const [bit, timer] of TIMERS.entries()) {
+      if (changed & (1 << bit)) this.#setLine(TIMER_INTID[timer], (levels & (1 << bit)) !== 0, vcpu);
     }
   }
 

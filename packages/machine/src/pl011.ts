@@ -153,7 +153,7 @@ export class Pl011 implements BusDevice {
     };
   }
 
-  /** Takes a state that `checkPl011State` accepts, and drives the interrupt line as it says. */
+  /** Takes a state that `checkPl011State` accepts. The line has the level it had then: whoever it leads to was saved too. */
   restore(state: Pl011State): void {
     this.#registers = { ...state.registers };
     this.#raw = state.raw;
@@ -162,7 +162,6 @@ export class Pl011 implements BusDevice {
     this.#waitingFrom = 0;
     this.deadline = state.timeout ?? Number.POSITIVE_INFINITY;
     this.#line = (this.#raw & this.#registers.imsc) !== 0;
-    this.#host.line(this.#line);
   }
 
   #depth(): number {

@@ -226,12 +226,14 @@ describe('a saved PL011', () => {
         const copy = board();
         copy.clock.now = original.clock.now;
         copy.uart.restore(state);
-        expect(copy.lines.at(-1)).toBe(original.lines.at(-1) ?? false);
+        // Whoever hears the line was saved with it: it is not driven anew.
+        expect(copy.lines).toEqual([]);
         original.output.length = 0;
+        original.lines.length = 0;
         expect(apply(copy, after)).toEqual(apply(original, after));
         expect(copy.output).toEqual(original.output);
         expect(copy.uart.save()).toEqual(original.uart.save());
-        expect(copy.lines.at(-1)).toBe(original.lines.at(-1) ?? false);
+        expect(copy.lines).toEqual(original.lines);
       }),
     );
   });
