@@ -1,4 +1,3 @@
-import { layout } from './encoding.js';
 import type { Case } from './generate.js';
 import { parseFull } from './harness.js';
 import { buildImage, type RunOptions } from './image.js';
@@ -44,7 +43,7 @@ export async function differences(
   const actual = hashes(await ours(buildImage(cases, falsified)), cases.length, 'our core');
   const found: Difference[] = [];
   for (const one of cases) {
-    const { index, encoding } = one;
+    const { index, name } = one;
     if (expected[index] === actual[index]) continue;
     let report = '';
     if (found.length < limit) {
@@ -52,16 +51,15 @@ export async function differences(
       const wrong = parseFull(await ours(buildImage(cases, { ...falsified, full: index })));
       report = describeDifference(one, right, wrong);
     }
-    found.push({ index, name: encoding.name, report });
+    found.push({ index, name, report });
   }
   return found;
 }
 
 /** Words, fields and inputs of a case. */
-export function describeCase({ index, encoding, fields, words, inputs }: Case): string {
-  const names = layout(encoding.bits).fields.map(({ name }) => `${name}=${fields[name]}`);
+export function describeCase({ index, detail, words, inputs }: Case): string {
   const registers = inputs.map((value, n) => `${['SP', 'SPSR'][n - 31] ?? `X${n}`}=${hex(value)}`);
-  return `case ${index} ${encoding.name}: ${words.map((w) => hex(w, 8)).join(' ')} (${names.join(' ')})\n  in:  ${registers.join(' ')}`;
+  return `case ${index}: ${words.map((w) => hex(w, 8)).join(' ')} (${detail})\n  in:  ${registers.join(' ')}`;
 }
 
 type Full = ReturnType<typeof parseFull>;

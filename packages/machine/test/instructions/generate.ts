@@ -2,12 +2,13 @@ import { type Encoding, encode, type Fields, layout } from './encoding.js';
 import { RECORD_WORDS, SCRATCH, SCRATCH_SIZE, SLOT_WORDS, SLOTS } from './layout.js';
 import { Random } from './random.js';
 
-/** One instance: an instruction with its fields, and everything it starts from. */
+/** One instance: what is run, and everything it starts from. */
 export interface Case {
   readonly index: number;
-  readonly encoding: Encoding;
-  readonly fields: Fields;
-  /** The instruction, after those that must go before it. */
+  /** The encoding's name, or the kind of sequence. */
+  readonly name: string;
+  /** The instructions and their fields. */
+  readonly detail: string;
   readonly words: readonly number[];
   /** Place of the first of them in the slot. */
   readonly entry: number;
@@ -19,6 +20,14 @@ const EL0t = 0n;
 const EL1t = 4n;
 const EL1h = 5n;
 const svc = { bits: '11010100000 imm16:16 00001' };
+
+/** A program that is not one instruction but several: see {@link makeSequence}. */
+export const SEQUENCE = 'sequence';
+
+const describe = (encoding: Encoding, fields: Fields): string =>
+  `${encoding.name} ${layout(encoding.bits)
+    .fields.map(({ name }) => `${name}=${fields[name]}`)
+    .join(' ')}`;
 
 /** Random legal fields. Throws when the table's rule lets next to nothing through. */
 function chooseFields(encoding: Encoding, random: Random): Record<string, number> {
@@ -76,6 +85,13 @@ function chooseTarget(
   return words >= -reach && words < reach ? target : SLOTS + 4 * index * SLOT_WORDS;
 }
 
+/** Where a case runs: EL1 with either stack pointer, or EL0; any flags; D, A, I and F as they come, as nothing interrupts. */
+function chooseSpsr(random: Random): bigint {
+  const level = random.below(8);
+  const mode = level < 2 ? EL0t : level < 4 ? EL1t : EL1h;
+  return (BigInt(random.below(16)) << 28n) | (mode === EL0t ? 0n : BigInt(random.below(16)) << 6n) | mode;
+}
+
 /** One random instance of an encoding, for slot `index` of `count`. */
 export function makeCase(encoding: Encoding, index: number, count: number, random: Random): Case {
   const fields = chooseFields(encoding, random);
@@ -105,12 +121,15 @@ export function makeCase(encoding: Encoding, index: number, count: number, rando
     inputs[fields[branch.register] as number] = BigInt(target + (random.chance(12) ? 1 + random.below(3) : 0));
   }
 
-  const level = random.below(8);
-  const mode = level < 2 ? EL0t : level < 4 ? EL1t : EL1h;
-  // D, A, I and F as they come; nothing raises an interrupt while a case runs.
-  const spsr = (BigInt(random.below(16)) << 28n) | (mode === EL0t ? 0n : BigInt(random.below(16)) << 6n) | mode;
-  inputs.push(spsr);
-  return { index, encoding, fields, words: [...before, encode(encoding, fields)], entry, inputs };
+  inputs.push(chooseSpsr(random));
+  return {
+    index,
+    name: encoding.name,
+    detail: describe(encoding, fields),
+    words: [...before, encode(encoding, fields)],
+    entry,
+    inputs,
+  };
 }
 
 /** `count` cases from all encodings by their weights, in random order; the same for the same seed. */
@@ -128,6 +147,62 @@ export function generate(encodings: readonly Encoding[], count: number, seed: nu
     [order[i], order[j]] = [order[j] as Encoding, order[i] as Encoding];
   }
   return order.map((encoding, index) => makeCase(encoding, index, count, random));
+}
+
+/** Registers that only addresses are in; sequences never write them but by writeback. */
+const BASES = [16, 17, 18, 19, 20];
+/** Where Rd = 31 is SP and not XZR. */
+const writesSp = /^(ADD|SUB|AND|ORR|EOR) \((immediate|extended register)\)$/;
+const setsOrUsesFlags = /^(ADDS|SUBS|ADC|SBC|ANDS|BICS|CCM|CS|B\.cond|M.. NZCV)/;
+
+/** Whether a sequence can hold it: all data processing, forward branches, loads and stores by base and immediate. */
+function fitsSequence({ name, bits, branch, literal, memory, before, reserved }: Encoding): boolean {
+  if (reserved || before || literal || /^(SVC|BRK|HLT|MSR|MRS|HINT)/.test(name)) return /^M.. NZCV/.test(name);
+  if (branch) return 'field' in branch;
+  return !memory || (/imm\d+/.test(bits) && !memory.index && !memory.aligned && !memory.base);
+}
+
+/**
+ * A random straight run of instructions with branches forward, to the end of the slot: what one leaves the next takes up,
+ * the flags above all. Bases stay near the middle of the scratch memory.
+ */
+function makeSequence(from: readonly Encoding[], flags: readonly Encoding[], index: number, random: Random): Case {
+  const inputs: bigint[] = Array.from({ length: 32 }, () => random.operand());
+  for (const base of BASES) inputs[base] = BigInt(SCRATCH + SCRATCH_SIZE / 2 - 64 + random.below(128));
+  const length = 2 + random.below(SLOT_WORDS - 3);
+  const words: number[] = [];
+  const details: string[] = [];
+  while (words.length < length) {
+    const encoding = random.chance(2) ? random.pick(flags) : random.pick(from);
+    const fields = chooseFields(encoding, random);
+    for (const name of ['Rd', 'Rt', 'Rt2']) {
+      const register = fields[name];
+      if (register !== undefined && register !== 31) fields[name] = register % 16;
+    }
+    if (encoding.memory) {
+      fields.Rn = random.pick(BASES);
+      if (fields.imm12 !== undefined) fields.imm12 = random.below(8);
+      if (fields.imm9 !== undefined) fields.imm9 = (random.below(32) - 16) & 0x1ff;
+      if (fields.imm7 !== undefined) fields.imm7 = (random.below(8) - 4) & 0x7f;
+    } else if (fields.Rd === 31 && writesSp.test(encoding.name)) fields.Rd = random.below(16);
+    if (encoding.legal && !encoding.legal(fields)) continue;
+    if (encoding.branch && 'field' in encoding.branch) {
+      fields[encoding.branch.field] = 1 + random.below(SLOT_WORDS - 2 - words.length);
+    }
+    // BL would write X30, which is harmless here; SP stays as it is, as nothing has it for Rd.
+    words.push(encode(encoding, fields));
+    details.push(describe(encoding, fields));
+  }
+  inputs.push(chooseSpsr(random));
+  return { index, name: SEQUENCE, detail: details.join('; '), words, entry: 1, inputs };
+}
+
+/** `count` random sequences of the encodings that can stand in one; the same for the same seed. */
+export function generateSequences(encodings: readonly Encoding[], count: number, seed: number): Case[] {
+  const random = new Random(seed);
+  const from = encodings.filter(fitsSequence);
+  const flags = from.filter((e) => setsOrUsesFlags.test(e.name));
+  return Array.from({ length: count }, (_, index) => makeSequence(from, flags, index, random));
 }
 
 /** The slots of these cases as memory. */

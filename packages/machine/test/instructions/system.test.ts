@@ -13,8 +13,8 @@ const leftOutByQemu = /^(EL0 )?(LDR from|STR to|LDP from) SP at (8|12) mod 16.*,
 const lines = (output: string): string[] => output.replaceAll('\r', '').split('\n');
 
 describe('the guest that asks about exceptions, translation, code changes and timers', () => {
-  it('gets from our core what the architecture says', () => {
-    expect(lines(runOnOurCore(image) as string)).toEqual(expected);
+  it('gets from our core what the architecture says', async () => {
+    expect(lines(await runOnOurCore(image))).toEqual(expected);
   });
 
   it.skipIf(!qemuIsHere)(`gets the same from QEMU's cortex-a57, but for what QEMU leaves out${needsQemu}`, async () => {
