@@ -331,10 +331,12 @@ export class Gic implements FrameContext {
   read(vcpu: number, address: number, size: number): number {
     this.high = 0;
     if (this.isCpuInterface(address, size)) return this.#accessCpuInterface(vcpu, address, size, false, 0);
-    const mapped = this.addresses.find(address, size);
-    if (mapped === undefined) return 0;
     const entered = this.#trap(vcpu);
-    const value = mapped.frame.read(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size);
+    const mapped = this.addresses.find(address, size);
+    let value = 0;
+    if (mapped !== undefined) {
+      value = mapped.frame.read(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size);
+    }
     if (entered) this.#fill(vcpu);
     return value >>> 0;
   }
@@ -345,10 +347,9 @@ export class Gic implements FrameContext {
       this.#accessCpuInterface(vcpu, address, size, true, low);
       return;
     }
-    const mapped = this.addresses.find(address, size);
-    if (mapped === undefined) return;
     const entered = this.#trap(vcpu);
-    mapped.frame.write(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size, low, high);
+    const mapped = this.addresses.find(address, size);
+    mapped?.frame.write(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size, low, high);
     if (entered) this.#fill(vcpu);
   }
 

@@ -86,7 +86,9 @@ function mmio(target: Target, write: boolean): Answer {
     if (gic.isCpuInterface(at, length)) {
       return length !== 4 || at & 3 ? -ERRNO.EINVAL : inGuest(slot, vcpu, access);
     }
-    return gic.contains(at, length) ? access(gic) : -ERRNO.EOPNOTSUPP;
+    // where no frame is, the VMM would be asked: the vCPU has left the guest and comes back all the same
+    const answer = access(gic);
+    return gic.contains(at, length) ? answer : -ERRNO.EOPNOTSUPP;
   });
 }
 

@@ -14,6 +14,9 @@ import { BadField, type Request } from './request.js';
 /** Virtual machines that a script can have at a time. */
 export const SLOTS = 8;
 
+/** Arguments that make no difference here, but must be numbers. */
+const UNUSED_NUMBERS = ['vgic_first', 'vsgi', 'its_base', 'its_base2', 'nr_irqs'];
+
 const LARGEST_RAM = 1n << 32n;
 
 /** What `create` asks for. */
@@ -52,6 +55,7 @@ export function createOptions(request: Request): CreateOptions | undefined {
   const ramBase = request.u64('ram_base', 0x40000000n);
   const ramSize = request.u64('ram_size', 64n << 20n);
   if (ramSize > LARGEST_RAM) throw new BadField();
+  for (const name of UNUSED_NUMBERS) request.u64(name, 0n);
   const known = (version === 2 || version === 3) && (hostVersion === 2 || hostVersion === 3) && hostVersion >= version;
   const hardware = listRegisters >= 1 && listRegisters <= 16 && priorityBits >= 5 && priorityBits <= 8;
   const memory = ramSize > 0n && ((ramSize | ramBase) & 0xfffn) === 0n;
