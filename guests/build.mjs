@@ -30,7 +30,9 @@ export const guests = [{ name: 'interrupts', image: 'interrupts/interrupts.bin' 
 /** First line of `--version`, or undefined when there is no such compiler. */
 export function installedCompiler() {
   try {
-    return execFileSync(compiler, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).split('\n')[0];
+    return execFileSync(compiler, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).split(
+      '\n',
+    )[0];
   } catch {
     return undefined;
   }
@@ -41,7 +43,9 @@ export function build(name) {
   const folder = join(here, name);
   const temporary = mkdtempSync(join(tmpdir(), 'guest-'));
   try {
-    const sources = readdirSync(folder).filter((file) => /\.[cS]$/.test(file)).sort();
+    const sources = readdirSync(folder)
+      .filter((file) => /\.[cS]$/.test(file))
+      .sort();
     const elf = join(temporary, `${name}.elf`);
     // From inside the folder and by bare names, so that no path gets into the image.
     execFileSync(compiler, [...flags, '-T', 'image.ld', '-o', elf, ...sources], { cwd: folder, stdio: 'inherit' });
