@@ -35,6 +35,11 @@ export function startVgic(args: string[]): ChildProcessWithoutNullStreams {
   return spawn(process.execPath, [bin, ...args]);
 }
 
+/** The command as a shell takes it. */
+export function commandLine(args: string[]): string {
+  return [process.execPath, bin, ...args].map((word) => `'${word}'`).join(' ');
+}
+
 /** A directory of the test file's own, gone at its end. */
 export function scratch(): (name: string) => string {
   const directory = mkdtempSync(join(tmpdir(), 'vgic-cli-'));

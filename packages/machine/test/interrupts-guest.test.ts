@@ -1,0 +1,137 @@
+import { existsSync, readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Machine, type MachineConfig, type MachineState } from '../src/index.js';
+
+/** The guest that counts every interrupt; see guests/interrupts. */
+const image = new URL('../../../guests/interrupts/interrupts.bin', import.meta.url);
+if (!existsSync(image)) throw new Error('The guest is missing: run "node guests/build.mjs" first.');
+const kernel = readFileSync(image);
+
+const LIMIT = 20_000_000_000;
+
+function boot(config: Partial<MachineConfig> = {}, append = 'rounds=2') {
+  const machine = new Machine({ vcpus: 4, memory: 128 << 20, gic: 3, ...config });
+  machine.load({ kernel, append });
+  return listen(machine);
+}
+
+function listen(machine: Machine) {
+  const printed: number[] = [];
+  machine.onConsoleOutput = (byte) => printed.push(byte);
+  return { machine, text: () => Buffer.from(printed).toString() };
+}
+
+/** Everything but how it was cut: equal for equal machines. */
+function finish({ machine }: ReturnType<typeof boot>): MachineState {
+  expect(machine.run(LIMIT)).toEqual({ reason: 'off' });
+  return machine.save();
+}
+
+describe('the guest that proves an interrupt controller', () => {
+  it.each([
+    { vcpus: 1 },
+    { vcpus: 2 },
+    { vcpus: 4 },
+    { vcpus: 8 },
+    { vcpus: 4, listRegisters: 5 },
+    { vcpus: 4, listRegisters: 16 },
+    { vcpus: 4, quantum: 100 },
+    { vcpus: 4, quantum: 1_000_000 },
+  ])('passes its own account: $vcpus vCPUs, $listRegisters list registers, turns of $quantum', (config) => {
+    const guest = boot(config, '');
+    const outcome = guest.machine.run(LIMIT);
+    expect(guest.text()).toMatch(/\nPASS\r?\n$/);
+    expect(outcome).toEqual({ reason: 'off' });
+  });
+
+  it('prints the same whatever the list registers and the turns', () => {
+    const text = (config: Partial<MachineConfig>) => {
+      const guest = boot(config);
+      guest.machine.run(LIMIT);
+      return guest.text();
+    };
+    const expected = text({});
+    expect(text({ listRegisters: 8 })).toBe(expected);
+    expect(text({ quantum: 333 })).toBe(expected);
+  });
+
+  it.each(['lost-sgi', 'lost-spi', 'spurious-sgi', 'order', 'state', 'hang'])(
+    'fails when it is made to make the mistake "%s"',
+    (fault) => {
+      const guest = boot({}, `rounds=2 timeout=50 fault=${fault}`);
+      guest.machine.run(LIMIT);
+      expect(guest.text()).toMatch(/\nFAIL /);
+    },
+  );
+});
+
+describe('the same guest, cut into pieces', () => {
+  const whole = boot();
+  const expected = finish(whole);
+  /** Moments all over its life. */
+  const moments = fc.uniqueArray(fc.integer({ min: 1, max: whole.machine.time - 1 }), { minLength: 1, maxLength: 12 });
+  const ascending = (list: number[]) => list.toSorted((a, b) => a - b);
+
+  it('ends bit for bit like the whole when it is stopped anywhere', () => {
+    fc.assert(
+      fc.property(moments, (cuts) => {
+        const pieces = boot();
+        for (const cut of ascending(cuts)) pieces.machine.run(cut);
+        expect(finish(pieces)).toEqual(expected);
+        expect(pieces.text()).toBe(whole.text());
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  it('ends bit for bit like the whole when it is saved and restored anywhere', () => {
+    fc.assert(
+      fc.property(moments, (cuts) => {
+        let guest = boot();
+        let text = '';
+        for (const cut of ascending(cuts)) {
+          guest.machine.run(cut);
+          text += guest.text();
+          guest = listen(Machine.restore(guest.machine.save()));
+        }
+        expect(finish(guest)).toEqual(expected);
+        expect(text + guest.text()).toBe(whole.text());
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  it('is the same when saved at a moment by the way as when run to it in one piece', () => {
+    fc.assert(
+      fc.property(moments, (cuts) => {
+        const pieces = boot();
+        for (const cut of ascending(cuts)) pieces.machine.run(cut);
+        const straight = boot();
+        straight.machine.run(Math.max(...cuts));
+        expect(pieces.machine.save()).toEqual(straight.machine.save());
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  it('notices when one pending bit is taken out of a snapshot', () => {
+    const guest = boot();
+    let seen = '';
+    guest.machine.onConsoleOutput = (byte) => {
+      seen += String.fromCharCode(byte);
+      if (seen.endsWith('every state at once')) guest.machine.stop();
+    };
+    guest.machine.run(LIMIT);
+    const state = guest.machine.save();
+    const GICD_ISPENDR_2 = '0x208';
+    const GROUP_DIST_REGS = 1;
+    const tampered = state.gic.records.map((record) =>
+      record.group === GROUP_DIST_REGS && record.attr === GICD_ISPENDR_2 ? { ...record, value: '0x0' } : record,
+    );
+    expect(tampered).not.toEqual(state.gic.records);
+    const copy = listen(Machine.restore({ ...state, gic: { ...state.gic, records: tampered } }));
+    copy.machine.run(LIMIT);
+    expect(copy.text()).not.toMatch(/\nPASS/);
+  });
+});
