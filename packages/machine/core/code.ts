@@ -1,0 +1,124 @@
+/**
+ * Predecoded pages. A RAM page that is executed gets a page of micro-ops from the pool; the table at `codePages` leads
+ * from the RAM page there and so also says which pages have code. When the pool is used up, all of it is dropped.
+ */
+
+import { takeInstructionAbort, takePcAlignmentFault } from './exceptions';
+import {
+  CODE_PAGE,
+  CODE_VA,
+  DECODED_PAGE,
+  EL,
+  PC,
+  codePages,
+  current,
+  decodedCapacity,
+  decodedPool,
+  hostOf,
+  inRam,
+  ram,
+  ramBase,
+  ramSize,
+} from './layout';
+import { EXECUTE, FAULT_EXTERNAL, TRANSLATED, canonicalPc, isBlock, notGlobal, permissionFault, permissions, physical, walk } from './mmu';
+import { MICRO_OP, OP_IMMEDIATE, Op, emit } from './ops';
+import { ITLB_PAGE, ITLB_TAG, checkUserBank, codeBank, fillCode, flushCodeOfAll, slowStoresTo } from './tlb';
+import { ITLB_ENTRIES, ITLB_ENTRY, PAGE_SHIFT } from './layout';
+
+let decodedCount: u32 = 0;
+
+/** Offset in RAM of the page that a predecoded page was made from. */
+function slotOf(ramOffset: u32): usize {
+  return codePages + ((<usize>(ramOffset >> PAGE_SHIFT)) << 2);
+}
+
+export function hasCode(ramOffset: u32): bool {
+  return load<u32>(slotOf(ramOffset)) != 0;
+}
+
+function decodedOf(ramOffset: u32): usize {
+  const slot = slotOf(ramOffset);
+  const known = load<u32>(slot);
+  if (known) return known;
+  if (decodedCount == decodedCapacity) dropAllCode();
+  const page = decodedPool + <usize>decodedCount * DECODED_PAGE;
+  decodedCount++;
+  memory.fill(page, 0, DECODED_PAGE);
+  // The last micro-op keeps where the instruction words are, for the decoder and the slow way.
+  emit(page + 1024 * MICRO_OP, Op.PageEnd, 0, 0, 0, <u64>(ram + <usize>(ramOffset & ~0xfff)));
+  store<u32>(slot, <u32>page);
+  slowStoresTo(ram + <usize>(ramOffset & ~0xfff));
+  return page;
+}
+
+/** Forgets everything predecoded. */
+export function dropAllCode(): void {
+  memory.fill(codePages, 0, <usize>(ramSize >> PAGE_SHIFT) << 2);
+  decodedCount = 0;
+  flushCodeOfAll();
+}
+
+/** Address in this memory of the instruction word of a micro-op in the page at CODE_PAGE. */
+export function wordAddress(op: usize): usize {
+  const page = <usize>load<u32>(CODE_PAGE);
+  return <usize>load<u32>(page + 1024 * MICRO_OP, OP_IMMEDIATE) + ((op - page) >> 2);
+}
+
+/** RAM was written: the micro-ops of the words there are dropped. Within one page. */
+export function dropCode(ramOffset: u32, bytes: u32): void {
+  const page = <usize>load<u32>(slotOf(ramOffset));
+  if (!page) return;
+  const first = (ramOffset & 0xfff) >> 2;
+  const last = ((ramOffset & 0xfff) + bytes - 1) >> 2;
+  for (let word = first; word <= last; word++) store<u16>(page + <usize>word * MICRO_OP, <u16>Op.Decode);
+}
+
+/**
+ * Finds the micro-op at PC and makes its page the executing one. Returns 0 when the fetch faulted; the exception is
+ * taken then.
+ */
+export function fetch(): usize {
+  let pc = load<u64>(PC);
+  const el = load<u32>(EL);
+  if (!el) checkUserBank();
+  let page = pc & ~0xfff;
+  const entry = codeBank(current, el) + <usize>((<u32>(pc >> PAGE_SHIFT) & (ITLB_ENTRIES - 1)) * ITLB_ENTRY);
+  if (load<u64>(entry, ITLB_TAG) != page || (<u32>pc & 3) != 0) {
+    pc = canonicalPc(pc);
+    store<u64>(PC, pc);
+    page = pc & ~0xfff;
+    if (<u32>pc & 3) {
+      takePcAlignmentFault(pc);
+      return 0;
+    }
+    let fault = walk(pc, el == 0);
+    if (fault == TRANSLATED) {
+      if (!(permissions & EXECUTE)) fault = permissionFault();
+      else if (!inRam(physical, 4)) fault = FAULT_EXTERNAL;
+    }
+    if (fault != TRANSLATED) {
+      takeInstructionAbort(pc, fault);
+      return 0;
+    }
+    fillCode(el, pc, decodedOf(<u32>(physical - ramBase)), isBlock, notGlobal);
+  }
+  const decoded = <usize>load<u32>(
+    codeBank(current, el) + <usize>((<u32>(pc >> PAGE_SHIFT) & (ITLB_ENTRIES - 1)) * ITLB_ENTRY),
+    ITLB_PAGE,
+  );
+  store<u64>(CODE_VA, page);
+  store<u32>(CODE_PAGE, <u32>decoded);
+  return decoded + ((<usize>(<u32>pc) & 0xffc) << 2);
+}
+
+/** The instruction word at a virtual address as the current vCPU would fetch it; 0 when it cannot. */
+export function instructionWord(pc: u64): u32 {
+  if (pc & 3) return 0;
+  if (walk(canonicalPc(pc), load<u32>(EL) == 0) != TRANSLATED || !inRam(physical, 4)) return 0;
+  return load<u32>(hostOf(physical));
+}
+
+/** Offset in its page of the instruction that a micro-op of the executing page stands for. */
+export function pageOffset(op: usize): u32 {
+  return <u32>(op - <usize>load<u32>(CODE_PAGE)) >> 2;
+}
