@@ -1,0 +1,4 @@
+// npm run build: everything that the commands run.
+import { prepare } from './prepare.mjs';
+
+prepare();
