@@ -83,8 +83,10 @@ function placeIn(s: Sequence, register: Register): number {
 
 function emitAccess(s: Sequence, op: Access, group: number, attr: string, value: () => string, name: string): void {
   const label = `${name} user ${op.slice(0, 3)}`;
-  if (op !== 'set_attr') s.emit({ op, group, attr }, label);
-  else if (s.random.chance(0.01)) s.emit({ op, group, attr }, `${name} user set null`);
+  if (op !== 'set_attr') {
+    const preset = s.random.chance(0.05) ? { value: hex64(s.random.word(), s.random.word()) } : {};
+    s.emit({ op, group, attr, ...preset }, label);
+  } else if (s.random.chance(0.01)) s.emit({ op, group, attr }, `${name} user set null`);
   else s.emit({ op, group, attr, value: value() }, label);
 }
 
@@ -256,15 +258,32 @@ export function setUp(s: Sequence): void {
   if (random.chance(0.8)) steps.push(init);
   else steps.splice(random.below(steps.length), 0, init);
   for (const step of steps) step();
+  for (const step of s.later.splice(0)) step();
 }
 
-/** Redistributor regions that hold the vCPUs together: the first at the usual place, the others elsewhere. */
+/**
+ * Redistributor regions that hold the vCPUs together: the first at the usual place, the others elsewhere or right behind,
+ * which decides which redistributor is the last of its row.
+ */
 function regions(s: Sequence, set: (group: number, attr: number, value: string) => void): void {
-  let left = s.vcpus;
+  const { random } = s;
+  let left = s.vcpus + (random.chance(0.2) ? 1 : 0);
+  let base = s.vm.configuration.redistributors;
+  const places: number[] = [];
+  const order: (() => void)[] = [];
   for (let index = 0; left > 0; index++) {
-    const count = s.random.between(1, left);
-    const base = index === 0 ? s.vm.configuration.redistributors : 0x0a000000 + index * 0x200000;
-    set(GROUP.ADDR, ADDRESS.V3_REDIST_REGION, hex64(count << 20, (base | index) >>> 0));
+    const count = random.between(1, left);
+    const [at, number] = [base, index];
+    order.push(() => set(GROUP.ADDR, ADDRESS.V3_REDIST_REGION, hex64(count << 20, (at | number) >>> 0)));
+    for (let i = 0; i < count; i++) places.push(at + i * 0x20000);
+    base = random.chance(0.5) ? at + count * 0x20000 : 0x0a000000 + (index + 1) * 0x200000;
     left -= count;
+  }
+  for (const step of order) step();
+  if (random.chance(0.3)) return;
+  for (const place of places) {
+    s.later.push(() =>
+      s.emit({ op: 'mmio_read', vcpu: s.realVcpu(), addr: hex(place + 8), len: 8 }, 'GICR_TYPER of a region read'),
+    );
   }
 }

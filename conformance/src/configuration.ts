@@ -61,6 +61,11 @@ const HOSTILE: readonly Readonly<Record<string, string | number | boolean>>[] = 
   { gicr: '0x08000000' },
   { gicc: '0x08000000' },
   { gicc: '0x08010800' },
+  { gicc: '0x07fff000' },
+  { gicr: '0x07fe0000', vcpus: 2 },
+  { gicr: '0x08010000' },
+  { gicr: '0xfffffe0000', vcpus: 2 },
+  { gicr: '0xffffff0000' },
   { ipa_bits: 32, gicd: '0x100000000' },
   { nr_irqs: 'many' },
   { vcpus: '0x' },
@@ -69,7 +74,7 @@ const HOSTILE: readonly Readonly<Record<string, string | number | boolean>>[] = 
 /** Draws a configuration. The host's parameters can be given, since all virtual machines alive at once share them. */
 export function drawConfiguration(random: Random, domain: ConfigurationDomain, slot = 0): Configuration {
   const [gic, host] = random.weighted(domain.versions);
-  const vcpus = Math.min(random.weighted(domain.vcpus), 8);
+  const vcpus = Math.min(random.weighted(domain.vcpus), gic === 2 ? 8 : 512);
   const interrupts = random.weighted(domain.interrupts);
   const listRegisters = random.weighted(domain.listRegisters);
   const priorityBits = random.weighted([[6, 5] as const, [1, 6] as const, [2, 7] as const, [1, 8] as const]);

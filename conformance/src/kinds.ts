@@ -334,6 +334,32 @@ function boot(s: Sequence): void {
   }
 }
 
+/** Many interrupts pend at once, far more than list registers. */
+function flood(s: Sequence): void {
+  const { random } = s;
+  const { configuration } = s.vm;
+  const frame = configuration.gic === 2 ? DISTRIBUTOR_2 : DISTRIBUTOR_3;
+  const words = configuration.interrupts >> 5;
+  const first = random.between(1, words - 1);
+  for (let word = first; word < Math.min(words, first + random.between(1, 3)); word++) {
+    for (const name of random.chance(0.7) ? ['GICD_ISENABLER', 'GICD_ISPENDR'] : ['GICD_ISPENDR', 'GICD_ISENABLER']) {
+      const offset = frame.registers.find((candidate) => candidate.name === name)!.offset;
+      const value = hex(random.chance(0.5) ? 0xffffffff : random.word());
+      const addr = hex(configuration.distributor + offset + word * 4);
+      s.emit({ op: 'mmio_write', vcpu: s.realVcpu(), addr, value }, `${name} write`);
+    }
+    for (let i = 0; i < 3; i++) {
+      const addr = hex(configuration.distributor + 0x400 + word * 32 + random.below(8) * 4);
+      s.emit({ op: 'mmio_write', vcpu: s.realVcpu(), addr, value: hex(random.word()) }, 'GICD_IPRIORITYR write');
+    }
+  }
+  for (let i = 0; i < 3; i++) {
+    const vcpu = s.realVcpu();
+    enterOn(s, vcpu);
+    for (let n = 0; n < 3; n++) acknowledgeOn(s, vcpu);
+  }
+}
+
 const LINES_NOT_COMMANDS: readonly string[] = [
   '{',
   'nonsense',
@@ -359,6 +385,21 @@ const LINES_NOT_COMMANDS: readonly string[] = [
   '{"op":"mem_read","addr":"0x40000000","len":"0x40000001"}',
   '{"op":"mem_write","addr":"0x40000000","hex":"0"}',
   '{"op":"mem_write","addr":"0x40000000","hex":"zz"}',
+  '{"op":"flush","vcpu":"0x0"}',
+  '{"op":"flush","vcpu":"1 "}',
+  '{"op":"flush","vcpu":""}',
+  '{"op":"flush","vcpu":1.5}',
+  '{"op":"flush","vcpu":true}',
+  '{"op":"flush","vcpu":"0x10000000000000000"}',
+  '{"op":"flush","vcpu":null}',
+  '{"op":"pending","vcpu":0,"vm":"7"}',
+  '{"op":"pending","vm":-1}',
+  '{"op":5}',
+  '{"op":"flush",}',
+  '{"op":"hw","vcpu":-1}',
+  '{"op":"mem_copy","from":1}',
+  '{"op":"mem_copy","from":8}',
+  '{"op":"mem_copy","from":"self"}',
 ];
 
 function memory(s: Sequence): void {
@@ -417,6 +458,7 @@ export const KINDS = {
   interruptCount,
   levelInfo,
   setUp,
+  flood,
   wait: (s: Sequence) => s.emit({ op: 'wfi', vcpu: guestVcpu(s) }, 'wait for interrupt'),
   sgi: sendSgi,
   acknowledge: (s: Sequence) => acknowledgeOn(s, guestVcpu(s)),

@@ -31,6 +31,7 @@ const ORDINARY: ConfigurationDomain = {
     [2, 3],
     [2, 4],
     [1, 8],
+    [0.15, 20],
   ],
   interrupts: [
     [4, 64],
@@ -68,6 +69,7 @@ const DELIVERY: Profile['kinds'] = [
   [0.3, 'moveCpu'],
   [0.6, 'bootAgain'],
   [0.3, 'wait'],
+  [0.4, 'flood'],
 ];
 
 export const PROFILES: readonly Profile[] = [
@@ -200,8 +202,8 @@ export const PROFILES: readonly Profile[] = [
     length: [50, 300],
     kinds: [
       ...DELIVERY,
-      [6, 'mapPhysical'],
-      [10, 'hostInterrupt'],
+      [8, 'mapPhysical'],
+      [16, 'hostInterrupt'],
       [4, 'route'],
       [8, 'irqfd'],
       [2, 'moveCpu'],

@@ -55,6 +55,8 @@ export class Sequence implements ValueContext {
   vm: VirtualMachine;
   /** VM slots in use, to be destroyed at the end. */
   readonly slots = new Set<number>([0]);
+  /** What a macro still wants to emit when it is through. */
+  readonly later: (() => void)[] = [];
   readonly #batch: Emitted[] = [];
   #wantsAnswers = false;
 
