@@ -40,7 +40,7 @@ export const DECLARED: readonly DeclaredDifference[] = [
         operation.op === 'get_attr' &&
         (operation.group === GROUP.DIST_REGS || operation.group === GROUP.REDIST_REGS) &&
         offsetOf(operation, 0xffffffff) === STATUSR;
-      return (guest || user) && isConstant(left.value) && Number(right.value) <= 0xf;
+      return (guest || user) && isConstant(left.value) && isStatus(left.value, right.value);
     },
   },
   {
@@ -59,3 +59,7 @@ export const DECLARED: readonly DeclaredDifference[] = [
 /** What KVM answers for a STATUSR; user space's reads leave the upper half of the buffer alone. */
 const isConstant = (value: unknown): boolean =>
   typeof value === 'string' && [0n, 0xffffffffn].includes(BigInt(value) & 0xffffffffn);
+
+/** What vgic answers for a STATUSR: bits 3:0, and the upper half as KVM leaves it. */
+const isStatus = (left: unknown, right: unknown): boolean =>
+  typeof left === 'string' && typeof right === 'string' && BigInt(right) - ((BigInt(left) >> 32n) << 32n) <= 0xfn;

@@ -14,12 +14,15 @@ export function lineOf(operation: Operation): string {
   return operation.op === RAW ? String(operation.line) : JSON.stringify(operation);
 }
 
-/** Operations from a script's text: one JSON object a line; blank lines and `#` comments do not count. */
+/**
+ * Operations from a script's text: one JSON object a line. Blank lines, `#` comments and the `=` lines of a smoke script
+ * (answers that are expected) do not count.
+ */
 export function parseScript(text: string): Operation[] {
   const operations: Operation[] = [];
   for (const line of text.split('\n')) {
     const trimmed = line.trim();
-    if (trimmed === '' || trimmed.startsWith('#')) continue;
+    if (trimmed === '' || trimmed.startsWith('#') || trimmed.startsWith('=')) continue;
     operations.push(operationOf(trimmed));
   }
   return operations;

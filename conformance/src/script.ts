@@ -55,4 +55,4 @@ export function scriptsIn(directory: string): string[] {
     .map((name) => join(directory, name));
 }
 
-export const scriptName = (path: string): string => basename(path, '.jsonl');
+export const scriptName = (path: string): string => basename(path).replace(/\.(jsonl|smoke)$/, '');
