@@ -68,7 +68,7 @@ export function init(vcpuCount: u32, ramBase: f64, ramSize: f64, gicSystemRegist
   fillRegisterIndex();
   clearEmptyBank();
   flushAll();
-  for (let vcpu: u32 = 0; vcpu < vcpuCount; vcpu++) reset(vcpu, 0, 0);
+  for (let vcpu: u32 = 0; vcpu < vcpuCount; vcpu++) reset(vcpu, 0, 0, 0, 0);
   return true;
 }
 
@@ -136,7 +136,7 @@ export function nextTimer(vcpu: u32): f64 {
   return Math.min(nextRise(vcpu, 0), nextRise(vcpu, 1));
 }
 
-export function reset(vcpu: u32, entryLow: u32, entryHigh: u32, contextLow: u32 = 0, contextHigh: u32 = 0): void {
+export function reset(vcpu: u32, entryLow: u32, entryHigh: u32, contextLow: u32, contextHigh: u32): void {
   select(vcpu);
   const lines = load<u32>(LINES);
   memory.fill(CURRENT, 0, CONTEXT_USED);
@@ -170,7 +170,7 @@ export function adopt(vcpu: u32): bool {
     load<u64>(CURRENT + ZERO_SLOT) == 0 &&
     monitor <= 16 &&
     (monitor & (monitor - 1)) == 0;
-  if (!possible) reset(vcpu, 0, 0);
+  if (!possible) reset(vcpu, 0, 0, 0, 0);
   return possible;
 }
 
