@@ -256,6 +256,8 @@ export class Machine {
     const exit = this.core.run(vcpu, budget);
     const executed = this.core.executed;
     this.gic.exit(vcpu);
+    // Outside the guest the inputs mean nothing; saved vCPUs are not to differ by when they were last looked at.
+    this.core.setInterruptLines(vcpu, false, false);
     this.#inGuest = NOBODY;
     this.#scheduler.spend(executed);
     this.#setTime(this.#time + executed);
