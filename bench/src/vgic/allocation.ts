@@ -1,0 +1,54 @@
+import { prepareGic, WORKLOADS } from './workloads.js';
+
+/**
+ * How much a path allocates, garbage included: the growth of the used heap over cycles between which nothing is collected.
+ * What is reported is the smallest of several runs, after warm-up, since the compiler allocates too; a path that allocates
+ * does so in every run. It needs a collector to call (`--expose-gc`), and each run is short enough that what it could
+ * allocate, a few objects per cycle, fits the young generation without a collection.
+ */
+
+const CYCLES = 10_000;
+const RUNS = 10;
+const WARM_UP = 300_000;
+
+export interface AllocationFigure {
+  readonly kind: string;
+  readonly gic: 2 | 3;
+  /** Bytes of heap for a million operations. */
+  readonly bytesPerMillion: number;
+}
+
+/** Bytes that `run` allocates per million operations. */
+export function bytesPerMillion(run: (operations: number) => void): number {
+  const collect = globalThis.gc;
+  if (collect === undefined) throw new Error('to measure allocation node must be started with --expose-gc');
+  run(WARM_UP);
+  let least = Infinity;
+  for (let n = 0; n < RUNS; n++) {
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    run(CYCLES);
+    least = Math.min(least, process.memoryUsage().heapUsed - before);
+  }
+  // the measurement itself allocates: what memoryUsage() returns
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  const own = process.memoryUsage().heapUsed - before;
+  return Math.max(0, least - own) * (1e6 / CYCLES);
+}
+
+/** Every workload, and the negative control: a cycle that allocates one small object. */
+export function measureAllocation(): readonly AllocationFigure[] {
+  const figures: AllocationFigure[] = [];
+  for (const gic of [3, 2] as const) {
+    for (const workload of WORKLOADS) {
+      const model = prepareGic(gic, 1);
+      workload.prepare?.(model);
+      // a burst is 64 interrupts long
+      const shorter = workload.figure === 'ns_per_burst' ? 64 : 1;
+      const bytes = bytesPerMillion((operations) => workload.run(model, operations / shorter));
+      figures.push({ kind: workload.kind, gic, bytesPerMillion: bytes * shorter });
+    }
+  }
+  return figures;
+}
