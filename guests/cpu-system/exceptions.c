@@ -62,7 +62,6 @@ void exceptions(void) {
   at_el1("SVC", svc, 0, 0, 0);
   at_el1("BRK", brk, 0, 0, 0);
   at_el1("HLT", hlt, 0, 0, 0);
-  at_el1("SMC without EL3", smc, 0, 0, 0);
   at_el1("undefined word", undefined, 0, 0, 0);
   at_el1("MSR MIDR_EL1", write_midr, 0, 0, 0);
   at_el1("MRS of an unallocated register", read_unallocated, 0, 0, 0);

@@ -39,6 +39,8 @@ export interface Encoding {
   readonly literal?: { readonly field: string; readonly width: number };
   /** Instructions that go before this one in the same case, made from its fields (an LDXR before its STXR). */
   readonly before?: (f: Fields) => readonly number[];
+  /** Never run at EL0, for a reason given with the row. */
+  readonly onlyEl1?: true;
   /** The fixed bits are all there is: UNDEFINED at every exception level. */
   readonly reserved?: true;
   /** Share of the random instances, 1 unless said. */

@@ -86,8 +86,8 @@ function chooseTarget(
 }
 
 /** Where a case runs: EL1 with either stack pointer, or EL0; any flags; D, A, I and F as they come, as nothing interrupts. */
-function chooseSpsr(random: Random): bigint {
-  const level = random.below(8);
+function chooseSpsr(random: Random, onlyEl1 = false): bigint {
+  const level = (onlyEl1 ? 2 : 0) + random.below(6);
   const mode = level < 2 ? EL0t : level < 4 ? EL1t : EL1h;
   return (BigInt(random.below(16)) << 28n) | (mode === EL0t ? 0n : BigInt(random.below(16)) << 6n) | mode;
 }
@@ -121,7 +121,7 @@ export function makeCase(encoding: Encoding, index: number, count: number, rando
     inputs[fields[branch.register] as number] = BigInt(target + (random.chance(12) ? 1 + random.below(3) : 0));
   }
 
-  inputs.push(chooseSpsr(random));
+  inputs.push(chooseSpsr(random, encoding.onlyEl1));
   return {
     index,
     name: encoding.name,

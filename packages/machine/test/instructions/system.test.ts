@@ -7,8 +7,16 @@ const guest = new URL('../../../../guests/cpu-system/', import.meta.url);
 const image = readFileSync(new URL('cpu-system.bin', guest));
 const expected = readFileSync(new URL('expected.txt', guest), 'utf8').split('\n');
 
-/** SP alignment faults, which QEMU 7.2 leaves out ("for the sake of performance"): there the access goes through. */
-const leftOutByQemu = /^(EL0 )?(LDR from|STR to|LDP from) SP at (8|12) mod 16.*, SA0? 1: /;
+/** Where QEMU 7.2 is not what the architecture says, which is what `expected.txt` holds. */
+const deviationsOfQemu: readonly { readonly line: RegExp; readonly count: number; readonly reason: string }[] = [
+  {
+    line: /^(EL0 )?(LDR|STR|LDP) (from|to) SP at (8|12) mod 16.*, SA0? 1: /,
+    count: 4,
+    reason: 'no SP alignment check',
+  },
+  { line: /^EL0 MSR DAIF(Set|Clr), UMA 0: /, count: 2, reason: 'op1 and op2 change places in the syndrome' },
+  { line: /^S1E1R of a device: /, count: 1, reason: 'PAR_EL1.SH is not 0b10 for Device memory' },
+];
 
 const lines = (output: string): string[] => output.replaceAll('\r', '').split('\n');
 
@@ -17,11 +25,16 @@ describe('the guest that asks about exceptions, translation, code changes and ti
     expect(lines(await runOnOurCore(image))).toEqual(expected);
   });
 
-  it.skipIf(!qemuIsHere)(`gets the same from QEMU's cortex-a57, but for what QEMU leaves out${needsQemu}`, async () => {
-    const output = lines(await runOnQemu(image));
-    const differing = expected.filter((line, i) => line !== output[i]);
-    expect(output.length).toBe(expected.length);
-    expect(differing.filter((line) => !leftOutByQemu.test(line))).toEqual([]);
-    expect(differing.length).toBe(4);
-  });
+  it.skipIf(!qemuIsHere)(
+    `gets the same from QEMU's cortex-a57, but for what is known of QEMU 7.2${needsQemu}`,
+    async () => {
+      const output = lines(await runOnQemu(image));
+      const differing = expected.filter((line, i) => line !== output[i]);
+      expect(output.length).toBe(expected.length);
+      for (const { line, count, reason } of deviationsOfQemu) {
+        expect(differing.filter((text) => line.test(text)).length, reason).toBe(count);
+      }
+      expect(differing.filter((text) => !deviationsOfQemu.some(({ line }) => line.test(text)))).toEqual([]);
+    },
+  );
 });
