@@ -1,8 +1,17 @@
 /** The kinds of operations that profiles mix: each adds one operation, or a few that belong together. */
-import { address, anyAttribute, attribute, control, interruptCount, levelInfo, setUp } from './attributes.js';
+import {
+  address,
+  anyAttribute,
+  attribute,
+  control,
+  interruptCount,
+  levelInfo,
+  setUp,
+  stopVcpus,
+} from './attributes.js';
 import { drawConfiguration } from './configuration.js';
 import { migrate } from './migration.js';
-import { hex, hex64 } from './protocol.js';
+import { GROUP, hex, hex64 } from './protocol.js';
 import {
   CPU_INTERFACE_2,
   DISTRIBUTOR_2,
@@ -84,6 +93,24 @@ function offset(s: Sequence): void {
   else {
     const value = hex64(len === 8 ? random.word() : 0, random.word());
     s.emit({ op: 'mmio_write', ...operation, value }, `${inFrame.name} any offset write`);
+  }
+}
+
+/** A stretch of a frame, word by word: what is a register there, and what is none. */
+function sweep(s: Sequence): void {
+  const { random } = s;
+  const [inFrame, base] = frame(s);
+  const from = random.chance(0.3)
+    ? random.below(inFrame.bytes - 0x100) & -4
+    : (random.pick(inFrame.registers).offset + (random.below(3) - 1) * 0x80) & -4;
+  const vcpu = s.realVcpu();
+  const user = random.chance(0.3);
+  if (user) stopVcpus(s);
+  const group = inFrame === REDISTRIBUTOR ? GROUP.REDIST_REGS : GROUP.DIST_REGS;
+  for (let at = Math.max(0, from); at < Math.min(inFrame.bytes, from + 0x100); at += 4) {
+    const label = `${inFrame.name} sweep`;
+    if (!user) s.emit({ op: 'mmio_read', vcpu, addr: hex(base + at) }, label);
+    else s.emit({ op: random.chance(0.8) ? 'get_attr' : 'has_attr', group, attr: hex(at) }, `${label} by user space`);
   }
 }
 
@@ -444,6 +471,7 @@ export const KINDS = {
   register,
   offset,
   nowhere,
+  sweep,
   cpuInterface,
   deliver,
   complete: (s: Sequence) => completeOn(s, guestVcpu(s)),

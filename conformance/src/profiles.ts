@@ -111,6 +111,7 @@ export const PROFILES: readonly Profile[] = [
       [10, 'register'],
       [10, 'offset'],
       [1, 'nowhere'],
+      [0.7, 'sweep'],
       [6, 'cpuInterface'],
       [3, 'line'],
       [2, 'deliver'],

@@ -23,6 +23,10 @@ export interface RunOptions {
   readonly first?: number;
   /** Kinds of differences that are shrunk; after so many the run ends. */
   readonly mostFindings: number;
+  /** Milliseconds to spend on shrinking a sequence (default: a minute). */
+  readonly shrinking?: number;
+  /** Milliseconds that a program may take to answer (default: a minute). */
+  readonly patience?: number;
   readonly onFinding?: (finding: Finding) => void;
   readonly onProgress?: (operations: number, sequences: number) => void;
 }
@@ -96,7 +100,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     const kind = signature(history[difference.at]!, difference);
     seen.set(kind, (seen.get(kind) ?? 0) + 1);
     if (seen.get(kind)! > 1) return;
-    const shrunk = await shrink(pair, history, difference);
+    const shrunk = await shrink(pair, history, difference, options.shrinking);
     const finding = {
       seed: options.seed,
       sequence: number,
@@ -110,7 +114,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   };
 
   const lane = async (): Promise<void> => {
-    const pair = new Pair(options.left, options.right);
+    const pair = new Pair(options.left, options.right, options.patience);
     try {
       while (operations < options.operations && next <= last && findings.length < options.mostFindings) {
         await one(pair, next++);

@@ -1,11 +1,18 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { buildOracle, ENABLING_COMMAND, oracleMissing } from '../src/oracle.js';
+import { buildOracle, ENABLING_COMMAND, oracleMissing, PROJECT } from '../src/oracle.js';
+import { Pair } from '../src/pair.js';
 import { PROFILES } from '../src/profiles.js';
 import type { Operation } from '../src/protocol.js';
 import { type RunResult, run } from '../src/run.js';
+import { replay, scriptsIn } from '../src/script.js';
 
 const FALSIFIER = fileURLToPath(new URL('falsifier.mjs', import.meta.url));
+const REGRESSIONS = join(PROJECT, 'conformance/regressions');
+const VGIC = [process.execPath, join(PROJECT, 'packages/cli/bin/vgic.js'), 'exec'];
+const VGIC_BUILT = join(PROJECT, 'packages/cli/dist/commands/exec.js');
 const missing = oracleMissing();
 const needsOracle = missing ? `(skipped: ${missing})` : '';
 
@@ -15,7 +22,7 @@ describe.skipIf(missing)(`the differential test against KVM's VGIC ${needsOracle
     oracle = buildOracle();
   }, 300_000);
 
-  const runAgainst = (fault: string, profile: string, operations: number): Promise<RunResult> =>
+  const runAgainst = (fault: string, profile: string, operations: number, patience = 30_000): Promise<RunResult> =>
     run({
       left: oracle,
       right: [process.execPath, FALSIFIER, fault, ...oracle],
@@ -24,6 +31,8 @@ describe.skipIf(missing)(`the differential test against KVM's VGIC ${needsOracle
       operations,
       lanes: 1,
       mostFindings: 1,
+      patience,
+      shrinking: patience < 5000 ? 6000 : 30_000,
     });
 
   /** The smallest sequence that shows the fault. */
@@ -84,7 +93,41 @@ describe.skipIf(missing)(`the differential test against KVM's VGIC ${needsOracle
     expect(operations.at(-1)).toMatchObject({ op: 'icc_write', reg: 'ICC_DIR_EL1' });
     expect(operations.length).toBeLessThanOrEqual(2);
   });
+
+  it('finds a program that falls silent, and tells which operation was not answered', async () => {
+    const { findings } = await runAgainst('silence', 'delivery-v3', 200_000, 2000);
+    const { operations, difference } = findings[0]!.shrunk;
+    expect(operations.at(-1)).toMatchObject({ op: 'icc_write', reg: 'ICC_BPR0_EL1' });
+    expect(difference.right).toContain('no answer within 2 s');
+  });
 });
+
+describe.skipIf(missing || !existsSync(VGIC_BUILT))(
+  `vgic ${missing ? needsOracle : existsSync(VGIC_BUILT) ? '' : '(skipped: not built: npm run build)'}`.trim(),
+  () => {
+    it("answers as KVM's VGIC does over 300 000 operations of every profile", async () => {
+      const { operations, findings, coverage } = await run({
+        left: buildOracle(),
+        right: VGIC,
+        profiles: PROFILES,
+        seed: 11,
+        operations: 300_000,
+        lanes: 2,
+        mostFindings: 1,
+      });
+      expect(findings.map(({ shrunk }) => [shrunk.operations, shrunk.difference])).toEqual([]);
+      expect(operations).toBeGreaterThanOrEqual(300_000);
+      expect(coverage.taken).toBeGreaterThan(2000);
+    });
+
+    it.each(scriptsIn(REGRESSIONS))('answers as KVM does in the script %s', async (path) => {
+      const pair = new Pair(buildOracle(), VGIC);
+      const { lines, same } = await replay(pair, path);
+      pair.stop();
+      expect(same, lines.slice(-4).join('\n')).toBe(true);
+    });
+  },
+);
 
 describe('the differential test', () => {
   it('names the command that makes the oracle available', () => {

@@ -28,6 +28,13 @@ const FAULTS = {
   },
   /** EBUSY becomes EINVAL. */
   errno: { answer: (_command, answer) => (answer.err === -16 ? { err: -22 } : answer) },
+  /** Nothing comes any more after a write of ICC_BPR0_EL1. */
+  silence: {
+    answer: (command, answer) => {
+      if (command.op === 'icc_write' && command.reg === 'ICC_BPR0_EL1') silent = true;
+      return answer;
+    },
+  },
   /** The program ends at the first ICC_DIR_EL1. */
   crash: {
     answer: (command, answer) => {
@@ -41,6 +48,7 @@ const [fault, file, ...rest] = process.argv.slice(2);
 const { command: swallows = () => false, answer: falsify = (_command, answer) => answer } = FAULTS[fault];
 const oracle = spawn(file, rest, { stdio: ['pipe', 'pipe', 'inherit'] });
 const commands = [];
+let silent = false;
 createInterface({ input: process.stdin })
   .on('line', (line) => {
     let command = {};
@@ -58,5 +66,5 @@ createInterface({ input: oracle.stdout }).on('line', (line) => {
   const { command, replaced } = commands.shift();
   const answer = JSON.parse(line);
   const falsified = falsify(command, replaced ? { replaced } : answer);
-  process.stdout.write(`${falsified === answer ? line : JSON.stringify(falsified)}\n`);
+  if (!silent) process.stdout.write(`${falsified === answer ? line : JSON.stringify(falsified)}\n`);
 });
