@@ -8,7 +8,6 @@ import { execute } from './execute';
 import { EXIT_BUDGET, EXIT_LOCKUP, EXIT_STOPPED, NO_EXIT, exitReason, exitWith } from './exit';
 import {
   CNTFRQ,
-  CONTEXT_SIZE,
   CONTEXT_USED,
   CURRENT,
   DAIF,
@@ -19,7 +18,6 @@ import {
   FAULT_WORD,
   FLAG_C,
   HIGH,
-  HOMES,
   ILLEGAL,
   LEFT,
   LINES,
@@ -30,7 +28,9 @@ import {
   REFUSED,
   SCTLR,
   SINK,
+  SP,
   SPSEL,
+  SP_EL0,
   X,
   ZERO_SLOT,
   contextOf,
@@ -41,9 +41,8 @@ import {
   ram,
   ramSize,
   select,
-  vcpus,
 } from './layout';
-import { fillRegisterIndex, registerRow } from './registers';
+import { SP_EL0_ENCODING, fillRegisterIndex, registerRow } from './registers';
 import { setGicSystemRegisters, valueOf } from './system-registers';
 import {
   beginRun,
@@ -187,7 +186,9 @@ export function pstate(vcpu: u32): u32 {
 /** Low half of a system register of the table, high half in HIGH; `known` says whether there is one. */
 export function systemRegister(vcpu: u32, encoding: u32): u32 {
   select(vcpu);
-  const value = valueOf(registerRow(encoding));
+  // The MRS of SP_EL0 is undefined while SP_EL0 is selected; here it is simply SP then.
+  const value =
+    encoding == SP_EL0_ENCODING ? load<u64>(load<u32>(SPSEL) ? SP_EL0 : SP) : valueOf(registerRow(encoding));
   store<u32>(HIGH, <u32>(value >> 32));
   return <u32>value;
 }

@@ -11,6 +11,7 @@ import { abort, aborted, accessLevel, beginAccess, loadMemory, probeStore, store
 import { FAULT_ALIGNMENT } from './mmu';
 import { executeSystem } from './system';
 import { NO_TRANSFER, PREFETCH, extendLoaded, isStore, transferOf } from './transfer';
+import { beginInstruction, endInstruction } from './timer';
 import { spMisaligned } from './tlb';
 
 /** Set when the instruction changed what the fast loop holds in hand: PC, exception level, translation. */
@@ -32,6 +33,13 @@ export function writeSlot(slot: u32, value: u64): void {
  * behind it.
  */
 export function slow(op: usize): bool {
+  beginInstruction();
+  const leave = executeSlow(op);
+  endInstruction();
+  return leave;
+}
+
+function executeSlow(op: usize): bool {
   const pc = load<u64>(CODE_VA) + <u64>((op - <usize>load<u32>(CODE_PAGE)) >> 2);
   const word = load<u32>(wordAddress(op));
   const sp = <u32>load<u64>(SP);
