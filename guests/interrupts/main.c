@@ -3,7 +3,7 @@
  * counts what was sent and what was taken, and says PASS when nothing was lost, nothing came that was not sent, and
  * every state read back was right. Its output depends on the number of vCPUs and on the command line, not on time.
  *
- * Command line: rounds=N (default 80); timeout=MS, of every wait (default 5000); show=time, at the end;
+ * Command line: rounds=N (default 80); timeout=MS, of every wait (default 2000); show=time, at the end;
  * fault=lost-sgi, lost-spi, spurious-sgi, order, state or hang: a deliberate mistake, which must end in FAIL.
  */
 #include "console.h"
@@ -123,7 +123,7 @@ static void start_others(struct vcpu *v) {
 
 void boot(const void *device_tree) {
   struct vcpu *v = &vcpus[0];
-  u32 milliseconds = 5000;
+  u32 milliseconds = 2000;
   const u64 start = now();
   write_register(tpidr_el1, v);
   console_init();

@@ -107,8 +107,8 @@ void phase_spi_states(struct vcpu *v) {
     const u32 level = own(v, SPI_LEVEL);
     latch_and_clear(v, edge);
     latch_and_clear(v, level);
+    /* Not with the level-sensitive one: KVM keeps its latch until it is deactivated, so that a second one merges. */
     active_and_pending(v, edge);
-    active_and_pending(v, level);
     active_by_software(v, edge);
     active_by_software(v, level);
   }
