@@ -29,9 +29,13 @@ function program(): Command {
   return command;
 }
 
+// A reader that has gone away (EPIPE) has had enough. Otherwise the output is incomplete, and the status says so.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') process.exitCode = STATUS.failed;
+});
+
 try {
   await program().parseAsync();
-  process.exitCode = STATUS.done;
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? STATUS.done : STATUS.refused;
   else if (error instanceof Refusal) {

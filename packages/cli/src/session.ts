@@ -69,7 +69,8 @@ export class Session {
     const machine = this.#machine;
     const outcome = machine.run(Math.min(machine.time + SLICE, this.#save?.at ?? Number.POSITIVE_INFINITY));
     await this.#terminal.flush();
-    if (this.#terminal.outputClosed || this.#terminal.quit) return true;
+    this.#checkOutput();
+    if (this.#terminal.outputError || this.#terminal.quit) return true;
     if (this.#save && (this.#seen || machine.time === this.#save.at)) {
       this.#write(this.#save.path);
       return true;
@@ -80,6 +81,13 @@ export class Session {
       await this.#awaitInput();
     } else return this.#end(outcome);
     return this.#terminal.quit;
+  }
+
+  /** A reader that has gone away has had enough; a full disk is a failure. */
+  #checkOutput(): void {
+    const error = this.#terminal.outputError;
+    if (!error || error.code === 'EPIPE') return;
+    throw new Refusal(`The console's output cannot be written: ${error.code ?? error.message}.`, STATUS.failed);
   }
 
   /** The guest has come to an end by itself. */

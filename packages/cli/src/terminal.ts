@@ -22,8 +22,8 @@ export class Terminal {
   inputEnded = false;
   /** Ctrl-A X was typed. */
   quit = false;
-  /** Nobody reads stdout any more (EPIPE). */
-  outputClosed = false;
+  /** stdout takes no more; EPIPE when nobody reads it any longer. */
+  outputError: NodeJS.ErrnoException | undefined;
 
   readonly #user: TerminalUser;
   #output: number[] = [];
@@ -66,11 +66,14 @@ export class Terminal {
 
   /** Writes what the guest has sent; comes back when the reader has room for more. */
   async flush(): Promise<void> {
-    if (this.#output.length === 0 || this.outputClosed) return;
+    if (this.#output.length === 0 || this.outputError) return;
     const bytes = Uint8Array.from(this.#output);
     this.#output = [];
     await new Promise<void>((resolve) => {
-      process.stdout.write(bytes, () => resolve());
+      process.stdout.write(bytes, (error) => {
+        if (error) this.outputError = error;
+        resolve();
+      });
     });
   }
 
@@ -111,8 +114,7 @@ export class Terminal {
   };
 
   #onOutputError = (error: NodeJS.ErrnoException): void => {
-    if (error.code !== 'EPIPE') throw error;
-    this.outputClosed = true;
+    this.outputError = error;
     this.#wake();
   };
 

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { crc32 } from '../src/crc32.js';
 import { Machine, type MachineConfig, type MachineState } from '../src/index.js';
 
 /** The guest that counts every interrupt; see guests/interrupts. */
@@ -22,10 +23,20 @@ function listen(machine: Machine) {
   return { machine, text: () => Buffer.from(printed).toString() };
 }
 
-/** Everything but how it was cut: equal for equal machines. */
-function finish({ machine }: ReturnType<typeof boot>): MachineState {
+/** A state with its large parts as checksums: equal for equal machines, and quickly compared. */
+function digest(state: MachineState) {
+  const { pages, contents, size } = state.ram;
+  return {
+    ...state,
+    vcpus: state.vcpus.map((bytes) => Buffer.from(bytes).toString('hex')),
+    ram: { size, pages: Array.from(pages).join(), contents: crc32(contents) },
+  };
+}
+
+/** How the guest ends: everything of it. */
+function finish({ machine }: ReturnType<typeof boot>) {
   expect(machine.run(LIMIT)).toEqual({ reason: 'off' });
-  return machine.save();
+  return digest(machine.save());
 }
 
 describe('the guest that proves an interrupt controller', () => {
@@ -59,7 +70,7 @@ describe('the guest that proves an interrupt controller', () => {
   it.each(['lost-sgi', 'lost-spi', 'spurious-sgi', 'order', 'state', 'hang'])(
     'fails when it is made to make the mistake "%s"',
     (fault) => {
-      const guest = boot({}, `rounds=2 timeout=50 fault=${fault}`);
+      const guest = boot({}, `rounds=2 timeout=2 fault=${fault}`);
       guest.machine.run(LIMIT);
       expect(guest.text()).toMatch(/\nFAIL /);
     },
@@ -109,14 +120,14 @@ describe('the same guest, cut into pieces', () => {
         for (const cut of ascending(cuts)) pieces.machine.run(cut);
         const straight = boot();
         straight.machine.run(Math.max(...cuts));
-        expect(pieces.machine.save()).toEqual(straight.machine.save());
+        expect(digest(pieces.machine.save())).toEqual(digest(straight.machine.save()));
       }),
       { numRuns: 15 },
     );
   });
 
   it('notices when one pending bit is taken out of a snapshot', () => {
-    const guest = boot();
+    const guest = boot({}, 'rounds=2 timeout=2');
     let seen = '';
     guest.machine.onConsoleOutput = (byte) => {
       seen += String.fromCharCode(byte);
@@ -124,12 +135,16 @@ describe('the same guest, cut into pieces', () => {
     };
     guest.machine.run(LIMIT);
     const state = guest.machine.save();
-    const GICD_ISPENDR_2 = '0x208';
     const GROUP_DIST_REGS = 1;
-    const tampered = state.gic.records.map((record) =>
-      record.group === GROUP_DIST_REGS && record.attr === GICD_ISPENDR_2 ? { ...record, value: '0x0' } : record,
-    );
-    expect(tampered).not.toEqual(state.gic.records);
+    const isPending = ({ group, attr, value }: (typeof state.gic.records)[number]) =>
+      group === GROUP_DIST_REGS && Number(attr) >= 0x204 && Number(attr) < 0x280 && BigInt(value) !== 0n;
+    const index = state.gic.records.findIndex(isPending);
+    expect(index).toBeGreaterThan(0);
+    const value = BigInt(state.gic.records[index].value);
+    const tampered = state.gic.records.with(index, {
+      ...state.gic.records[index],
+      value: `0x${(value & (value - 1n)).toString(16)}`,
+    });
     const copy = listen(Machine.restore({ ...state, gic: { ...state.gic, records: tampered } }));
     copy.machine.run(LIMIT);
     expect(copy.text()).not.toMatch(/\nPASS/);
