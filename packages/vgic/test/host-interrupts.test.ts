@@ -1,0 +1,160 @@
+import { describe, expect, it } from 'vitest';
+import { LR_ACTIVE, LR_HW, LR_PENDING, LR_PINTID_MASK, LR_STATE } from '../src/architecture/virtual-interface.js';
+import { HostInterrupts } from '../src/index.js';
+import {
+  Host,
+  KVM_DEV_ARM_VGIC_CTRL_INIT,
+  KVM_DEV_ARM_VGIC_GRP_ADDR,
+  KVM_DEV_ARM_VGIC_GRP_CTRL,
+  VirtualMachine,
+} from '../src/kvm/index.js';
+import { GICD_BASE, GICR_BASE, Guest } from './guest.js';
+
+/** Virtual interrupts tied to interrupts of the host: IHI 0069, ICH_LR<n>_EL2.HW; KVM's kvm_vgic_map_phys_irq. */
+
+const HOST_IRQ = 27;
+
+/** A GICv3 guest whose PPI 27 is the host's interrupt 27, as with KVM's virtual timer. */
+function mapped(intid = 27) {
+  const host = new Host({ version: 3, listRegisters: 4, priorityBits: 5, idBits: 0, affinity3: true, seis: false });
+  const machine = new VirtualMachine(host, { vcpus: 1 });
+  machine.createDevice(3);
+  const device = machine.device!;
+  device.write(KVM_DEV_ARM_VGIC_GRP_ADDR, 2n, BigInt(GICD_BASE));
+  device.write(KVM_DEV_ARM_VGIC_GRP_ADDR, 3n, BigInt(GICR_BASE));
+  device.set(KVM_DEV_ARM_VGIC_GRP_CTRL, BigInt(KVM_DEV_ARM_VGIC_CTRL_INIT), undefined);
+  expect(machine.prepareRun(0)).toBe(0);
+  const guest = new Guest({ version: 3, vcpus: 1 }, machine.gic!).prepare();
+  if (intid >= 32) guest.setEdge(intid, false);
+  guest.enable(intid);
+  expect(machine.mapPhysical(0, intid, HOST_IRQ)).toBe(0);
+  /** The device interrupts the host, whose handler marks it active and injects it. */
+  const fire = () => {
+    host.interrupts.setLine(HOST_IRQ, true);
+    host.interrupts.setActive(HOST_IRQ, true);
+    expect(machine.irqLine((intid < 32 ? 2 << 24 : 1 << 24) | intid, true)).toBe(0);
+  };
+  return { host: host.interrupts, machine, guest, fire };
+}
+
+describe('an interrupt tied to one of the host', () => {
+  it('has HW = 1 and the physical INTID in its list register', () => {
+    const { guest, fire } = mapped();
+    fire();
+    guest.enter();
+    const [{ low, high }] = guest.listRegisters();
+    expect([low, high & (LR_HW | LR_PINTID_MASK | LR_PENDING)]).toEqual([27, LR_HW | LR_PENDING | HOST_IRQ]);
+  });
+
+  it('its deactivation by the guest deactivates the physical one', () => {
+    const { host, guest, fire } = mapped();
+    fire();
+    guest.enter();
+    guest.acknowledge();
+    expect(host.active(HOST_IRQ)).toBe(true);
+    host.setLine(HOST_IRQ, false);
+    guest.end(27);
+    expect(host.active(HOST_IRQ)).toBe(false);
+    expect(guest.serve()).toEqual([]);
+  });
+
+  it('is never pending and active in a list register, and asks for no maintenance interrupt', () => {
+    const { guest, fire, machine } = mapped();
+    fire();
+    guest.enter();
+    guest.acknowledge();
+    machine.irqLine((2 << 24) | 27, true);
+    guest.enter();
+    expect(guest.listRegisters().map(({ high }) => (high & LR_STATE) >>> 0)).toEqual([LR_ACTIVE]);
+    guest.end(27);
+    expect(guest.gic.maintenanceAsserted(0)).toBe(false);
+  });
+
+  it('one whose physical line fell before the guest took it, and that was folded back, is not taken', () => {
+    const { host, guest, fire } = mapped();
+    fire();
+    guest.enter();
+    host.setLine(HOST_IRQ, false);
+    guest.exit();
+    expect(host.active(HOST_IRQ)).toBe(false);
+    expect(guest.serve()).toEqual([]);
+  });
+
+  it('the pending register shows the physical interrupt’s state', () => {
+    const { host, guest } = mapped();
+    expect(guest.bit('ISPENDR', 27)).toBe(0);
+    host.setLine(HOST_IRQ, true);
+    expect(guest.bit('ISPENDR', 27)).toBe(1);
+    host.setLine(HOST_IRQ, false);
+    expect(guest.bit('ISPENDR', 27)).toBe(0);
+  });
+
+  it('made active and inactive by the guest, so is the physical one', () => {
+    const { host, guest } = mapped();
+    guest.mark('ISACTIVER', 27);
+    expect(host.active(HOST_IRQ)).toBe(true);
+    guest.mark('ICACTIVER', 27);
+    expect(host.active(HOST_IRQ)).toBe(false);
+  });
+
+  it('enabling it looks at the physical line, which may have changed unseen', () => {
+    const { host, guest } = mapped(40);
+    guest.disable(40);
+    host.setLine(HOST_IRQ, true);
+    guest.enable(40);
+    expect(guest.serve(0, () => host.setLine(HOST_IRQ, false))).toEqual([40]);
+  });
+
+  it('can be an edge-triggered SPI, which keeps its latch', () => {
+    const { guest, fire } = mapped(40);
+    guest.setEdge(40, true);
+    fire();
+    guest.enter().exit();
+    expect(guest.serve()).toEqual([40]);
+    expect(guest.serve()).toEqual([]);
+  });
+
+  it('unmapped it is an interrupt of its own again', () => {
+    const { machine, guest, fire } = mapped();
+    fire();
+    expect(machine.unmapPhysical(0, 27)).toBe(0);
+    guest.enter();
+    expect(guest.listRegisters().map(({ high }) => high & LR_HW)).toEqual([0]);
+  });
+
+  it.each([
+    ['an SGI', 0, 5, 1, -22],
+    ['an INTID beyond the last', 0, 256, 1, -22],
+    ['a vCPU that does not exist', 1, 27, 1, -22],
+    ['a physical interrupt that does not exist', 0, 27, 1024, -22],
+    ['a negative physical interrupt', 0, 27, -1, -22],
+  ])('is refused for %s', (_what, vcpu, intid, irq, result) => {
+    expect(mapped().machine.mapPhysical(vcpu, intid, irq)).toBe(result);
+  });
+
+  it('is refused with EAGAIN before the GIC is initialised', () => {
+    const host = new Host({ version: 3, listRegisters: 4, priorityBits: 5, idBits: 0, affinity3: true, seis: false });
+    const machine = new VirtualMachine(host, { vcpus: 1 });
+    machine.createDevice(3);
+    expect([machine.mapPhysical(0, 27, 1), machine.unmapPhysical(0, 27)]).toEqual([-11, -11]);
+  });
+});
+
+describe('the host’s interrupts', () => {
+  it('are pending by latch or line', () => {
+    const host = new HostInterrupts();
+    host.setPending(5, true);
+    host.setLine(6, true);
+    expect([5, 6, 7].map((irq) => host.isPending(irq))).toEqual([true, true, false]);
+    expect([5, 6].map((irq) => host.latch(irq))).toEqual([true, false]);
+  });
+
+  it('a deactivation by a list register with a physical INTID beyond the last is ignored', () => {
+    const host = new HostInterrupts();
+    host.setActive(1023, true);
+    host.deactivate(0x1fff);
+    expect(host.active(1023)).toBe(true);
+    host.deactivate(1023);
+    expect(host.active(1023)).toBe(false);
+  });
+});

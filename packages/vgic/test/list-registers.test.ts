@@ -1,0 +1,511 @@
+import { describe, expect, it } from 'vitest';
+import {
+  HCR_EN,
+  HCR_LRENPIE,
+  HCR_NPIE,
+  HCR_UIE,
+  HCR_VGRP0DIE,
+  HCR_VGRP0EIE,
+  HCR_VGRP1DIE,
+  HCR_VGRP1EIE,
+  LR_ACTIVE,
+  LR_EOI,
+  LR_GROUP,
+  LR_HW,
+  LR_PENDING,
+  LR_STATE,
+  MISR_EOI,
+  MISR_LRENP,
+  MISR_NP,
+  MISR_U,
+  MISR_VGRP0D,
+  MISR_VGRP0E,
+  MISR_VGRP1D,
+  MISR_VGRP1E,
+  VMCR_ENG0,
+  VMCR_ENG1,
+} from '../src/architecture/virtual-interface.js';
+import { CpuInterface } from '../src/index.js';
+import { Guest, SPURIOUS } from './guest.js';
+
+/** IHI 0069, 12.4 "virtualization control system registers"; KVM's entry and exit. */
+
+const intidsOf = (guest: Guest, vcpu = 0) => guest.listRegisters(vcpu).map(({ low }) => low & 0x3ff);
+
+function pendingEdges(guest: Guest, list: readonly (readonly [intid: number, priority: number])[]): void {
+  for (const [intid, priority] of list) {
+    guest.spi(intid, { edge: true, priority });
+    guest.gic.setLine(intid, true);
+  }
+}
+
+describe('list registers: guest entry', () => {
+  it('what fits goes in in the order in which it became pending; the hardware picks by priority', () => {
+    const guest = Guest.ready({ listRegisters: 4 });
+    pendingEdges(guest, [
+      [40, 0xa0],
+      [34, 0x20],
+      [36, 0x60],
+    ]);
+    guest.enter();
+    expect(intidsOf(guest)).toEqual([40, 34, 36]);
+    expect(guest.acknowledge()).toBe(34);
+  });
+
+  it('when not all fits, active interrupts go in first, then pending ones by priority', () => {
+    const guest = Guest.ready({ listRegisters: 3 });
+    pendingEdges(guest, [[32, 0xc0]]);
+    guest.enter();
+    expect(guest.acknowledge()).toBe(32);
+    pendingEdges(guest, [
+      [33, 0xa0],
+      [34, 0x80],
+      [35, 0xa0],
+      [36, 0x40],
+    ]);
+    guest.enter();
+    expect(intidsOf(guest)).toEqual([32, 36, 34]);
+  });
+
+  it('of equal priorities the one that became pending first goes in first', () => {
+    const guest = Guest.ready({ listRegisters: 2 });
+    pendingEdges(guest, [
+      [50, 0xa0],
+      [40, 0xa0],
+      [45, 0xa0],
+    ]);
+    guest.enter();
+    expect(intidsOf(guest)).toEqual([50, 40]);
+  });
+
+  it('an interrupt in a list register has its INTID, priority, group and state', () => {
+    const guest = Guest.ready();
+    pendingEdges(guest, [[40, 0x48]]);
+    guest.enter();
+    expect(guest.listRegisters()).toEqual([{ low: 40, high: LR_PENDING | LR_GROUP | (0x48 << 16) }]);
+    guest.acknowledge();
+    expect(guest.listRegisters()).toEqual([{ low: 40, high: (LR_ACTIVE | LR_GROUP | (0x48 << 16)) >>> 0 }]);
+  });
+
+  it('a level-sensitive interrupt asks for a maintenance interrupt at its end, an edge-triggered one does not', () => {
+    const guest = Guest.ready();
+    guest.spi(40);
+    guest.spi(41, { edge: true });
+    guest.gic.setLine(40, true);
+    guest.gic.setLine(41, true);
+    guest.enter();
+    expect(guest.listRegisters().map(({ high }) => (high & LR_EOI) !== 0)).toEqual([true, false]);
+  });
+
+  it('an edge that went into a list register has left the latch, a level’s latch stays until its end', () => {
+    const guest = Guest.ready();
+    guest.spi(40, { edge: true });
+    guest.gic.setLine(40, true);
+    guest.enter();
+    expect(guest.gic.irqs.isPending(guest.gic.irqs.indexOf(0, 40))).toBe(false);
+    guest.exit();
+    expect(guest.bit('ISPENDR', 40)).toBe(1);
+
+    guest.spi(41);
+    guest.mark('ISPENDR', 41);
+    guest.enter();
+    expect(guest.gic.irqs.isPending(guest.gic.irqs.indexOf(0, 41))).toBe(true);
+    expect(guest.serve().sort()).toEqual([40, 41]);
+    expect(guest.bit('ISPENDR', 41)).toBe(0);
+  });
+
+  it('nothing pending: no list register is used', () => {
+    const guest = Guest.ready().enter();
+    expect(guest.listRegisters()).toEqual([]);
+    expect(guest.gic.irqAsserted(0)).toBe(false);
+  });
+
+  it('a second entry without exit leaves and enters again: nothing is twice', () => {
+    const guest = Guest.ready();
+    pendingEdges(guest, [[40, 0xa0]]);
+    guest.enter().enter();
+    expect(intidsOf(guest)).toEqual([40]);
+  });
+});
+
+describe('list registers: guest exit', () => {
+  it('empties them, and an exit of a vCPU that is outside changes nothing', () => {
+    const guest = Guest.ready();
+    pendingEdges(guest, [[40, 0xa0]]);
+    guest.enter().exit();
+    expect(guest.listRegisters()).toEqual([]);
+    guest.exit();
+    expect(guest.bit('ISPENDR', 40)).toBe(1);
+    expect(guest.serve()).toEqual([40]);
+  });
+
+  it('an interrupt that was not taken is pending again', () => {
+    const guest = Guest.ready();
+    pendingEdges(guest, [
+      [40, 0xa0],
+      [41, 0x20],
+    ]);
+    guest.enter();
+    expect(guest.acknowledge()).toBe(41);
+    guest.exit();
+    expect([guest.bit('ISPENDR', 40), guest.bit('ISACTIVER', 40)]).toEqual([1, 0]);
+    expect([guest.bit('ISPENDR', 41), guest.bit('ISACTIVER', 41)]).toEqual([0, 1]);
+  });
+
+  it('an active interrupt stays with its vCPU, and is ended there after any number of exits', () => {
+    const guest = Guest.ready({ vcpus: 2 });
+    pendingEdges(guest, [[40, 0xa0]]);
+    guest.enter();
+    expect(guest.acknowledge()).toBe(40);
+    guest.route(40, 1);
+    for (let n = 0; n < 3; n++) guest.exit().enter();
+    guest.enter(1);
+    expect([intidsOf(guest, 0), intidsOf(guest, 1)]).toEqual([[40], []]);
+    guest.end(40);
+    guest.exit();
+    expect(guest.bit('ISACTIVER', 40)).toBe(0);
+  });
+});
+
+describe('list registers: level-sensitive interrupts', () => {
+  it('one whose line is still high at its end is taken again, one whose line is low is not', () => {
+    const guest = Guest.ready();
+    guest.spi(40);
+    guest.gic.setLine(40, true);
+    let rounds = 0;
+    const taken = guest.serve(0, () => {
+      if (++rounds === 3) guest.gic.setLine(40, false);
+    });
+    expect(taken).toEqual([40, 40, 40]);
+  });
+
+  it('its end asserts a maintenance interrupt until the vCPU has left the guest', () => {
+    const guest = Guest.ready();
+    guest.spi(40);
+    guest.gic.setLine(40, true);
+    guest.enter();
+    guest.acknowledge();
+    expect(guest.gic.maintenanceAsserted(0)).toBe(false);
+    guest.end(40);
+    expect(guest.gic.maintenanceAsserted(0)).toBe(true);
+    guest.gic.setLine(40, false);
+    guest.exit();
+    expect(guest.gic.maintenanceAsserted(0)).toBe(false);
+    guest.enter();
+    expect(guest.gic.maintenanceAsserted(0)).toBe(false);
+  });
+
+  it('is never pending and active in a list register', () => {
+    const guest = Guest.ready();
+    guest.spi(40);
+    guest.gic.setLine(40, true);
+    guest.enter();
+    guest.acknowledge();
+    guest.enter();
+    expect(guest.listRegisters().map(({ high }) => (high & LR_STATE) >>> 0)).toEqual([LR_ACTIVE]);
+    expect(guest.acknowledge()).toBe(SPURIOUS);
+  });
+
+  it('a line that fell while the interrupt was queued leaves nothing to take', () => {
+    const guest = Guest.ready();
+    guest.spi(40);
+    guest.gic.setLine(40, true);
+    guest.gic.setLine(40, false);
+    expect(guest.serve()).toEqual([]);
+  });
+
+  it('a line that fell while the interrupt was pending in a list register may be taken once, not again', () => {
+    const guest = Guest.ready();
+    guest.spi(40);
+    guest.gic.setLine(40, true);
+    guest.enter();
+    guest.gic.setLine(40, false);
+    expect(guest.acknowledge()).toBe(40);
+    guest.end(40);
+    expect(guest.serve()).toEqual([]);
+  });
+
+  it('the latch and the line are apart: the fall of the line leaves what software has made pending', () => {
+    const guest = Guest.ready();
+    guest.spi(40);
+    guest.gic.setLine(40, true);
+    guest.mark('ISPENDR', 40);
+    guest.gic.setLine(40, false);
+    expect(guest.bit('ISPENDR', 40)).toBe(1);
+    expect(guest.serve()).toEqual([40]);
+  });
+
+  it('the end of an SPI tells its resampler, that of an edge or a PPI does not', () => {
+    const guest = Guest.ready();
+    const resampled: number[] = [];
+    guest.gic.onResample = (intid) => {
+      resampled.push(intid);
+      guest.gic.setLine(intid, false);
+    };
+    guest.spi(40);
+    guest.spi(41, { edge: true });
+    guest.enable(27);
+    for (const intid of [40, 41, 27]) guest.gic.setLine(intid, true);
+    guest.serve(0, (intid) => {
+      if (intid === 27) guest.gic.setLine(27, false);
+    });
+    expect(resampled).toEqual([40]);
+  });
+});
+
+describe('list registers: edge-triggered interrupts', () => {
+  it('an edge while the interrupt is active makes it pending and active, and it is taken exactly twice', () => {
+    const guest = Guest.ready();
+    guest.spi(40, { edge: true });
+    guest.gic.setLine(40, true);
+    guest.enter();
+    expect(guest.acknowledge()).toBe(40);
+    guest.gic.setLine(40, true);
+    guest.enter();
+    expect(guest.listRegisters().map(({ high }) => (high & LR_STATE) >>> 0)).toEqual([LR_STATE]);
+    expect(guest.acknowledge()).toBe(SPURIOUS);
+    guest.end(40);
+    expect(guest.acknowledge()).toBe(40);
+    guest.end(40);
+    expect(guest.serve()).toEqual([]);
+  });
+
+  it('an edge while the interrupt is pending in a list register is the same interrupt until the next exit', () => {
+    const guest = Guest.ready();
+    guest.spi(40, { edge: true });
+    guest.gic.setLine(40, true);
+    guest.enter();
+    guest.gic.setLine(40, true);
+    guest.enter();
+    expect(guest.serve()).toEqual([40]);
+  });
+
+  it('an edge between acknowledge and exit is not lost in the fold', () => {
+    const guest = Guest.ready();
+    guest.spi(40, { edge: true });
+    guest.gic.setLine(40, true);
+    guest.enter();
+    guest.acknowledge();
+    guest.gic.setLine(40, true);
+    guest.end(40);
+    guest.exit();
+    expect(guest.bit('ISPENDR', 40)).toBe(1);
+    expect(guest.serve()).toEqual([40]);
+  });
+});
+
+describe('list registers: more interrupts than list registers', () => {
+  it.each([1, 2, 4, 16])(
+    'with %i list registers 40 pending interrupts are taken in order of priority, each once',
+    (n) => {
+      const guest = Guest.ready({ listRegisters: n, interrupts: 128 });
+      const priorities = Array.from({ length: 40 }, (_, k) => ((k * 7) % 31) * 8);
+      pendingEdges(
+        guest,
+        priorities.map((priority, k) => [32 + k, priority] as const),
+      );
+      const taken = guest.serve();
+      expect(taken.length).toBe(40);
+      expect(new Set(taken).size).toBe(40);
+      const order = taken.map((intid) => priorities[intid - 32]);
+      expect(order).toEqual([...priorities].sort((a, b) => a - b));
+    },
+  );
+
+  it('underflow asks for a maintenance interrupt when at most one list register is left', () => {
+    const guest = Guest.ready({ listRegisters: 4 });
+    pendingEdges(
+      guest,
+      [32, 33, 34, 35, 36].map((intid) => [intid, 0xa0] as const),
+    );
+    guest.enter();
+    expect(guest.gic.cpuInterface(0).hcr & HCR_UIE).toBe(HCR_UIE);
+    const asserted: boolean[] = [];
+    for (let n = 0; n < 3; n++) {
+      asserted.push(guest.gic.maintenanceAsserted(0));
+      guest.end(guest.acknowledge());
+    }
+    asserted.push(guest.gic.maintenanceAsserted(0));
+    expect(asserted).toEqual([false, false, false, true]);
+  });
+
+  it('without more interrupts than list registers there is no underflow', () => {
+    const guest = Guest.ready({ listRegisters: 4 });
+    pendingEdges(
+      guest,
+      [32, 33, 34, 35].map((intid) => [intid, 0xa0] as const),
+    );
+    guest.enter();
+    for (let n = 0; n < 4; n++) guest.end(guest.acknowledge());
+    expect(guest.gic.maintenanceAsserted(0)).toBe(false);
+    expect(guest.gic.cpuInterface(0).hcr & HCR_UIE).toBe(0);
+  });
+
+  it('underflow is asked for anew at each entry', () => {
+    const guest = Guest.ready({ listRegisters: 1 });
+    pendingEdges(
+      guest,
+      [32, 33, 34].map((intid) => [intid, 0xa0] as const),
+    );
+    guest.enter();
+    guest.end(guest.acknowledge());
+    guest.enter();
+    expect(guest.gic.cpuInterface(0).hcr & HCR_UIE).toBe(HCR_UIE);
+    guest.end(guest.acknowledge());
+    guest.enter();
+    expect(guest.gic.cpuInterface(0).hcr & HCR_UIE).toBe(0);
+  });
+
+  it('a more urgent interrupt that comes while all list registers are taken is next after the next entry', () => {
+    const guest = Guest.ready({ listRegisters: 2 });
+    pendingEdges(
+      guest,
+      [32, 33, 34, 35].map((intid) => [intid, 0xa0] as const),
+    );
+    guest.enter();
+    pendingEdges(guest, [[40, 0x10]]);
+    guest.enter();
+    expect(guest.acknowledge()).toBe(40);
+  });
+});
+
+describe('list registers: an interrupt that moves', () => {
+  it('one that is queued moves to its new vCPU at the old one’s next exit, and is taken once', () => {
+    const guest = Guest.ready({ vcpus: 2 });
+    pendingEdges(guest, [[40, 0xa0]]);
+    guest.route(40, 1);
+    expect(guest.serve(1)).toEqual([]);
+    const kicked: number[] = [];
+    guest.gic.onKick = (vcpu) => kicked.push(vcpu);
+    expect(guest.serve(0)).toEqual([]);
+    expect(kicked).toContain(1);
+    expect(guest.serve(1)).toEqual([40]);
+    expect(guest.serve(0)).toEqual([]);
+  });
+
+  it('one that is in the old vCPU’s list register is taken there, and not again at the new one', () => {
+    const guest = Guest.ready({ vcpus: 2 });
+    pendingEdges(guest, [[40, 0xa0]]);
+    guest.enter(0);
+    guest.store('GICD_IROUTER', 1, 40 * 8, 1, 8);
+    expect(guest.acknowledge(0)).toBe(40);
+    guest.end(40, 0);
+    expect([...guest.serve(0), ...guest.serve(1)]).toEqual([]);
+  });
+
+  it('a level-sensitive one whose line stays high is taken at the new vCPU after its end at the old one', () => {
+    const guest = Guest.ready({ vcpus: 2 });
+    guest.spi(40);
+    guest.gic.setLine(40, true);
+    guest.enter(0);
+    expect(guest.acknowledge(0)).toBe(40);
+    guest.store('GICD_IROUTER', 1, 40 * 8, 1, 8);
+    guest.end(40, 0);
+    guest.exit(0);
+    expect(guest.serve(1, () => guest.gic.setLine(40, false))).toEqual([40]);
+    expect(guest.serve(0)).toEqual([]);
+  });
+});
+
+describe('list registers: a maintenance interrupt that comes late', () => {
+  it('loses nothing and delivers nothing twice when the vCPU has left and entered in between', () => {
+    const guest = Guest.ready({ listRegisters: 1 });
+    guest.spi(40);
+    pendingEdges(guest, [
+      [41, 0xa0],
+      [42, 0xa0],
+    ]);
+    guest.gic.setLine(40, true);
+    const taken: number[] = [];
+    guest.enter();
+    for (let n = 0; n < 20; n++) {
+      // the maintenance interrupt is asserted, but what the vCPU does next are exits and entries for other reasons
+      if (guest.gic.irqAsserted(0)) {
+        const intid = guest.acknowledge();
+        taken.push(intid);
+        if (intid === 40) guest.gic.setLine(40, false);
+        guest.end(intid);
+      }
+      if (n % 3 === 0) guest.exit();
+      guest.enter();
+    }
+    expect(taken.sort()).toEqual([40, 41, 42]);
+  });
+
+  it('a line that rises again before the vCPU has left after the end of interrupt is one more interrupt', () => {
+    const guest = Guest.ready();
+    guest.spi(40);
+    guest.gic.setLine(40, true);
+    guest.enter();
+    guest.acknowledge();
+    guest.gic.setLine(40, false);
+    guest.end(40);
+    guest.gic.setLine(40, true);
+    // no exit yet: the list register is empty, nothing is signalled
+    expect(guest.gic.irqAsserted(0)).toBe(false);
+    expect(guest.serve(0, () => guest.gic.setLine(40, false))).toEqual([40]);
+  });
+
+  it('is not asserted for a vCPU outside the guest', () => {
+    const guest = Guest.ready({ listRegisters: 2 });
+    guest.spi(40);
+    guest.gic.setLine(40, true);
+    guest.enter();
+    guest.acknowledge();
+    guest.end(40);
+    guest.gic.leave(0);
+    expect(guest.gic.maintenanceAsserted(0)).toBe(false);
+    expect(guest.gic.irqAsserted(0)).toBe(false);
+  });
+});
+
+describe('maintenance status (ICH_MISR_EL2)', () => {
+  const hardware = { priorityBits: 5, idBits: 0, affinity3: true, seis: false, systemRegisters: true } as const;
+  const END = LR_EOI;
+  const cases: [string, number, number[], number, number][] = [
+    ['nothing when nothing is asked for', 0, [LR_PENDING], 0, 0],
+    ['EOI: an empty list register with the EOI bit', 0, [END, LR_PENDING], 0, MISR_EOI],
+    ['no EOI while that interrupt is active', 0, [LR_ACTIVE | END], 0, 0],
+    ['no EOI for HW = 1, where the bit is a physical INTID’s', 0, [LR_HW | END], 0, 0],
+    ['underflow with no valid list register', HCR_UIE, [], 0, MISR_U],
+    ['underflow with one valid list register', HCR_UIE, [LR_ACTIVE], 0, MISR_U],
+    ['no underflow with two', HCR_UIE, [LR_ACTIVE, LR_PENDING], 0, 0],
+    ['no pending: none is pending', HCR_NPIE, [LR_ACTIVE], 0, MISR_NP],
+    ['no pending: pending and active does not count as pending', HCR_NPIE, [LR_STATE], 0, MISR_NP],
+    ['not no-pending with a pending one', HCR_NPIE, [LR_PENDING], 0, 0],
+    ['an end without list register', HCR_LRENPIE | (1 << 27), [], 0, MISR_LRENP],
+    ['no such end counted', HCR_LRENPIE, [], 0, 0],
+    ['group 0 enabled', HCR_VGRP0EIE, [], VMCR_ENG0, MISR_VGRP0E],
+    ['group 0 not enabled', HCR_VGRP0EIE, [], VMCR_ENG1, 0],
+    ['group 0 disabled', HCR_VGRP0DIE, [], VMCR_ENG1, MISR_VGRP0D],
+    ['group 1 enabled', HCR_VGRP1EIE, [], VMCR_ENG1, MISR_VGRP1E],
+    ['group 1 disabled', HCR_VGRP1DIE, [], VMCR_ENG0, MISR_VGRP1D],
+    ['group 1 not disabled', HCR_VGRP1DIE, [], VMCR_ENG1, 0],
+  ];
+  it.each(cases)('%s', (_what, hcr, list, vmcr, status) => {
+    const cpu = new CpuInterface({ version: 3, listRegisters: 4, ...hardware });
+    cpu.setHcr((hcr | HCR_EN) >>> 0);
+    cpu.setVmcr(vmcr);
+    for (const [n, high] of list.entries()) cpu.setListRegister(n, 40 + n, high);
+    expect(cpu.maintenanceStatus()).toBe(status);
+  });
+
+  it('a list register keeps the implemented bits of priority and INTID', () => {
+    const cpu = new CpuInterface({ version: 3, listRegisters: 1, ...hardware });
+    cpu.setListRegister(0, 0xffffffff, 0xffffffff);
+    expect(cpu.lrLow[0]).toBe(0xffff);
+    expect(cpu.lrHigh[0]).toBe(0xf0f81fff);
+    const wide = new CpuInterface({ version: 3, listRegisters: 1, ...hardware, idBits: 1, priorityBits: 7 });
+    wide.setListRegister(0, 0xffffffff, 0xffffffff);
+    expect(wide.lrLow[0]).toBe(0xffffff);
+    expect(wide.lrHigh[0]).toBe(0xf0fe1fff);
+  });
+
+  it('ICH_ELRSR_EL2 shows the list registers that are free: no state, no end to report', () => {
+    const cpu = new CpuInterface({ version: 3, listRegisters: 4, ...hardware });
+    cpu.setListRegister(0, 40, LR_PENDING);
+    cpu.setListRegister(1, 41, END);
+    cpu.setListRegister(2, 42, LR_HW | END);
+    expect([cpu.emptyListRegisters(), cpu.endedListRegisters()]).toEqual([0b1100, 0b0010]);
+  });
+});
