@@ -63,6 +63,9 @@ void flush_tlb(void);
 #define UXN (1ul << 54)
 #define NORMAL (AF | SHARED)
 
+/* Asks random translations instead, if the host wants some; returns whether it did. */
+int random_cases(void);
+
 void exceptions(void);
 void translation(void);
 void address_translation(void);

@@ -88,6 +88,7 @@ void returning_to(const char *name, const u8 *snippet, u64 spsr) {
 
 int main(void) {
   mmu_on();
+  if (random_cases()) return 0;
   exceptions();
   state();
   translation();

@@ -18,8 +18,11 @@ import {
 
 const UART = 0x0900_0000;
 const PSCI_SYSTEM_OFF = 0x8400_0008;
-/** RES1 bits, and UCI, UCT, DZE (cache maintenance from EL0), CP15BEN; no alignment checks: A, SA, SA0 are 0. */
-const SCTLR = 0x30d0_0800 | (1 << 26) | (1 << 15) | (1 << 14) | (1 << 5);
+/**
+ * RES1 bits, UCI, UCT, DZE (cache maintenance from EL0), CP15BEN, nTWE (QEMU 7.2 does not know WFE's trap), nTWI;
+ * no alignment checks: A, SA, SA0 are 0.
+ */
+const SCTLR = 0x30d0_0800 | (1 << 26) | (1 << 18) | (1 << 16) | (1 << 15) | (1 << 14) | (1 << 5);
 const SCTLR_M_C_I = (1 << 0) | (1 << 2) | (1 << 12);
 /** 39-bit addresses for TTBR0 (T0SZ 25), walks cacheable, TTBR1 off (EPD1), 40-bit physical addresses. */
 const TCR = (2n << 32n) | (1n << 23n) | (25n << 16n) | (3n << 12n) | (1n << 10n) | (1n << 8n) | 25n;

@@ -3,6 +3,7 @@ import { differences, summary } from './compare.js';
 import { encodings } from './encodings/index.js';
 import { generate, generateSequences } from './generate.js';
 import { runOnOurCore } from './our-core.js';
+import { runOnOurMachine } from './our-machine.js';
 import { needsQemu, qemuIsHere, runOnQemu } from './qemu.js';
 
 const CASES = 20_000;
@@ -27,6 +28,17 @@ describe.skipIf(!qemuIsHere)(`the A64 instructions of our core, beside QEMU's co
     { seed: freshSeed + 2, mmu: true },
   ])('leave the same in random sequences (seed $seed)', async ({ seed, mmu }) => {
     const found = await differences(generateSequences(encodings, CASES, seed), runOnQemu, runOnOurCore, { mmu });
+    expect(found, summary(found)).toEqual([]);
+  });
+
+  it.each([1, 7, 1000])('do not depend on how the run is cut: slices of %i instructions', async (slice) => {
+    const cases = generate(encodings, 1000, FIXED_SEED + slice);
+    const found = await differences(cases, runOnQemu, (image) => runOnOurCore(image, slice), { mmu: true });
+    expect(found, summary(found)).toEqual([]);
+  });
+
+  it('leave the same on the whole machine', async () => {
+    const found = await differences(generate(encodings, 4000, FIXED_SEED), runOnQemu, runOnOurMachine, { mmu: true });
     expect(found, summary(found)).toEqual([]);
   });
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { runOnOurCore } from './our-core.js';
+import { runOnOurMachine } from './our-machine.js';
 import { needsQemu, qemuIsHere, runOnQemu } from './qemu.js';
 
 const guest = new URL('../../../../guests/cpu-system/', import.meta.url);
@@ -23,6 +24,10 @@ const lines = (output: string): string[] => output.replaceAll('\r', '').split('\
 describe('the guest that asks about exceptions, translation, code changes and timers', () => {
   it('gets from our core what the architecture says', async () => {
     expect(lines(await runOnOurCore(image))).toEqual(expected);
+  });
+
+  it('gets the same from the whole machine', () => {
+    expect(lines(runOnOurMachine(image))).toEqual(expected);
   });
 
   it.skipIf(!qemuIsHere)(
