@@ -2,13 +2,14 @@
 
 import { wordAddress } from './code';
 import { encodingOf, HINT_WFE, HINT_WFI, HINT_YIELD } from './decode-system';
-import { exceptionReturn, takeBrk, takeSvc, takeSystemTrap, takeWaitTrap } from './exceptions';
+import { exceptionReturn, takeBrk, takeDataAbort, takeSvc, takeSystemTrap, takeWaitTrap } from './exceptions';
 import { EXIT_HYPERCALL, EXIT_SECURE_CALL, EXIT_WAIT, EXIT_YIELD, exitWith } from './exit';
 import { bit, bits, destination, rdOf, source } from './fields';
 import { DAIF, EL, LINES, MAIR, MONITOR_SIZE, PAR, PC, SCTLR, current, vcpus } from './layout';
 import { abort, aborted, accessLevel, resolveRam, stored } from './memory';
 import {
   FAULT_ALIGNMENT,
+  FAULT_EXTERNAL_WALK,
   READ,
   TRANSLATED,
   WRITE,
@@ -195,6 +196,12 @@ function translateAddress(va: u64, kind: u32): void {
   const write = (kind & 1) != 0;
   let fault = walk(va, kind >= 2);
   if (fault == TRANSLATED && !(permissions & (write ? WRITE : READ))) fault = permissionFault();
+  // A table out of reach is no result but an abort of the instruction (Arm ARM D8, "synchronous external aborts").
+  if (fault != TRANSLATED && (fault & ~3) == FAULT_EXTERNAL_WALK) {
+    leaveLoop();
+    takeDataAbort(load<u64>(PC), va, fault, true, true);
+    return;
+  }
   if (fault != TRANSLATED) {
     store<u64>(PAR, <u64>((1 << 11) | (fault << 1) | 1));
     return;
