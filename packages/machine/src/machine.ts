@@ -2,7 +2,7 @@ import { Gic } from 'vgic';
 import { restoreGic, saveGic } from 'vgic/kvm';
 import { Bus, type BusDevice } from './bus.js';
 import { type CompleteConfig, completeConfig, type MachineConfig } from './config.js';
-import { Core, Exit } from './core/index.js';
+import { Core, type CoreHost, Exit } from './core/index.js';
 import { type Program, placeProgram } from './loader/load.js';
 import { checkMachineState, type MachineState } from './machine-state.js';
 import { affinityOf, RAM_BASE, TIMER_INTID, UART_INTID } from './memory-map.js';
@@ -57,9 +57,13 @@ export class Machine {
   #stale = false;
   /** Virtual time at which the present slice ends at the latest. */
   #sliceEnd = 0;
+  /** Virtual time of the next thing that happens by itself; 0 when it has to be found out anew. */
+  #nextEvent = 0;
   #fruitless = 0;
+  /** What `onConsoleOutput` has thrown: it goes on to the caller of `run` when the instruction is over. */
+  #thrown: { error: unknown } | undefined;
 
-  /** RangeError with one sentence when there is no such machine. */
+  /** RangeError with one sentence when there is no such machine, or no room for it. */
   constructor(config: MachineConfig) {
     this.config = completeConfig(config);
     const { vcpus, memory, gic: version, listRegisters, quantum } = this.config;
@@ -69,21 +73,20 @@ export class Machine {
     this.gic.onKick = (vcpu) => {
       if (vcpu === this.#inGuest) this.#stale = true;
     };
-    this.core = Core.create({
-      vcpus,
-      ramBase: RAM_BASE,
-      ramSize: memory,
-      gicSystemRegisters: version === 3,
-      host: {
-        mmioRead: (vcpu, address, size) => this.#mmioRead(vcpu, address, size),
-        mmioWrite: (vcpu, address, size, low, high) => this.#mmioWrite(vcpu, address, size, low, high),
-        systemRegisterRead: (vcpu, encoding) => this.#systemRegisterRead(vcpu, encoding),
-        systemRegisterWrite: (vcpu, encoding, low, high) => this.#systemRegisterWrite(vcpu, encoding, low, high),
-        timerChanged: (vcpu) => this.#timerChanged(vcpu),
-      },
-    });
+    const host: CoreHost = {
+      mmioRead: (vcpu, address, size) => this.#mmioRead(vcpu, address, size),
+      mmioWrite: (vcpu, address, size, low, high) => this.#mmioWrite(vcpu, address, size, low, high),
+      systemRegisterRead: (vcpu, encoding) => this.#systemRegisterRead(vcpu, encoding),
+      systemRegisterWrite: (vcpu, encoding, low, high) => this.#systemRegisterWrite(vcpu, encoding, low, high),
+      timerChanged: (vcpu) => this.#timerChanged(vcpu),
+    };
+    try {
+      this.core = Core.create({ vcpus, ramBase: RAM_BASE, ramSize: memory, gicSystemRegisters: version === 3, host });
+    } catch {
+      throw new RangeError(`This computer has no room for a machine with ${memory / 2 ** 20} MiB of memory.`);
+    }
     this.#uart = new Pl011({
-      output: (byte) => this.onConsoleOutput(byte),
+      output: (byte) => this.#output(byte),
       line: (level) => this.#setLine(UART_INTID, level, 0),
       now: () => this.time,
     });
@@ -123,11 +126,16 @@ export class Machine {
     this.#stopRequested = false;
     for (;;) {
       // Also before coming back: what is due at this moment belongs to this moment, whoever looks at it.
-      this.#fireDue();
+      if (this.#time >= this.#nextEvent) this.#fireDue();
+      if (this.#thrown) {
+        const { error } = this.#thrown;
+        this.#thrown = undefined;
+        throw error;
+      }
       if (this.#ended) return this.#ended;
       if (this.#stopRequested) return { reason: 'stopped' };
       if (this.#time >= until) return { reason: 'time' };
-      const event = this.#nextEvent();
+      const event = this.#nextEvent;
       const vcpu = this.#scheduler.next((candidate) => this.gic.hasPending(candidate));
       if (vcpu !== NOBODY)
         this.#runSlice(vcpu, Math.min(this.#scheduler.remaining, until - this.#time, event - this.#time));
@@ -150,6 +158,7 @@ export class Machine {
   /** Types bytes at the guest's console. What the guest has not read yet is kept for it, and saved with it. */
   sendConsoleInput(bytes: Uint8Array): void {
     this.#uart.receive(bytes);
+    this.#reschedule(this.#uart.deadline);
   }
 
   /** Bytes typed that the guest has not read. */
@@ -175,7 +184,12 @@ export class Machine {
   /** The machine of a state, standing between the same two instructions; SnapshotError when no machine can have that state. */
   static restore(state: MachineState): Machine {
     checkMachineState(state);
-    const machine = new Machine(state.config);
+    let machine: Machine;
+    try {
+      machine = new Machine(state.config);
+    } catch (error) {
+      throw new SnapshotError((error as Error).message);
+    }
     fillRam(machine.core.ram, state.ram);
     machine.core.ramChanged(0, machine.core.ram.length);
     machine.#setTime(state.time);
@@ -201,22 +215,23 @@ export class Machine {
     this.core.setTime(time);
   }
 
-  /** The virtual time of the next thing that happens by itself. */
-  #nextEvent(): number {
-    let event = this.#uart.deadline;
-    for (let vcpu = 0; vcpu < this.config.vcpus; vcpu++) {
-      if (this.#scheduler.power(vcpu) === 'on') event = Math.min(event, this.core.nextTimer(vcpu));
-    }
-    // What was due has been done: an event that still names this moment is not to stop time.
-    return Math.max(event, this.#time + 1);
-  }
-
-  /** Does everything that is due by now. */
+  /** Does everything that is due by now, and finds out what is next. */
   #fireDue(): void {
     this.#uart.advance(this.#time);
+    let next = this.#uart.deadline;
     for (let vcpu = 0; vcpu < this.config.vcpus; vcpu++) {
-      if (this.#scheduler.power(vcpu) === 'on') this.#updateTimerLines(vcpu);
+      if (this.#scheduler.power(vcpu) !== 'on') continue;
+      this.#updateTimerLines(vcpu);
+      next = Math.min(next, this.core.nextTimer(vcpu));
     }
+    // What was due has been done: an event that still names this moment is not to stop time.
+    this.#nextEvent = Math.max(next, this.#time + 1);
+  }
+
+  /** Something may happen earlier than was known when the slice was measured: at `event`. */
+  #reschedule(event: number): void {
+    this.#nextEvent = 0;
+    if (this.#inGuest !== NOBODY && event < this.#sliceEnd) this.core.stop();
   }
 
   /** What the timers of a vCPU put on their lines: a bit for each of TIMERS. Without power there is no output. */
@@ -236,6 +251,15 @@ export class Machine {
     }
   }
 
+  #output(byte: number): void {
+    try {
+      this.onConsoleOutput(byte);
+    } catch (error) {
+      this.#thrown = { error };
+      this.stop();
+    }
+  }
+
   /** A device's line changed. That is outside the vCPU in the guest, whose list registers may tell otherwise now. */
   #setLine(intid: number, level: boolean, vcpu: number): void {
     this.gic.setLine(intid, level, vcpu);
@@ -247,6 +271,7 @@ export class Machine {
     if (start) {
       this.core.reset(vcpu, start.entry, start.context);
       this.#updateTimerLines(vcpu);
+      this.#nextEvent = 0;
     }
     this.#sliceEnd = this.#time + budget;
     this.#inGuest = vcpu;
@@ -310,6 +335,7 @@ export class Machine {
     }
     const low = device.read(vcpu, address, size);
     this.core.high = size === 8 ? device.high : 0;
+    if (device === this.#uart) this.#reschedule(this.#uart.deadline);
     this.#afterAccess(vcpu);
     return low;
   }
@@ -321,6 +347,7 @@ export class Machine {
       return;
     }
     device.write(vcpu, address, size, low, high);
+    if (device === this.#uart) this.#reschedule(this.#uart.deadline);
     this.#afterAccess(vcpu);
   }
 
@@ -342,8 +369,7 @@ export class Machine {
 
   #timerChanged(vcpu: number): void {
     this.#updateTimerLines(vcpu);
-    // The slice was measured by the timers as they were.
-    if (this.core.nextTimer(vcpu) < this.#sliceEnd) this.core.stop();
+    this.#reschedule(this.core.nextTimer(vcpu));
     this.#afterAccess(vcpu);
   }
 

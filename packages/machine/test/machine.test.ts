@@ -87,6 +87,20 @@ describe('a run', () => {
   });
 });
 
+describe('a console callback that throws', () => {
+  it('ends the run with its error, between two instructions: the guest can go on', () => {
+    const { machine, text } = boot('hello');
+    const print = machine.onConsoleOutput;
+    machine.onConsoleOutput = (byte) => {
+      print(byte);
+      if (byte === 0x2c) throw new Error('the reader has gone');
+    };
+    expect(() => machine.run()).toThrow('the reader has gone');
+    expect(machine.run()).toEqual({ reason: 'off' });
+    expect(text()).toBe('hello, world\n');
+  });
+});
+
 describe('a guest that goes wrong', () => {
   it('takes an external abort where nothing is, an undefined instruction where no register is, NOT_SUPPORTED for SMC', () => {
     const { machine, text } = boot('abort');
@@ -167,6 +181,19 @@ describe('virtual time', () => {
   });
 });
 
+describe('a GICv2', () => {
+  it('interrupts by its memory-mapped CPU interface', () => {
+    const { machine, text } = boot('timer-gicv2', { gic: 2 });
+    expect(machine.run(20_000_000)).toEqual({ reason: 'off' });
+    expect(text()).toBe('.....');
+  });
+
+  it('has no system registers: the same guest for a GICv3 takes an undefined instruction', () => {
+    const { machine } = boot('timer', { gic: 2 });
+    expect(machine.run(20_000_000).reason).not.toBe('off');
+  });
+});
+
 describe('PSCI on the board', () => {
   it.each([1, 2, 3, 8])('starts the other vCPUs of %i with their context, on their own affinity, once', (vcpus) => {
     const { machine, text } = boot('start-others', { vcpus });
@@ -178,13 +205,19 @@ describe('PSCI on the board', () => {
 });
 
 describe('a machine cut into pieces', () => {
-  const programs: { name: ProgramName; vcpus: number; quantum?: number }[] = [
+  const programs: { name: ProgramName; vcpus: number; quantum?: number; gic?: 2 }[] = [
     { name: 'hello', vcpus: 1 },
     { name: 'timer', vcpus: 1 },
     { name: 'start-others', vcpus: 4, quantum: 7 },
     { name: 'abort', vcpus: 1 },
+    { name: 'timer-gicv2', vcpus: 1, gic: 2 },
+    { name: 'uart-timeout', vcpus: 1, quantum: 1_000_000 },
   ];
-  const start = ({ name, ...config }: (typeof programs)[number]) => boot(name, config);
+  const start = ({ name, ...config }: (typeof programs)[number]) => {
+    const guest = boot(name, config);
+    if (name === 'uart-timeout') guest.machine.sendConsoleInput(bytes('a'.repeat(40)));
+    return guest;
+  };
 
   it.each(programs)(
     'ends bit for bit like the whole: $name on $vcpus vCPUs, stopped after every instruction',

@@ -12,7 +12,7 @@ export const PAGE_SIZE = 4096;
 
 /** The non-zero pages of a RAM, copied. */
 export function collectRam(ram: Uint8Array): RamState {
-  const words = new Int32Array(ram.buffer, ram.byteOffset, ram.length >> 2);
+  const words = new Int32Array(ram.buffer, ram.byteOffset, ram.length / 4);
   const pages: number[] = [];
   const wordsPerPage = PAGE_SIZE / 4;
   for (let page = 0, at = 0; at < words.length; page++, at += wordsPerPage) {

@@ -11,6 +11,8 @@ export type ProgramName =
   | 'spin'
   | 'start-others'
   | 'timer'
+  | 'timer-gicv2'
+  | 'uart-timeout'
   | 'wild';
 
 const programs = JSON.parse(readFileSync(new URL('programs.json', import.meta.url), 'utf8')) as Record<string, string>;
