@@ -11,16 +11,20 @@ import {
   UNDEFINED,
   writeSystemRegister,
 } from './cpu-interface/system-registers.js';
-import { GicError } from './errors.js';
+import { ERRNO, GicError } from './errors.js';
 import { AddressMap } from './frames/address-map.js';
 import { DistributorState, type FrameContext } from './frames/context.js';
 import { DISTRIBUTOR_V2 } from './frames/distributor-v2.js';
 import { DISTRIBUTOR_V3 } from './frames/distributor-v3.js';
+import { ITS_FRAME, resetTables } from './frames/its.js';
 import { REDISTRIBUTOR } from './frames/redistributor.js';
 import { RedistributorRegions } from './frames/redistributor-regions.js';
-import { PENDBASER_RESET } from './frames/table-base.js';
+import { TABLE_BASE_RESET } from './frames/table-base.js';
 import { HostInterrupts } from './interrupts/host-interrupts.js';
 import { Interrupts, NO_VCPU } from './interrupts/interrupts.js';
+import type { GuestMemory } from './its/guest-memory.js';
+import { Its } from './its/its.js';
+import { LPI_BITS_KVM, Lpis } from './its/lpis.js';
 import { fillListRegisters, foldListRegisters, type ResampleListener } from './list-registers/entry.js';
 import { SavedInterface } from './list-registers/saved-interface.js';
 
@@ -47,6 +51,12 @@ export interface GicConfig {
   readonly distributorBase?: number;
   readonly redistributorBase?: number;
   readonly cpuInterfaceBase?: number;
+  /** GICv3: guest RAM, where an ITS has its tables and LPIs their configuration. Needed for {@link Gic.addIts}. */
+  readonly memory?: GuestMemory;
+  /** Bits of an LPI's INTID, 16 (as KVM has it) to 24; more than 16 need `idBits: 1`. Default 16. */
+  readonly intidBits?: number;
+  /** ITSs, by their guest-physical addresses. Default none. */
+  readonly itsBases?: readonly number[];
   /** The host's interrupts, shared by the virtual machines of one host. Default: its own. */
   readonly host?: HostInterrupts;
 }
@@ -83,6 +93,10 @@ function checkConfig(config: GicConfig): void {
   require(whole(interrupts, 2 * PRIVATE_COUNT, SPI_LIMIT) &&
     interrupts % 32 === 0, `interrupts: a multiple of 32 from 64 to ${SPI_LIMIT}, not ${interrupts}.`);
   require(whole(listRegisters, 1, 16), `listRegisters: 1 to 16, not ${listRegisters}.`);
+  const { intidBits = LPI_BITS_KVM } = config;
+  require(whole(intidBits, 16, 24), `intidBits: 16 to 24, not ${intidBits}.`);
+  require(intidBits === 16 || config.idBits === 1, 'intidBits: more than 16 need a CPU interface with idBits 1.');
+  require(version === 3 || !config.itsBases?.length, 'itsBases: a GICv2 has no ITS.');
   require(whole(priorityBits, 5, 8), `priorityBits: 5 to 8, not ${priorityBits}.`);
 }
 
@@ -112,6 +126,8 @@ export function cpuInterfaceConfig(config: GicConfig): CpuInterfaceConfig {
 export class Gic implements FrameContext {
   readonly irqs: Interrupts;
   readonly distributor: DistributorState;
+  readonly lpis: Lpis;
+  readonly its: Its[] = [];
   readonly addresses: AddressMap;
   readonly redistributorRegions: RedistributorRegions;
   readonly host: HostInterrupts;
@@ -152,7 +168,9 @@ export class Gic implements FrameContext {
       this.#kicks[vcpu]++;
       this.onKick(vcpu);
     };
-    this.distributor = new DistributorState(vcpus, PENDBASER_RESET);
+    this.distributor = new DistributorState(vcpus);
+    const pendbaser = version === 3 ? TABLE_BASE_RESET : 0;
+    this.lpis = new Lpis(this.irqs, pendbaser, config.memory, config.intidBits ?? LPI_BITS_KVM);
     this.#loaded = new Uint8Array(vcpus);
     this.#inGuest = new Uint8Array(vcpus);
     this.#kicks = new Uint32Array(vcpus);
@@ -182,6 +200,28 @@ export class Gic implements FrameContext {
       const address = this.redistributorRegions.place(vcpu);
       if (address !== undefined) this.addresses.add({ base: address, frame: REDISTRIBUTOR, vcpu });
     }
+    for (const itsBase of config.itsBases ?? []) this.placeIts(this.addIts(), itsBase);
+  }
+
+  /**
+   * One more ITS, whose frame has no place yet. Returns its number.
+   * @throws GicError EINVAL without guest memory, in which an ITS keeps its tables.
+   */
+  addIts(): number {
+    const { irqs, lpis } = this;
+    const { memory } = lpis;
+    if (memory === undefined) throw new GicError('EINVAL', 'memory: an ITS keeps its tables in guest memory.');
+    const its = new Its({ irqs, lpis, memory });
+    resetTables(its);
+    // as in KVM every new ITS resets the one register that says where LPIs are configured
+    lpis.propbaserLow = TABLE_BASE_RESET;
+    lpis.propbaserHigh = 0;
+    return this.its.push(its) - 1;
+  }
+
+  /** Where the guest finds the frames of an ITS, control and translation. */
+  placeIts(n: number, base: number): void {
+    this.addresses.add({ base, frame: ITS_FRAME, vcpu: n });
   }
 
   // ---- devices
@@ -194,6 +234,30 @@ export class Gic implements FrameContext {
     if (intid < 16 || vcpu >= this.irqs.vcpus) return;
     const i = this.irqs.indexOf(vcpu, intid);
     if (i >= 0) this.irqs.inject(i, level);
+  }
+
+  /**
+   * A device's MSI: a write of `eventId` to an address in the frames of an ITS. `deviceId` is the requester's; undefined
+   * where the bus can't tell, which only a cached translation of device 0 survives, as in KVM.
+   * @returns 1 delivered, 0 not mapped, or a negative errno: EINVAL where no ITS is, EBUSY while it or the LPIs are disabled.
+   */
+  signalMsi(address: number, eventId: number, deviceId: number | undefined): number {
+    if (this.injectCachedMsi(address, eventId, deviceId ?? 0)) return 1;
+    const its = this.#itsAt(address);
+    if (this.its.length === 0) return -ERRNO.ENODEV;
+    if (deviceId === undefined || its === undefined) return -ERRNO.EINVAL;
+    const result = its.trigger(deviceId, eventId);
+    return result === 'delivered' ? 1 : result === 'unmapped' ? 0 : -ERRNO.EBUSY;
+  }
+
+  /** An MSI whose translation is cached; false if it is not, and nothing has happened. Allocates nothing. */
+  injectCachedMsi(address: number, eventId: number, deviceId: number): boolean {
+    return this.#itsAt(address)?.injectCached(deviceId, eventId) ?? false;
+  }
+
+  #itsAt(address: number): Its | undefined {
+    const mapped = this.addresses.find(address, 1);
+    return mapped !== undefined && mapped.frame === ITS_FRAME ? this.its[mapped.vcpu] : undefined;
   }
 
   // ---- guest entry and exit

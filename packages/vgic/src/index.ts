@@ -4,4 +4,6 @@ export { CpuInterface, type CpuInterfaceConfig } from './cpu-interface/cpu-inter
 export { ERRNO, type ErrorCode, GicError } from './errors.js';
 export { Gic, type GicConfig } from './gic.js';
 export { HostInterrupts } from './interrupts/host-interrupts.js';
+export { COMMANDS, Command, type CommandName, type FieldName } from './its/commands.js';
+export { GuestMemory } from './its/guest-memory.js';
 export { type Census, census } from './state/census.js';

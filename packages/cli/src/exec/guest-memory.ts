@@ -1,30 +1,57 @@
-const PAGE = 4096n;
+import { GuestMemory } from 'vgic';
 
-/** Guest RAM of a scripted virtual machine: pages come to be when they are written. */
-export class GuestMemory {
-  #pages = new Map<bigint, Uint8Array>();
+const PAGE = 4096;
 
-  constructor(
+/**
+ * Guest RAM of a scripted virtual machine. A script creates and destroys thousands of machines, so blocks that have served
+ * are used again, cleared where they were written.
+ */
+export class ScriptMemory {
+  static readonly #spare = new Map<number, ScriptMemory[]>();
+
+  readonly #bytes: Uint8Array;
+  readonly #written = new Set<number>();
+  /** What the GIC sees of it. */
+  readonly guest: GuestMemory;
+
+  private constructor(
     readonly base: bigint,
-    readonly size: bigint,
-  ) {}
+    bytes: Uint8Array,
+  ) {
+    this.#bytes = bytes;
+    this.guest = new GuestMemory(Number(base), bytes);
+    this.guest.onDirty = (page) => this.#written.add(page - Number(base));
+  }
 
-  #inside(address: bigint, length: bigint): boolean {
-    return address >= this.base && address + length <= this.base + this.size;
+  static take(base: bigint, size: bigint): ScriptMemory {
+    const spare = ScriptMemory.#spare.get(Number(size))?.pop();
+    return new ScriptMemory(base, spare === undefined ? new Uint8Array(Number(size)) : spare.#bytes);
+  }
+
+  /** The machine is gone: the block is cleared and kept for the next one. */
+  release(): void {
+    for (const offset of this.#written) this.#bytes.fill(0, offset, offset + PAGE);
+    const size = this.#bytes.length;
+    const spare = ScriptMemory.#spare.get(size) ?? [];
+    spare.push(this);
+    ScriptMemory.#spare.set(size, spare);
+  }
+
+  get size(): number {
+    return this.#bytes.length;
+  }
+
+  #inside(address: bigint, length: number): boolean {
+    return address >= this.base && address + BigInt(length) <= this.base + BigInt(this.size);
   }
 
   /** Visits a range page by page; false at the first page that is outside RAM, with all before it visited. */
-  #each(
-    address: bigint,
-    length: number,
-    visit: (page: bigint, at: number, length: number, done: number) => void,
-  ): boolean {
+  #each(address: bigint, length: number, visit: (offset: number, length: number, done: number) => void): boolean {
     for (let done = 0; done < length; ) {
       const here = address + BigInt(done);
-      const at = here % PAGE;
-      const part = Math.min(length - done, Number(PAGE - at));
-      if (!this.#inside(here, BigInt(part))) return false;
-      visit(here / PAGE, Number(at), part, done);
+      const part = Math.min(length - done, PAGE - Number(here % BigInt(PAGE)));
+      if (!this.#inside(here, part)) return false;
+      visit(Number(here - this.base), part, done);
       done += part;
     }
     return true;
@@ -32,27 +59,25 @@ export class GuestMemory {
 
   read(address: bigint, length: number): Uint8Array | undefined {
     const bytes = new Uint8Array(length);
-    const complete = this.#each(address, length, (page, at, part, done) => {
-      const source = this.#pages.get(page);
-      if (source !== undefined) bytes.set(source.subarray(at, at + part), done);
+    const complete = this.#each(address, length, (offset, part, done) => {
+      bytes.set(this.#bytes.subarray(offset, offset + part), done);
     });
     return complete ? bytes : undefined;
   }
 
   write(address: bigint, bytes: Uint8Array): boolean {
-    return this.#each(address, bytes.length, (page, at, part, done) => {
-      let target = this.#pages.get(page);
-      if (target === undefined) {
-        target = new Uint8Array(Number(PAGE));
-        this.#pages.set(page, target);
-      }
-      target.set(bytes.subarray(done, done + part), at);
+    return this.#each(address, bytes.length, (offset, part, done) => {
+      this.#bytes.set(bytes.subarray(done, done + part), offset);
+      this.#written.add(offset - (offset % PAGE));
     });
   }
 
-  copyFrom(other: GuestMemory): void {
-    this.#pages = new Map(
-      [...other.#pages].map(([page, bytes]) => [page - other.base / PAGE + this.base / PAGE, bytes.slice()]),
-    );
+  copyFrom(other: ScriptMemory): void {
+    for (const offset of this.#written) this.#bytes.fill(0, offset, offset + PAGE);
+    this.#written.clear();
+    for (const offset of other.#written) {
+      this.#bytes.set(other.#bytes.subarray(offset, offset + PAGE), offset);
+      this.#written.add(offset);
+    }
   }
 }

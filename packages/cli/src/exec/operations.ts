@@ -2,7 +2,7 @@ import { ERRNO, type Gic, SYSTEM_REGISTERS, type SystemRegisterName } from 'vgic
 import { type Route, type VirtualMachine, vgicState } from 'vgic/kvm';
 import { hardwareView, hex64 } from './hardware-view.js';
 import { BadField, type Request } from './request.js';
-import { createOptions, SLOTS, type Slot, type Slots } from './slots.js';
+import { createOptions, MOST_ITS, SLOTS, type Slot, type Slots } from './slots.js';
 
 /**
  * The operations of the protocol that conformance/kvm/README.md describes, each with the answer that KVM's own VGIC gives.
@@ -122,8 +122,10 @@ function attribute(target: Target, access: 'get' | 'set' | 'has'): Answer {
   const group = Number(BigInt.asUintN(32, request.u64('group', 0n)));
   const attr = request.u64('attr', 0n);
   return onMachine(target, ERRNO.ENODEV, ({ vm }) => {
-    const { device } = vm;
-    if (device === undefined || request.text('dev', 'vgic') !== 'vgic') return -ERRNO.ENODEV;
+    const name = request.text('dev', 'vgic');
+    const its = /^its[0-9]$/.test(name) ? vm.device?.its[Number(name[3])] : undefined;
+    const device = name === 'vgic' ? vm.device : its;
+    if (device === undefined) return -ERRNO.ENODEV;
     if (access === 'has') return device.has(group, attr);
     if (access === 'set') return device.set(group, attr, request.has('value') ? { value: target.value } : undefined);
     const buffer = { value: target.value };
@@ -214,15 +216,30 @@ function memoryWrite(target: Target): Answer {
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
   create(target) {
     const options = createOptions(target.request);
-    return options === undefined ? -ERRNO.EINVAL : target.slots.create(target.slot, options);
+    if (options === undefined) return target.slots.at(target.slot) === undefined ? -ERRNO.EINVAL : -ERRNO.EEXIST;
+    const result = target.slots.create(target.slot, options);
+    if (result !== 0 || options.itsBases.length === 0) return result;
+    return { ret: 0, its: options.itsBases.map((base) => `0x${base.toString(16)}`) };
   },
   destroy: ({ slots, slot }) => slots.destroy(slot),
   reset(target) {
     const { slots, slot } = target;
     return onMachine(target, ERRNO.ENODEV, ({ options }) => slots.destroy(slot) || slots.create(slot, options));
   },
-  create_its: (target) => onMachine(target, ERRNO.ENODEV, () => -ERRNO.ENODEV),
-  msi: (target) => onMachine(target, ERRNO.ENODEV, () => -ERRNO.ENODEV),
+  create_its: (target) =>
+    onMachine(target, ERRNO.ENODEV, ({ vm }) =>
+      (vm.device?.its.length ?? 0) >= MOST_ITS ? -ERRNO.ENOSPC : vm.createIts(),
+    ),
+  msi(target) {
+    const { request } = target;
+    const doorbell = request.u64('doorbell', DEFAULT_DOORBELL);
+    const u32 = (name: string) => Number(BigInt.asUintN(32, request.u64(name, 0n)));
+    const deviceId = u32('devid');
+    const data = u32('data');
+    return onMachine(target, ERRNO.ENODEV, ({ vm }) =>
+      vm.signalMsi(Number(doorbell), data, request.has('devid') ? deviceId : undefined),
+    );
+  },
   mmio_read: (target) => mmio(target, false),
   mmio_write: (target) => mmio(target, true),
   get_attr: (target) => attribute(target, 'get'),

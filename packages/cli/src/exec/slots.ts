@@ -8,14 +8,18 @@ import {
   type Route,
   VirtualMachine,
 } from 'vgic/kvm';
-import { GuestMemory } from './guest-memory.js';
+import { ScriptMemory } from './guest-memory.js';
 import { BadField, type Request } from './request.js';
 
 /** Virtual machines that a script can have at a time. */
 export const SLOTS = 8;
 
+/** ITSs that a machine can have. */
+export const MOST_ITS = 16;
+const ITS_SIZE = 0x20000n;
+
 /** Arguments that make no difference here, but must be numbers. */
-const UNUSED_NUMBERS = ['vgic_first', 'vsgi', 'its_base', 'its_base2', 'nr_irqs'];
+const UNUSED_NUMBERS = ['vgic_first', 'vsgi', 'nr_irqs'];
 
 const LARGEST_RAM = 1n << 32n;
 
@@ -25,6 +29,8 @@ export interface CreateOptions {
   readonly host: HostConfig;
   readonly vcpus: number;
   readonly interrupts: number;
+  /** Guest-physical addresses of the ITSs. */
+  readonly itsBases: readonly bigint[];
   readonly initialise: boolean;
   readonly ipaBits: number;
   /** CPU interface accesses outside the guest do entry, access, exit instead of failing. */
@@ -40,7 +46,7 @@ export interface CreateOptions {
 export interface Slot {
   readonly options: CreateOptions;
   readonly vm: VirtualMachine;
-  readonly memory: GuestMemory;
+  readonly memory: ScriptMemory;
   /** The routes set by the script, in order; they replace the default ones. */
   routes: Route[];
 }
@@ -60,8 +66,10 @@ export function createOptions(request: Request): CreateOptions | undefined {
   const hardware = listRegisters >= 1 && listRegisters <= 16 && priorityBits >= 5 && priorityBits <= 8;
   const memory = ramSize > 0n && ((ramSize | ramBase) & 0xfffn) === 0n;
   if (!known || !hardware || !memory || vcpus < 1 || vcpus > 512) return undefined;
-  // GICv4 and the ITS are not there yet, and registers always have the fields that hardware has
-  if (request.int('gicv4', 0) !== 0 || request.int('its', 0) !== 0 || !request.flag('ich_mask', true)) return undefined;
+  const its = request.int('its', 0);
+  if (its < 0 || its > MOST_ITS) return undefined;
+  // GICv4 is not there yet, and registers always have the fields that hardware has
+  if (request.int('gicv4', 0) !== 0 || !request.flag('ich_mask', true)) return undefined;
   return {
     version,
     host: {
@@ -74,6 +82,7 @@ export function createOptions(request: Request): CreateOptions | undefined {
     },
     vcpus,
     interrupts: request.int('nr_irqs', 256),
+    itsBases: itsBases(request, its),
     initialise: request.flag('init', true),
     ipaBits: request.int('ipa_bits', 40),
     autoEntry: request.flag('auto', false),
@@ -83,6 +92,14 @@ export function createOptions(request: Request): CreateOptions | undefined {
     cpuInterfaceBase: request.u64('gicc', 0x08010000n),
     redistributorBase: request.u64('gicr', 0x080a0000n),
   };
+}
+
+/** The first ITS is where QEMU's `virt` has it, the others behind each other elsewhere. */
+function itsBases(request: Request, count: number): bigint[] {
+  const first = request.u64('its_base', 0x08080000n);
+  const next = request.has('its_base') ? first + ITS_SIZE : 0x0c000000n;
+  const others = request.u64('its_base2', next);
+  return Array.from({ length: count }, (_, n) => (n === 0 ? first : others + ITS_SIZE * BigInt(n - 1)));
 }
 
 function sameHost(a: HostConfig, b: HostConfig): boolean {
@@ -110,13 +127,19 @@ export class Slots {
     if (this.#slots.every((each) => each === undefined)) this.#host = new Host(options.host);
     const host = this.#host as Host;
     if (!sameHost(host.config, options.host)) return -ERRNO.EBUSY;
-    const vm = new VirtualMachine(host, { vcpus: options.vcpus, ipaBits: options.ipaBits, slot });
-    const result = vm.createDevice(options.version) || (options.initialise ? initialise(vm, options) : 0);
+    const memory = ScriptMemory.take(options.ramBase, options.ramSize);
+    const { vcpus, ipaBits } = options;
+    const vm = new VirtualMachine(host, { vcpus, ipaBits, slot, memory: memory.guest });
+    const result =
+      vm.createDevice(options.version) ||
+      createAllIts(vm, options) ||
+      (options.initialise ? initialise(vm, options) : 0);
     if (result !== 0) {
       vm.destroy();
+      memory.release();
       return result;
     }
-    this.#slots[slot] = { options, vm, memory: new GuestMemory(options.ramBase, options.ramSize), routes: [] };
+    this.#slots[slot] = { options, vm, memory, routes: [] };
     return 0;
   }
 
@@ -124,9 +147,18 @@ export class Slots {
     const found = this.#slots[slot];
     if (found === undefined) return -ERRNO.ENODEV;
     found.vm.destroy();
+    found.memory.release();
     this.#slots[slot] = undefined;
     return 0;
   }
+}
+
+function createAllIts(vm: VirtualMachine, options: CreateOptions): number {
+  for (let n = 0; n < options.itsBases.length; n++) {
+    const result = vm.createIts();
+    if (result < 0) return result;
+  }
+  return 0;
 }
 
 /** What a VMM does with a new device: number of interrupts, addresses, initialisation. */
@@ -143,6 +175,12 @@ function initialise(vm: VirtualMachine, options: CreateOptions): number {
   for (const [group, attr, value] of steps) {
     const result = vm.device?.set(group, attr, { value }) ?? -ERRNO.ENODEV;
     if (result !== 0) return result;
+  }
+  for (const [n, value] of options.itsBases.entries()) {
+    const device = vm.device?.its[n];
+    const result =
+      device?.set(KVM_DEV_ARM_VGIC_GRP_ADDR, 4n, { value }) || device?.set(KVM_DEV_ARM_VGIC_GRP_CTRL, 0n, { value });
+    if (result) return result;
   }
   return 0;
 }

@@ -31,6 +31,7 @@ export const GICD_CTLR_ARE_NS = 1 << 4;
 export const GICD_CTLR_DS = 1 << 6;
 
 /** GICD_TYPER: IDbits (23:19) and LPIS. Source: IHI 0069, 12.9.38. */
+export const GICD_TYPER_LPIS = 1 << 17;
 export const GICD_TYPER_ID_BITS_SHIFT = 19;
 
 /** GICD_IIDR and GICR_IIDR: who made it. KVM answers with product 'K', implementer Arm. */

@@ -35,6 +35,7 @@ export const GICR_REGISTERS = [
 export const GICR_CTLR_CES = 1 << 1;
 export const GICR_CTLR_IR = 1 << 2;
 
-/** GICR_TYPER.Last and Processor_Number. Source: IHI 0069, 12.11.42. */
+/** GICR_TYPER.PLPIS, Last and Processor_Number. Source: IHI 0069, 12.11.42. */
+export const GICR_TYPER_PLPIS = 1 << 0;
 export const GICR_TYPER_LAST = 1 << 4;
 export const GICR_TYPER_PROCESSOR_NUMBER_SHIFT = 8;

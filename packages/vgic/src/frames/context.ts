@@ -1,4 +1,6 @@
 import type { Interrupts } from '../interrupts/interrupts.js';
+import type { Its } from '../its/its.js';
+import type { Lpis } from '../its/lpis.js';
 import type { SavedInterface } from '../list-registers/saved-interface.js';
 
 /** State of the distributor and the redistributors that is not an interrupt's. */
@@ -10,16 +12,9 @@ export class DistributorState {
   /** GICD_STATUSR, and GICR_STATUSR of each vCPU. */
   status = 0;
   readonly redistributorStatus: Uint8Array;
-  /** GICR_PROPBASER, one for all vCPUs, and GICR_PENDBASER of each, in two halves. */
-  propbaserLow = 0;
-  propbaserHigh = 0;
-  readonly pendbaserLow: Uint32Array;
-  readonly pendbaserHigh: Uint32Array;
 
-  constructor(vcpus: number, initialPendbaser: number) {
+  constructor(vcpus: number) {
     this.redistributorStatus = new Uint8Array(vcpus);
-    this.pendbaserLow = new Uint32Array(vcpus).fill(initialPendbaser);
-    this.pendbaserHigh = new Uint32Array(vcpus);
   }
 }
 
@@ -27,6 +22,9 @@ export class DistributorState {
 export interface FrameContext {
   readonly irqs: Interrupts;
   readonly distributor: DistributorState;
+  readonly lpis: Lpis;
+  /** The ITSs, by number; none means that there are no LPIs. */
+  readonly its: readonly Its[];
   /** Upper half of the value that a 64-bit read returns. */
   high: number;
   /** The vCPU that makes the access, or NO_VCPU when userspace does. */

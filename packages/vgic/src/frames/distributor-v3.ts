@@ -3,6 +3,7 @@ import {
   GICD_CTLR_DS,
   GICD_CTLR_ENABLE_GRP1,
   GICD_TYPER_ID_BITS_SHIFT,
+  GICD_TYPER_LPIS,
   GICD_V3_REGISTERS,
   GICD_V3_SIZE,
   IIDR_IMPLEMENTER_ARM,
@@ -73,6 +74,12 @@ export function statusHandlers(
   };
 }
 
+const TYPER = readOnly((context) => {
+  const hasLpis = context.its.length > 0;
+  const idBits = hasLpis ? context.lpis.intidBits : SPI_ID_BITS;
+  return linesNumber(context) | ((idBits - 1) << GICD_TYPER_ID_BITS_SHIFT) | (hasLpis ? GICD_TYPER_LPIS : 0);
+});
+
 const ROUTER: RegisterHandlers = {
   read({ irqs }, vcpu, at) {
     return at & 4 ? 0 : irqs.affinity[irqs.indexOf(vcpu, at >>> 3)];
@@ -93,7 +100,7 @@ export const DISTRIBUTOR_V3 = new Frame(
   GICD_V3_REGISTERS,
   {
     GICD_CTLR: CONTROL,
-    GICD_TYPER: readOnly((context) => linesNumber(context) | ((SPI_ID_BITS - 1) << GICD_TYPER_ID_BITS_SHIFT)),
+    GICD_TYPER: TYPER,
     GICD_IIDR: IMPLEMENTER,
     // no vSGIs without GICv4.1; a state that has them can't be restored here
     GICD_TYPER2: { ...RAZ_WI, userWrite: (_context, _vcpu, _at, value) => value === 0 },

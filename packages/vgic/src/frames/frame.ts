@@ -28,6 +28,25 @@ export function readOnly(read: RegisterHandlers['read']): RegisterHandlers {
   return { read, write: () => {} };
 }
 
+/** A read of a 64-bit register from its halves: one of them, or all of it with the upper half in `context.high`. */
+export function readWide(context: FrameContext, at: number, width: number, low: number, high: number): number {
+  if (width === DOUBLEWORD) {
+    context.high = high >>> 0;
+    return low;
+  }
+  return at & 4 ? high : low;
+}
+
+/** What a write of a 64-bit register, or of half of it, makes of the lower half. */
+export function writtenLow(at: number, width: number, low: number, present: number): number {
+  return width === DOUBLEWORD || !(at & 4) ? low : present;
+}
+
+/** What it makes of the upper half. */
+export function writtenHigh(at: number, width: number, low: number, high: number, present: number): number {
+  return width === DOUBLEWORD ? high : at & 4 ? low : present;
+}
+
 export interface FrameOptions {
   /** Size of the frame in bytes. */
   readonly size: number;

@@ -1,73 +1,99 @@
 import { IIDR_IMPLEMENTER_ARM, IIDR_PRODUCT_KVM } from '../architecture/distributor-v3.js';
-import { affinityOf } from '../architecture/intid.js';
+import { affinityOf, LPI_MIN } from '../architecture/intid.js';
+import { GICR_CTLR_ENABLE_LPIS } from '../architecture/its.js';
 import {
   GICR_CTLR_CES,
   GICR_CTLR_IR,
   GICR_REGISTERS,
   GICR_SIZE,
   GICR_TYPER_LAST,
+  GICR_TYPER_PLPIS,
   GICR_TYPER_PROCESSOR_NUMBER_SHIFT,
 } from '../architecture/redistributor.js';
-import { DOUBLEWORD } from '../architecture/register-map.js';
-import type { FrameContext } from './context.js';
+import { NO_VCPU } from '../interrupts/interrupts.js';
 import { IDENTIFICATION, statusHandlers } from './distributor-v3.js';
-import { Frame, RAZ_WI, type RegisterHandlers, readOnly } from './frame.js';
+import { Frame, RAZ_WI, type RegisterHandlers, readOnly, readWide, writtenHigh, writtenLow } from './frame.js';
 import * as perInterrupt from './interrupt-registers.js';
 import { sanitisePendbaser, sanitisePropbaser, WITHOUT_PTZ } from './table-base.js';
 
-/** Half of a 64-bit register, or all of it with the upper half in `context.high`. */
-function wide(context: FrameContext, at: number, width: number, low: number, high: number): number {
-  if (width === DOUBLEWORD) {
-    context.high = high;
-    return low;
-  }
-  return at & 4 ? high : low;
-}
+/** EnableLPIs is there only with an ITS. */
+const CONTROL: RegisterHandlers = {
+  read: ({ distributor, lpis }, vcpu) =>
+    (distributor.revision >= 3 ? GICR_CTLR_IR | GICR_CTLR_CES : 0) | (lpis.enabled[vcpu] ? GICR_CTLR_ENABLE_LPIS : 0),
+  write({ its, lpis }, vcpu, _at, _width, value) {
+    const enable = (value & GICR_CTLR_ENABLE_LPIS) !== 0;
+    if (its.length === 0 || enable === (lpis.enabled[vcpu] !== 0)) return;
+    if (enable) {
+      lpis.enable(vcpu);
+    } else {
+      lpis.disable(vcpu);
+      for (const each of its) each.invalidateCache();
+    }
+  },
+};
 
 const TYPER: RegisterHandlers = readOnly((context, vcpu, at, width) => {
   const last = context.isLastRedistributor(vcpu) ? GICR_TYPER_LAST : 0;
-  const low = ((vcpu & 0xffff) << GICR_TYPER_PROCESSOR_NUMBER_SHIFT) | last;
-  return wide(context, at, width, low, affinityOf(vcpu));
+  const physicalLpis = context.its.length > 0 ? GICR_TYPER_PLPIS : 0;
+  const low = ((vcpu & 0xffff) << GICR_TYPER_PROCESSOR_NUMBER_SHIFT) | last | physicalLpis;
+  return readWide(context, at, width, low, affinityOf(vcpu));
 });
 
 /** One for the whole VM in KVM: the LPI configuration is common to all redistributors. */
 const PROPBASER: RegisterHandlers = {
-  read: (context, _vcpu, at, width) =>
-    wide(context, at, width, context.distributor.propbaserLow, context.distributor.propbaserHigh),
-  write({ distributor }, _vcpu, at, width, low, high) {
+  read: (context, _vcpu, at, width) => {
+    const { propbaserLow, propbaserHigh } = context.lpis;
+    return readWide(context, at, width, propbaserLow, propbaserHigh);
+  },
+  write({ lpis }, vcpu, at, width, low, high) {
+    if (lpis.enabled[vcpu]) return;
     const written = sanitisePropbaser(
-      width === DOUBLEWORD || !(at & 4) ? low : distributor.propbaserLow,
-      width === DOUBLEWORD ? high : at & 4 ? low : distributor.propbaserHigh,
+      writtenLow(at, width, low, lpis.propbaserLow),
+      writtenHigh(at, width, low, high, lpis.propbaserHigh),
     );
-    distributor.propbaserLow = written.low;
-    distributor.propbaserHigh = written.high;
+    lpis.propbaserLow = written.low;
+    lpis.propbaserHigh = written.high;
   },
 };
 
 const PENDBASER: RegisterHandlers = {
-  read: (context, vcpu, at, width) =>
-    wide(
-      context,
-      at,
-      width,
-      context.distributor.pendbaserLow[vcpu],
-      (context.distributor.pendbaserHigh[vcpu] & WITHOUT_PTZ) >>> 0,
-    ),
-  write({ distributor }, vcpu, at, width, low, high) {
+  read: (context, vcpu, at, width) => {
+    const { pendbaserLow, pendbaserHigh } = context.lpis;
+    return readWide(context, at, width, pendbaserLow[vcpu], (pendbaserHigh[vcpu] & WITHOUT_PTZ) >>> 0);
+  },
+  write({ lpis }, vcpu, at, width, low, high) {
+    if (lpis.enabled[vcpu]) return;
     const written = sanitisePendbaser(
-      width === DOUBLEWORD || !(at & 4) ? low : distributor.pendbaserLow[vcpu],
-      width === DOUBLEWORD ? high : at & 4 ? low : distributor.pendbaserHigh[vcpu],
+      writtenLow(at, width, low, lpis.pendbaserLow[vcpu]),
+      writtenHigh(at, width, low, high, lpis.pendbaserHigh[vcpu]),
     );
-    distributor.pendbaserLow[vcpu] = written.low;
-    distributor.pendbaserHigh[vcpu] = written.high;
+    lpis.pendbaserLow[vcpu] = written.low;
+    lpis.pendbaserHigh[vcpu] = written.high;
   },
 };
 
-/** A vCPU's redistributor, the RD and the SGI frame. There are no LPIs without an ITS. */
+/** The configuration of one LPI is read anew. */
+const INVALIDATE_LPI: RegisterHandlers = {
+  read: () => 0,
+  write({ irqs, lpis }, vcpu, at, _width, intid) {
+    if (at & 4 || !lpis.enabled[vcpu] || intid < LPI_MIN) return;
+    const i = irqs.lpiIndex(intid);
+    if (i >= 0) lpis.readConfiguration(i, NO_VCPU);
+  },
+};
+
+const INVALIDATE_ALL: RegisterHandlers = {
+  read: () => 0,
+  write({ lpis }, vcpu, at) {
+    if (!(at & 4) && lpis.enabled[vcpu]) lpis.invalidateAll(vcpu);
+  },
+};
+
+/** A vCPU's redistributor, the RD and the SGI frame. */
 export const REDISTRIBUTOR = new Frame(
   GICR_REGISTERS,
   {
-    GICR_CTLR: readOnly(({ distributor }) => (distributor.revision >= 3 ? GICR_CTLR_IR | GICR_CTLR_CES : 0)),
+    GICR_CTLR: CONTROL,
     GICR_IIDR: readOnly(() => IIDR_PRODUCT_KVM | IIDR_IMPLEMENTER_ARM),
     GICR_TYPER: TYPER,
     GICR_STATUSR: statusHandlers(
@@ -79,8 +105,8 @@ export const REDISTRIBUTOR = new Frame(
     GICR_WAKER: RAZ_WI,
     GICR_PROPBASER: PROPBASER,
     GICR_PENDBASER: PENDBASER,
-    GICR_INVLPIR: RAZ_WI,
-    GICR_INVALLR: RAZ_WI,
+    GICR_INVLPIR: INVALIDATE_LPI,
+    GICR_INVALLR: INVALIDATE_ALL,
     GICR_SYNCR: RAZ_WI,
     GICR_IDREGS: IDENTIFICATION,
     GICR_IGROUPR0: perInterrupt.GROUP,

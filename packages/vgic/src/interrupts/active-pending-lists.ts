@@ -1,3 +1,5 @@
+import { grown } from './bitmap.js';
+
 /** Sort keys: active interrupts first, then what can be delivered by priority, then the rest. */
 const KEY_ACTIVE = 0;
 const KEY_PRIORITY = 1;
@@ -14,16 +16,16 @@ export { KEY_ACTIVE, KEY_PRIORITY, KEY_REST };
  */
 export class ActivePendingLists {
   /** The vCPU in whose list each interrupt is, or -1. */
-  readonly owner: Int16Array;
+  owner: Int16Array;
   /** First interrupt of each vCPU's list, or -1. */
   readonly head: Int32Array;
   /** The interrupt after this one, or -1. */
-  readonly next: Int32Array;
+  next: Int32Array;
   readonly length: Int32Array;
   readonly #tail: Int32Array;
-  readonly #previous: Int32Array;
-  readonly #gathered: Int32Array;
-  readonly #keys: Uint16Array;
+  #previous: Int32Array;
+  #gathered: Int32Array;
+  #keys: Uint16Array;
   readonly #starts = new Int32Array(KEY_COUNT + 1);
 
   constructor(vcpus: number, interrupts: number) {
@@ -35,6 +37,16 @@ export class ActivePendingLists {
     this.#previous = new Int32Array(interrupts).fill(-1);
     this.#gathered = new Int32Array(interrupts);
     this.#keys = new Uint16Array(interrupts);
+  }
+
+  /** Makes room for more interrupts; the new ones are in no list. */
+  grow(interrupts: number): void {
+    const before = this.owner.length;
+    this.owner = grown(this.owner, interrupts).fill(-1, before);
+    this.next = grown(this.next, interrupts).fill(-1, before);
+    this.#previous = grown(this.#previous, interrupts).fill(-1, before);
+    this.#gathered = grown(this.#gathered, interrupts);
+    this.#keys = grown(this.#keys, interrupts);
   }
 
   append(vcpu: number, interrupt: number): void {

@@ -28,3 +28,13 @@ export function countBits(byte: number): number {
   for (let rest = byte; rest !== 0; rest &= rest - 1) n++;
   return n;
 }
+
+/** A longer copy of a typed array, with zeros behind. */
+export function grown<T extends Uint8Array | Uint16Array | Uint32Array | Int16Array | Int32Array>(
+  array: T,
+  length: number,
+): T {
+  const copy = new (array.constructor as new (length: number) => T)(length);
+  copy.set(array);
+  return copy;
+}

@@ -1,6 +1,6 @@
-import { affinityOf, PRIVATE_COUNT, SGI_COUNT } from '../architecture/intid.js';
+import { affinityOf, LPI_MIN, PRIVATE_COUNT, SGI_COUNT, SPI_LIMIT } from '../architecture/intid.js';
 import { ActivePendingLists, KEY_ACTIVE, KEY_PRIORITY, KEY_REST } from './active-pending-lists.js';
-import { countBits, lowestBit, testBit } from './bitmap.js';
+import { clearBit, countBits, grown, lowestBit, setBit, testBit } from './bitmap.js';
 import { HostInterrupts } from './host-interrupts.js';
 
 /** No vCPU: where an SPI goes that is routed to an affinity that no vCPU has. */
@@ -16,22 +16,22 @@ export const NO_VCPU = -1;
 export class Interrupts {
   /** Where SPI 32 is. */
   readonly sharedBase: number;
-  /** How many indices there are. */
-  readonly total: number;
+  /** Where the LPIs begin: LPI n is at lpiBase + n - 8192, as far as there is room. */
+  readonly lpiBase: number;
 
   /** The pending latch: set by an edge, by ISPENDR, by an SGI; apart from the line. */
-  readonly latch: Uint32Array;
+  latch: Uint32Array;
   /** The level of the input line. Kept for edge-triggered interrupts too, where it does not count. */
-  readonly line: Uint32Array;
-  readonly active: Uint32Array;
-  readonly enabled: Uint32Array;
+  line: Uint32Array;
+  active: Uint32Array;
+  enabled: Uint32Array;
   /** Group 1 if set. */
-  readonly group: Uint32Array;
+  group: Uint32Array;
   /** Edge-triggered if set, else level-sensitive. */
-  readonly edge: Uint32Array;
+  edge: Uint32Array;
   /** Tied to an interrupt of the host. */
-  readonly hardware: Uint32Array;
-  readonly priority: Uint8Array;
+  hardware: Uint32Array;
+  priority: Uint8Array;
   /** GICv2 SGIs: the vCPUs that have sent it and were not served yet, a bit each. */
   readonly source: Uint8Array;
   /** GICv2 SGIs: the sender of the one that is active. */
@@ -41,8 +41,13 @@ export class Interrupts {
   /** GICv3: what GICD_IROUTER reads; the vCPU's own affinity for private interrupts. */
   readonly affinity: Uint32Array;
   /** The vCPU that gets it, or NO_VCPU. */
-  readonly target: Int16Array;
-  readonly hostInterrupt: Uint16Array;
+  target: Int16Array;
+  hostInterrupt: Uint16Array;
+
+  /** LPIs: how many ITS translations lead to each, by index from lpiBase. */
+  #references = new Uint32Array(0);
+  /** LPIs that exist: mapped, or unmapped while they were in a vCPU's list. */
+  #existing = new Uint32Array(0);
 
   readonly lists: ActivePendingLists;
   /** GICD_CTLR: nothing pending is delivered while this is off. */
@@ -54,13 +59,15 @@ export class Interrupts {
   constructor(
     readonly version: 2 | 3,
     readonly vcpus: number,
-    /** INTIDs of the distributor (KVM's nr_irqs): SPIs are 32 to count - 1. */
-    readonly count: number,
+    /** INTIDs of the distributor (KVM's nr_irqs): SPIs are 32 to count - 1. It may change until one of them is used. */
+    public count: number,
     readonly host: HostInterrupts = new HostInterrupts(),
   ) {
     this.sharedBase = vcpus * PRIVATE_COUNT;
-    this.total = this.sharedBase + count - PRIVATE_COUNT;
-    const words = this.total >>> 5;
+    // room for all SPIs that there can be: KVM's userspace says how many there are after vCPUs and ITSs exist
+    const total = this.sharedBase + SPI_LIMIT - PRIVATE_COUNT;
+    this.lpiBase = total;
+    const words = total >>> 5;
     this.latch = new Uint32Array(words);
     this.line = new Uint32Array(words);
     this.active = new Uint32Array(words);
@@ -68,14 +75,14 @@ export class Interrupts {
     this.group = new Uint32Array(words);
     this.edge = new Uint32Array(words);
     this.hardware = new Uint32Array(words);
-    this.priority = new Uint8Array(this.total);
-    this.source = new Uint8Array(this.total);
-    this.activeSource = new Uint8Array(this.total);
-    this.targets = new Uint8Array(this.total);
-    this.affinity = new Uint32Array(this.total);
-    this.target = new Int16Array(this.total);
-    this.hostInterrupt = new Uint16Array(this.total);
-    this.lists = new ActivePendingLists(vcpus, this.total);
+    this.priority = new Uint8Array(total);
+    this.source = new Uint8Array(total);
+    this.activeSource = new Uint8Array(total);
+    this.targets = new Uint8Array(total);
+    this.affinity = new Uint32Array(total);
+    this.target = new Int16Array(total);
+    this.hostInterrupt = new Uint16Array(total);
+    this.lists = new ActivePendingLists(vcpus, total);
     this.#reset();
   }
 
@@ -95,15 +102,22 @@ export class Interrupts {
     }
   }
 
+  /** One more than the last SPI's index. */
+  get sharedEnd(): number {
+    return this.sharedBase + this.count - PRIVATE_COUNT;
+  }
+
   /** Index of an INTID as `vcpu` sees it, or -1 when there is no such interrupt. */
   indexOf(vcpu: number, intid: number): number {
     if (intid < PRIVATE_COUNT) return vcpu * PRIVATE_COUNT + intid;
-    return intid < this.count ? this.sharedBase + intid - PRIVATE_COUNT : -1;
+    if (intid < this.count) return this.sharedBase + intid - PRIVATE_COUNT;
+    return intid >= LPI_MIN ? this.lpiIndex(intid) : -1;
   }
 
   /** The INTID at an index. */
   intidOf(i: number): number {
-    return i < this.sharedBase ? i & 31 : i - this.sharedBase + PRIVATE_COUNT;
+    if (i < this.sharedBase) return i & 31;
+    return i < this.lpiBase ? i - this.sharedBase + PRIVATE_COUNT : i - this.lpiBase + LPI_MIN;
   }
 
   /** The word of the bitmaps that holds INTIDs `intid` to `intid + 31`, `intid` being a multiple of 32. */
@@ -189,7 +203,7 @@ export class Interrupts {
    */
   listRegistersNeeded(i: number): number {
     const active = testBit(this.active, i);
-    if (this.source[i] !== 0 && this.isSgi(i)) return countBits(this.source[i]) + (active ? 1 : 0);
+    if (this.isSgi(i) && this.source[i] !== 0) return countBits(this.source[i]) + (active ? 1 : 0);
     return active || this.isPending(i) ? 1 : 0;
   }
 
@@ -213,6 +227,8 @@ export class Interrupts {
         if (target >= 0) {
           lists.append(target, i);
           this.kick(target);
+        } else if (i >= this.lpiBase) {
+          this.#forgetLpi(i);
         }
       }
       i = next;
@@ -228,5 +244,96 @@ export class Interrupts {
       if ((deliverable >>> (i & 31)) & 1 && this.priority[i] < pmr) return true;
     }
     return false;
+  }
+
+  // ---- LPIs: they come and go with the translations that lead to them
+
+  /** Index of an LPI that exists, or -1. */
+  lpiIndex(intid: number): number {
+    const n = intid - LPI_MIN;
+    return n >= 0 && n < this.#references.length && testBit(this.#existing, n) ? this.lpiBase + n : -1;
+  }
+
+  /** One more translation leads to an LPI that exists. */
+  referLpi(i: number): void {
+    this.#references[i - this.lpiBase]++;
+  }
+
+  /** A new LPI: edge-triggered, group 1, disabled, not pending; one translation leads to it. Returns its index. */
+  createLpi(intid: number, target: number): number {
+    const n = intid - LPI_MIN;
+    if (n >= this.#references.length) this.#growLpis(n + 1);
+    const i = this.lpiBase + n;
+    const w = i >>> 5;
+    const bit = 1 << (i & 31);
+    this.latch[w] &= ~bit;
+    this.active[w] &= ~bit;
+    this.enabled[w] &= ~bit;
+    this.edge[w] |= bit;
+    this.group[w] |= bit;
+    this.priority[i] = 0;
+    this.target[i] = target;
+    this.#references[n] = 1;
+    setBit(this.#existing, n);
+    return i;
+  }
+
+  /** A translation that led to an LPI is gone. With the last one the LPI goes, once no vCPU's list has it. */
+  releaseLpi(i: number): void {
+    this.#references[i - this.lpiBase]--;
+    this.#forgetLpi(i);
+  }
+
+  #forgetLpi(i: number): void {
+    const n = i - this.lpiBase;
+    if (this.#references[n] === 0 && this.lists.owner[i] < 0) clearBit(this.#existing, n);
+  }
+
+  /** GICR_CTLR.EnableLPIs goes off: what waits in a vCPU's list is pending no more. */
+  dropLpis(vcpu: number): void {
+    const { lists } = this;
+    for (let i = lists.head[vcpu]; i >= 0; ) {
+      const next = lists.next[i];
+      if (i >= this.lpiBase) {
+        clearBit(this.latch, i);
+        lists.remove(i);
+        this.#forgetLpi(i);
+      }
+      i = next;
+    }
+  }
+
+  /** Visits the indices of all LPIs by ascending INTID, until `visit` answers false. Says whether it came to the end. */
+  eachLpi(visit: (i: number) => boolean): boolean {
+    for (let word = 0; word < this.#existing.length; word++) {
+      for (let rest = this.#existing[word]; rest !== 0; rest &= rest - 1) {
+        if (!visit(this.lpiBase + (word << 5) + lowestBit(rest))) return false;
+      }
+    }
+    return true;
+  }
+
+  /** The LPIs that exist, as a bitmap from INTID 8192 on. */
+  get existingLpis(): Uint32Array {
+    return this.#existing;
+  }
+
+  #growLpis(needed: number): void {
+    const room = Math.max(1024, 2 ** Math.ceil(Math.log2(needed)));
+    const indices = this.lpiBase + room;
+    const words = indices >>> 5;
+    this.latch = grown(this.latch, words);
+    this.line = grown(this.line, words);
+    this.active = grown(this.active, words);
+    this.enabled = grown(this.enabled, words);
+    this.group = grown(this.group, words);
+    this.edge = grown(this.edge, words);
+    this.hardware = grown(this.hardware, words);
+    this.priority = grown(this.priority, indices);
+    this.target = grown(this.target, indices);
+    this.hostInterrupt = grown(this.hostInterrupt, indices);
+    this.#references = grown(this.#references, room);
+    this.#existing = grown(this.#existing, room >>> 5);
+    this.lists.grow(indices);
   }
 }

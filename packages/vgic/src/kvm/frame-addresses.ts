@@ -90,6 +90,11 @@ export class FrameAddresses {
     return address + size > 1n << BigInt(this.machine.ipaBits) ? -E2BIG : 0;
   }
 
+  /** The same checks for an ITS, whose device keeps its address itself. */
+  checkItsRange(present: bigint, address: bigint, size: bigint): number {
+    return this.#checkRange(present, address, SIZE_64K, size);
+  }
+
   #accessRegion(buffer: { value: bigint }, write: boolean): number {
     const { value } = buffer;
     const index = Number(value & REGION_INDEX_MASK);

@@ -1,4 +1,5 @@
 export { CPUS_PER_MACHINE, Host, type HostConfig } from './host.js';
+export { ItsDevice } from './its-device.js';
 export type { UserBuffer } from './register-access.js';
 export type { Route } from './routing.js';
 export { type GicState, type RegisterRecord, restoreGic, saveGic } from './save-restore.js';

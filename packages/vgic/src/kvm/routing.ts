@@ -38,9 +38,18 @@ export class InterruptRouting {
   signal(machine: VirtualMachine, gsi: number, level: boolean): number {
     const route = this.#routes.get(gsi);
     if (route === undefined) return -ERRNO.ENOENT;
-    // an MSI needs an ITS to translate it
-    if (route.type === 'msi') return -ERRNO.ENODEV;
+    if (route.type === 'msi') {
+      if (!machine.device?.its.length || machine.device.version !== 3) return -ERRNO.ENODEV;
+      return level ? this.#signalMsi(machine, route) : -ERRNO.EPERM;
+    }
     const spis = machine.device?.spis ?? 0;
     return route.pin < spis ? machine.spiLine(route.pin + PRIVATE_COUNT, level) : -ERRNO.EINVAL;
+  }
+
+  /** irqfd's fast path, a cached translation, answers 0; the slow path what KVM_SIGNAL_MSI does. */
+  #signalMsi(machine: VirtualMachine, route: Route & { type: 'msi' }): number {
+    const address = Number(route.doorbell);
+    if (machine.device?.model.injectCachedMsi(address, route.data, route.deviceId)) return 0;
+    return machine.signalMsi(address, route.data, route.deviceId);
   }
 }

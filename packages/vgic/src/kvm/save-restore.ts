@@ -2,7 +2,11 @@ import { affinityOf, PRIVATE_COUNT, SGI_COUNT } from '../architecture/intid.js';
 import { SYSTEM_REGISTERS, type SystemRegisterName } from '../architecture/system-registers.js';
 import { VMCR_BPR1_SHIFT } from '../architecture/virtual-interface.js';
 import { ERRNO, type ErrorCode, GicError } from '../errors.js';
+import { ITS_FRAME } from '../frames/its.js';
 import type { Gic, GicConfig } from '../gic.js';
+import { setBit, testBit } from '../interrupts/bitmap.js';
+import { ITS_TABLE_ABIS } from '../state/its-tables.js';
+import { accessItsRegister } from './its-register-access.js';
 import {
   accessRegister,
   describeAttribute,
@@ -32,7 +36,14 @@ export interface GicState {
     readonly interrupts: number;
   };
   readonly records: readonly RegisterRecord[];
-  /** Each vCPU's interrupts in the order in which they were queued: it decides between equal priorities. */
+  /**
+   * Each ITS's registers, as KVM_DEV_ARM_VGIC_GRP_ITS_REGS takes them. Its tables and the pending tables are in guest RAM:
+   * restore that first.
+   */
+  readonly its: readonly { readonly registers: readonly Omit<RegisterRecord, 'group'>[] }[];
+  /** LPIs that a guest has acknowledged and not ended. */
+  readonly activeLpis: readonly number[];
+  /** The INTIDs of each vCPU's interrupts in the order in which they were queued: it decides between equal priorities. */
   readonly queues: readonly (readonly number[])[];
   /** The input lines of all interrupts, 32 to a word, edge-triggered ones included. */
   readonly lines: readonly number[];
@@ -57,7 +68,7 @@ type Step =
 const STEPS_V3: readonly Step[] = [
   { group: DIST, registers: ['GICD_IIDR', 'GICD_CTLR', 'GICD_STATUSR'] },
   { group: DIST, registers: ['GICD_IGROUPR', 'GICD_ICFGR', 'GICD_IPRIORITYR', 'GICD_IROUTER'] },
-  { group: REDIST, registers: ['GICR_STATUSR', 'GICR_PROPBASER', 'GICR_PENDBASER'] },
+  { group: REDIST, registers: ['GICR_STATUSR', 'GICR_PROPBASER', 'GICR_PENDBASER', 'GICR_CTLR'] },
   { group: REDIST, registers: ['GICR_IGROUPR0', 'GICR_IPRIORITYR'] },
   { group: REDIST, reset: 'GICR_ICENABLER0' },
   { group: REDIST, registers: ['GICR_ISENABLER0'] },
@@ -158,8 +169,10 @@ export function saveGic(gic: Gic): GicState {
     version: 1,
     config: { version: irqs.version, vcpus: irqs.vcpus, interrupts: irqs.count },
     records,
+    its: saveAllIts(gic),
+    activeLpis: activeLpis(gic),
     queues: Array.from({ length: irqs.vcpus }, (_, vcpu) => queueOf(gic, vcpu)),
-    lines: Array.from(irqs.line),
+    lines: Array.from(irqs.line.subarray(0, irqs.sharedEnd >>> 5)),
     activeSources: Array.from(irqs.activeSource.entries()).filter(([, source]) => source !== 0),
   };
 }
@@ -211,10 +224,20 @@ function saveSystemRegisters(
   }
 }
 
+function activeLpis(gic: Gic): number[] {
+  const { irqs } = gic;
+  const intids: number[] = [];
+  irqs.eachLpi((i) => {
+    if (testBit(irqs.active, i)) intids.push(irqs.intidOf(i));
+    return true;
+  });
+  return intids;
+}
+
 function queueOf(gic: Gic, vcpu: number): number[] {
   const { lists } = gic.irqs;
   const queue: number[] = [];
-  for (let i = lists.head[vcpu]; i >= 0; i = lists.next[i]) queue.push(i);
+  for (let i = lists.head[vcpu]; i >= 0; i = lists.next[i]) queue.push(gic.irqs.intidOf(i));
   return queue;
 }
 
@@ -240,17 +263,20 @@ function checkShape(gic: Gic, state: GicState): void {
         `this one is a GICv${irqs.version} with ${irqs.vcpus} vCPUs and ${irqs.count} interrupts.`,
     );
   }
-  const { records, queues, lines, activeSources } = state;
+  const { records, queues, lines, activeSources, activeLpis, its } = state;
   const sound =
     Array.isArray(records) &&
     Array.isArray(queues) &&
     queues.length === irqs.vcpus &&
-    queues.every((queue) => Array.isArray(queue) && queue.length <= irqs.total) &&
+    queues.every((queue) => Array.isArray(queue) && queue.length <= irqs.line.length * 32) &&
     Array.isArray(lines) &&
-    lines.length === irqs.line.length &&
+    lines.length === irqs.sharedEnd >>> 5 &&
     lines.every(isWord) &&
     Array.isArray(activeSources) &&
-    activeSources.length <= irqs.total;
+    activeSources.length <= irqs.sharedBase &&
+    Array.isArray(activeLpis) &&
+    Array.isArray(its) &&
+    its.length === gic.its.length;
   if (!sound) refuse('The GIC state lacks a part, or a part has not the size that its configuration gives it.');
 }
 
@@ -273,32 +299,87 @@ export function restoreGic(gic: Gic, state: GicState): void {
     const buffer = { value: BigInt(value) };
     const result = vcpu < 0 ? -ERRNO.EINVAL : accessRegister(gic, vcpu, group, attribute, buffer, true);
     if (result !== 0) {
-      const code = (Object.keys(ERRNO) as ErrorCode[]).find((name) => ERRNO[name] === -result) ?? 'EINVAL';
-      throw new GicError(
-        code,
-        `The GIC state can't be restored: ${describeAttribute(irqs.version, irqs.vcpus, group, attribute)} does not take ${value}.`,
-      );
+      const register = describeAttribute(irqs.version, irqs.vcpus, group, attribute);
+      throwErrno(result, `The GIC state can't be restored: ${register} does not take ${value}`);
     }
   }
   irqs.line.set(state.lines);
   for (const [i, source] of state.activeSources) {
-    if (!(isWord(i) && i < irqs.total && isWord(source) && source < 8))
+    if (!(isWord(i) && i < irqs.sharedBase && isWord(source) && source < 8))
       refuse('The GIC state has an SGI without sender.');
     irqs.activeSource[i] = source;
   }
+  for (const [n, { registers }] of state.its.entries()) restoreIts(gic, n, registers);
+  for (const intid of state.activeLpis) {
+    const i = isWord(intid) ? irqs.lpiIndex(intid) : -1;
+    if (i < 0) refuse(`The GIC state has an active LPI that nothing leads to: ${intid}.`);
+    setBit(irqs.active, i);
+  }
   restoreQueues(gic, state.queues);
+}
+
+/** An ITS after its tables are back in RAM: registers, then the tables, then GITS_CTLR, with which MSIs may come. */
+function restoreIts(gic: Gic, n: number, registers: readonly Omit<RegisterRecord, 'group'>[]): void {
+  let restored = false;
+  if (!Array.isArray(registers) || registers.length > ITS_REGISTER_ORDER.length)
+    refuse(`The state of ITS ${n} is none.`);
+  for (const { attr, value } of registers) {
+    if (!HEXADECIMAL.test(attr) || !HEXADECIMAL.test(value))
+      refuse(`The state of ITS ${n} has a register that is none.`);
+    const offset = Number(attr);
+    if (offset === ITS_FRAME.named('GITS_CTLR')?.offset && !restored) {
+      const result = ITS_TABLE_ABIS[gic.its[n].abiRevision].restore(gic.its[n]);
+      if (result !== 0) throwErrno(result, `The tables of ITS ${n} in guest memory can't be restored`);
+      restored = true;
+    }
+    const result = accessItsRegister(gic, n, offset, { value: BigInt(value) }, true);
+    if (result !== 0) throwErrno(result, `Register ${attr} of ITS ${n} does not take ${value}`);
+  }
+}
+
+/** The order that KVM's document asks for: GITS_CBASER empties the queue; GITS_CTLR last, after the tables. */
+const ITS_REGISTER_ORDER: readonly (readonly [name: string, at: number])[] = [
+  ['GITS_IIDR', 0],
+  ['GITS_CBASER', 0],
+  ['GITS_CREADR', 0],
+  ['GITS_CWRITER', 0],
+  ['GITS_BASER', 0],
+  ['GITS_BASER', 8],
+  ['GITS_CTLR', 0],
+];
+
+/** Writes the pending and translation tables to guest RAM and reads the registers of each ITS. */
+function saveAllIts(gic: Gic): GicState['its'] {
+  if (gic.its.length > 0 && !gic.lpis.savePending())
+    throwErrno(-ERRNO.EFAULT, 'A pending table is not in guest memory');
+  return gic.its.map((its, n) => {
+    const result = ITS_TABLE_ABIS[its.abiRevision].save(its);
+    if (result !== 0) throwErrno(result, `The tables of ITS ${n} can't be written to guest memory`);
+    const registers = ITS_REGISTER_ORDER.map(([name, at]) => {
+      const offset = (ITS_FRAME.named(name)?.offset ?? 0) + at;
+      const buffer = { value: 0n };
+      accessItsRegister(gic, n, offset, buffer, false);
+      return { attr: hex(offset), value: hex(buffer.value) };
+    });
+    return { registers };
+  });
+}
+
+function throwErrno(result: number, sentence: string): never {
+  const code = (Object.keys(ERRNO) as ErrorCode[]).find((name) => ERRNO[name] === -result) ?? 'EINVAL';
+  throw new GicError(code, `${sentence}: ${code}.`);
 }
 
 /** The lists in their saved order; what must be in one and was not saved there goes behind. */
 function restoreQueues(gic: Gic, queues: GicState['queues']): void {
   const { irqs } = gic;
   const { lists } = irqs;
-  for (let i = 0; i < irqs.total; i++) if (lists.owner[i] >= 0) lists.remove(i);
+  for (let vcpu = 0; vcpu < irqs.vcpus; vcpu++) while (lists.head[vcpu] >= 0) lists.remove(lists.head[vcpu]);
   for (const [vcpu, queue] of queues.entries()) {
-    for (const i of queue) {
-      const exists = isWord(i) && i < irqs.total && lists.owner[i] < 0;
-      if (!exists || (i < irqs.sharedBase && i >>> 5 !== vcpu)) {
-        refuse(`The GIC state queues an interrupt on vCPU ${vcpu} that can't be there: ${i}.`);
+    for (const intid of queue) {
+      const i = isWord(intid) ? irqs.indexOf(vcpu, intid) : -1;
+      if (i < 0 || lists.owner[i] >= 0) {
+        refuse(`The GIC state queues an interrupt on vCPU ${vcpu} that can't be there: ${intid}.`);
       }
       lists.append(vcpu, i);
     }

@@ -5,6 +5,7 @@
 
 export const KVM_DEV_TYPE_ARM_VGIC_V2 = 5;
 export const KVM_DEV_TYPE_ARM_VGIC_V3 = 7;
+export const KVM_DEV_TYPE_ARM_VGIC_ITS = 8;
 
 export const KVM_DEV_ARM_VGIC_GRP_ADDR = 0;
 export const KVM_DEV_ARM_VGIC_GRP_DIST_REGS = 1;
@@ -14,6 +15,7 @@ export const KVM_DEV_ARM_VGIC_GRP_CTRL = 4;
 export const KVM_DEV_ARM_VGIC_GRP_REDIST_REGS = 5;
 export const KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS = 6;
 export const KVM_DEV_ARM_VGIC_GRP_LEVEL_INFO = 7;
+export const KVM_DEV_ARM_VGIC_GRP_ITS_REGS = 8;
 
 export const GROUP_NAMES: readonly string[] = [
   'KVM_DEV_ARM_VGIC_GRP_ADDR',
@@ -24,16 +26,21 @@ export const GROUP_NAMES: readonly string[] = [
   'KVM_DEV_ARM_VGIC_GRP_REDIST_REGS',
   'KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS',
   'KVM_DEV_ARM_VGIC_GRP_LEVEL_INFO',
+  'KVM_DEV_ARM_VGIC_GRP_ITS_REGS',
 ];
 
 export const KVM_VGIC_V2_ADDR_TYPE_DIST = 0;
 export const KVM_VGIC_V2_ADDR_TYPE_CPU = 1;
 export const KVM_VGIC_V3_ADDR_TYPE_DIST = 2;
 export const KVM_VGIC_V3_ADDR_TYPE_REDIST = 3;
+export const KVM_VGIC_ITS_ADDR_TYPE = 4;
 export const KVM_VGIC_V3_ADDR_TYPE_REDIST_REGION = 5;
 
 export const KVM_DEV_ARM_VGIC_CTRL_INIT = 0;
+export const KVM_DEV_ARM_ITS_SAVE_TABLES = 1;
+export const KVM_DEV_ARM_ITS_RESTORE_TABLES = 2;
 export const KVM_DEV_ARM_VGIC_SAVE_PENDING_TABLES = 3;
+export const KVM_DEV_ARM_ITS_CTRL_RESET = 4;
 
 /** Attributes of the register groups: MPIDR affinities or vCPU id above, register offset below. */
 export const KVM_DEV_ARM_VGIC_V3_MPIDR_SHIFT = 32n;

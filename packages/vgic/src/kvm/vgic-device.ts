@@ -6,6 +6,7 @@ import { DISTRIBUTOR_V3 } from '../frames/distributor-v3.js';
 import { Gic } from '../gic.js';
 import { NO_VCPU } from '../interrupts/interrupts.js';
 import { FrameAddresses } from './frame-addresses.js';
+import { ItsDevice } from './its-device.js';
 import {
   accessRegister,
   describeAttribute,
@@ -32,11 +33,13 @@ const MOST_ACKNOWLEDGED = 64;
  * {@link read} throw a GicError with a sentence instead.
  */
 export class VgicDevice {
-  /** Exists once the device is initialised. */
-  gic: Gic | undefined;
+  /** The GIC, which is of use to a guest once the device is initialised: see {@link gic}. */
+  readonly model: Gic;
+  readonly its: ItsDevice[] = [];
   /** Number of SPIs; 0 until it is set or the device is initialised. */
   spis = 0;
   readonly addresses: FrameAddresses;
+  #initialised = false;
   #ready = false;
 
   constructor(
@@ -44,6 +47,32 @@ export class VgicDevice {
     readonly version: 2 | 3,
   ) {
     this.addresses = new FrameAddresses(machine, version, new AddressMap());
+    const { config, interrupts } = machine.host;
+    const { version: hostVersion, listRegisters, priorityBits, idBits, affinity3, seis } = config;
+    const hardware = { hostVersion, listRegisters, priorityBits, idBits, affinity3, seis, host: interrupts };
+    const memory = machine.memory === undefined ? {} : { memory: machine.memory };
+    this.model = new Gic(
+      { version, vcpus: machine.vcpus, ...hardware, ...memory },
+      {
+        addresses: this.addresses.map,
+        redistributorRegions: this.addresses.regions,
+        cpuInterfaces: machine.cpuInterfaces,
+      },
+    );
+    this.model.onResample = (intid) => {
+      if (machine.acknowledged.length < MOST_ACKNOWLEDGED) machine.acknowledged.push(intid - PRIVATE_COUNT);
+    };
+  }
+
+  /** The GIC once the device is initialised. */
+  get gic(): Gic | undefined {
+    return this.#initialised ? this.model : undefined;
+  }
+
+  /** KVM_CREATE_DEVICE of an ITS. Answers its number. */
+  createIts(): number {
+    const its = new ItsDevice(this, this.model.addIts());
+    return this.its.push(its) - 1;
   }
 
   /** INTIDs that the device has, SPIs as far as they are known. */
@@ -55,23 +84,11 @@ export class VgicDevice {
 
   /** KVM_DEV_ARM_VGIC_CTRL_INIT. */
   initialise(): number {
-    if (this.gic !== undefined) return 0;
+    if (this.#initialised) return 0;
     if (this.spis === 0) this.spis = uapi.VGIC_NR_IRQS_LEGACY - PRIVATE_COUNT;
+    this.model.irqs.count = this.intids;
+    this.#initialised = true;
     const { machine } = this;
-    const { host } = machine;
-    const { version: hostVersion, listRegisters, priorityBits, idBits, affinity3, seis } = host.config;
-    const hardware = { hostVersion, listRegisters, priorityBits, idBits, affinity3, seis, host: host.interrupts };
-    this.gic = new Gic(
-      { version: this.version, vcpus: machine.vcpus, interrupts: this.intids, ...hardware },
-      {
-        addresses: this.addresses.map,
-        redistributorRegions: this.addresses.regions,
-        cpuInterfaces: machine.cpuInterfaces,
-      },
-    );
-    this.gic.onResample = (intid) => {
-      if (machine.acknowledged.length < MOST_ACKNOWLEDGED) machine.acknowledged.push(intid - PRIVATE_COUNT);
-    };
     machine.routing.setDefault(this.spis);
     return 0;
   }
@@ -191,8 +208,8 @@ export class VgicDevice {
     if (attr === BigInt(uapi.KVM_DEV_ARM_VGIC_CTRL_INIT)) return this.initialise();
     if (attr === BigInt(uapi.KVM_DEV_ARM_VGIC_SAVE_PENDING_TABLES) && this.version === 3) {
       if (this.machine.anyVcpuRuns()) return -EBUSY;
-      // without LPIs there is nothing to write
-      return this.gic === undefined ? -ENXIO : 0;
+      if (this.gic === undefined) return -ENXIO;
+      return this.gic.lpis.savePending() ? 0 : -EFAULT;
     }
     return -ENXIO;
   }

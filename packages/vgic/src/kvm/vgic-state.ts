@@ -20,14 +20,17 @@ function interruptLine(gic: Gic, i: number): string {
     flag(irqs.hardware, i) +
     (testBit(irqs.edge, i) ? '0' : '1') +
     flag(irqs.group, i);
-  const target = irqs.version === 3 ? irqs.affinity[i] : irqs.targets[i];
+  // an LPI has neither route nor sources
+  const isLpi = i >= irqs.lpiBase;
+  const target = isLpi ? 0 : irqs.version === 3 ? irqs.affinity[i] : irqs.targets[i];
+  const source = isLpi ? 0 : irqs.source[i];
   const columns = [
     `       ${interruptKind(intid)} ${String(intid).padStart(4)}`,
     `    ${String(irqs.target[i]).padStart(2)}`,
     flags,
     String(irqs.hostInterrupt[i]).padStart(8),
     target.toString(16).padStart(8),
-    ` ${irqs.source[i].toString(16).padStart(2)}`,
+    ` ${source.toString(16).padStart(2)}`,
     String(irqs.priority[i]).padStart(3),
     `     ${String(irqs.lists.owner[i]).padStart(2)}`,
   ];
@@ -43,10 +46,17 @@ export function vgicState(gic: Gic): string {
     `vgic_model:\tGICv${irqs.version}`,
     `nr_spis:\t${irqs.count - PRIVATE_COUNT}`,
   ];
-  if (irqs.version === 3) lines.push('nr_lpis:\t0');
+  if (irqs.version === 3) {
+    let lpis = 0;
+    irqs.eachLpi(() => {
+      lpis++;
+      return true;
+    });
+    lines.push(`nr_lpis:\t${lpis}`);
+  }
   lines.push(`enabled:\t${irqs.distributorEnabled ? 1 : 0}`, '');
   lines.push('P=pending_latch, L=line_level, A=active', 'E=enabled, H=hw, C=config (level=1, edge=0)', 'G=group');
-  for (let i = 0; i < irqs.total; i++) {
+  for (let i = 0; i < irqs.sharedEnd; i++) {
     if (i < irqs.sharedBase && i % PRIVATE_COUNT === 0) {
       lines.push('', `VCPU${String(i / PRIVATE_COUNT).padStart(2)} ${COLUMNS}`, RULE);
     } else if (i === irqs.sharedBase) {
@@ -54,5 +64,9 @@ export function vgicState(gic: Gic): string {
     }
     lines.push(interruptLine(gic, i));
   }
+  irqs.eachLpi((i) => {
+    lines.push(interruptLine(gic, i));
+    return true;
+  });
   return `${lines.join('\n')}\n`;
 }

@@ -4,6 +4,7 @@ import { ERRNO, GicError } from '../errors.js';
 import { cpuInterfaceConfig, type Gic } from '../gic.js';
 import { clearBit, setBit } from '../interrupts/bitmap.js';
 import { HOST_INTERRUPT_COUNT } from '../interrupts/host-interrupts.js';
+import type { GuestMemory } from '../its/guest-memory.js';
 import { CPUS_PER_MACHINE, type Host } from './host.js';
 import { InterruptRouting } from './routing.js';
 import { KVM_ARM_IRQ_TYPE_PPI, KVM_ARM_IRQ_TYPE_SPI } from './uapi.js';
@@ -16,6 +17,8 @@ export interface VirtualMachineConfig {
   readonly vcpus: number;
   /** Bits of a guest-physical address. Default 40. */
   readonly ipaBits?: number;
+  /** Guest RAM, needed for an ITS. */
+  readonly memory?: GuestMemory;
   /** Which block of the host's physical CPUs it gets by default. */
   readonly slot?: number;
 }
@@ -28,6 +31,7 @@ export interface VirtualMachineConfig {
 export class VirtualMachine {
   readonly vcpus: number;
   readonly ipaBits: number;
+  readonly memory: GuestMemory | undefined;
   device: VgicDevice | undefined;
   readonly routing = new InterruptRouting();
   /** GSIs whose resamplers the guest has acknowledged since they were last taken. */
@@ -48,6 +52,7 @@ export class VirtualMachine {
     }
     this.vcpus = vcpus;
     this.ipaBits = ipaBits;
+    this.memory = config.memory;
     this.#cpus = new Int32Array(vcpus).map((_, vcpu) => slot * CPUS_PER_MACHINE + vcpu);
     this.#waiting = new Uint8Array(vcpus);
     this.#inRunIoctl = new Uint8Array(vcpus);
@@ -69,6 +74,19 @@ export class VirtualMachine {
     }
     this.device = new VgicDevice(this, version);
     return 0;
+  }
+
+  /** KVM_CREATE_DEVICE of an ITS: its number, or ENODEV where the host or the machine can have none. */
+  createIts(): number {
+    if (this.host.config.version === 2 || this.memory === undefined) return -ENODEV;
+    return this.device?.createIts() ?? -ENODEV;
+  }
+
+  /** KVM_SIGNAL_MSI: 1 delivered, 0 blocked by the guest, or a negative errno. `deviceId` undefined: KVM_MSI_VALID_DEVID clear. */
+  signalMsi(address: number, eventId: number, deviceId: number | undefined): number {
+    const { device } = this;
+    if (device === undefined || device.version !== 3 || device.its.length === 0) return -ENODEV;
+    return device.model.signalMsi(address, eventId, deviceId);
   }
 
   /** The GIC, once the device is initialised. */

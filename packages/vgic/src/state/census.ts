@@ -34,7 +34,7 @@ export function census(gic: Gic): Census {
     inListRegisters: 0,
     queued: 0,
   };
-  for (let i = 0; i < irqs.total; i++) {
+  for (let i = 0; i < irqs.sharedEnd; i++) {
     const pending = irqs.isPending(i);
     const active = testBit(irqs.active, i);
     const level = !testBit(irqs.edge, i);

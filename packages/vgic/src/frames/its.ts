@@ -1,0 +1,174 @@
+import { IIDR_IMPLEMENTER_ARM, IIDR_PRODUCT_KVM } from '../architecture/distributor-v3.js';
+import {
+  BASER_ENTRY_SIZE_SHIFT,
+  BASER_HIGH_READ_ONLY,
+  BASER_INDIRECT,
+  BASER_PAGE_SIZE_64K,
+  BASER_PAGE_SIZE_MASK,
+  BASER_TYPE_SHIFT,
+  BASER_VALID,
+  COMMAND_OFFSET_MASK,
+  DEVICE_ID_BITS,
+  EVENT_ID_BITS,
+  GITS_CTLR_ENABLED,
+  GITS_CTLR_QUIESCENT,
+  GITS_IDENTIFICATION,
+  GITS_IIDR_REVISION_SHIFT,
+  GITS_REGISTERS,
+  GITS_TYPER_DEVICE_BITS_SHIFT,
+  GITS_TYPER_ID_BITS_SHIFT,
+  GITS_TYPER_ITT_ENTRY_SIZE_SHIFT,
+  GITS_TYPER_PHYSICAL,
+  ITS_SIZE,
+} from '../architecture/its.js';
+import type { Its } from '../its/its.js';
+import type { ItsTable } from '../its/tables.js';
+import type { FrameContext } from './context.js';
+import { Frame, type RegisterHandlers, readOnly, readWide, writtenHigh, writtenLow } from './frame.js';
+import { sanitiseItsAttributes, sanitiseShareability } from './table-base.js';
+
+/** The `vcpu` of an ITS frame's handlers is the number of the ITS. */
+function itsOf(context: FrameContext, n: number): Its {
+  return context.its[n];
+}
+
+const CONTROL: RegisterHandlers = {
+  read(context, n) {
+    const its = itsOf(context, n);
+    return (its.creadr === its.cwriter ? GITS_CTLR_QUIESCENT : 0) | (its.enabled ? GITS_CTLR_ENABLED : 0);
+  },
+  write(context, n, _at, _width, value) {
+    const its = itsOf(context, n);
+    const enable = (value & GITS_CTLR_ENABLED) !== 0;
+    const complete = its.deviceTable.valid && its.collectionTable.valid && (its.cbaserHigh & BASER_VALID) !== 0;
+    if (!its.enabled && enable && !complete) return;
+    its.enabled = enable;
+    if (!enable) its.invalidateCache();
+    its.processCommands();
+  },
+};
+
+/** The revision says which ABI the tables in guest memory have; revision 0 is the one there is. */
+const IMPLEMENTER: RegisterHandlers = {
+  read: (context, n) =>
+    IIDR_PRODUCT_KVM | (itsOf(context, n).abiRevision << GITS_IIDR_REVISION_SHIFT) | IIDR_IMPLEMENTER_ARM,
+  write: () => {},
+  userWrite(context, n, _at, value) {
+    const revision = (value >>> GITS_IIDR_REVISION_SHIFT) & 0xf;
+    if (revision !== 0) return false;
+    const its = itsOf(context, n);
+    its.abiRevision = revision;
+    for (const table of [its.deviceTable, its.collectionTable]) setEntrySize(table);
+    return true;
+  },
+};
+
+function setEntrySize(table: ItsTable): void {
+  table.high =
+    ((table.high & ~(0x1f << BASER_ENTRY_SIZE_SHIFT)) | ((table.entrySize - 1) << BASER_ENTRY_SIZE_SHIFT)) >>> 0;
+}
+
+const TYPER = readOnly((context, n, at, width) => {
+  const low =
+    GITS_TYPER_PHYSICAL |
+    ((itsOf(context, n).deviceTable.entrySize - 1) << GITS_TYPER_ITT_ENTRY_SIZE_SHIFT) |
+    ((EVENT_ID_BITS - 1) << GITS_TYPER_ID_BITS_SHIFT) |
+    ((DEVICE_ID_BITS - 1) << GITS_TYPER_DEVICE_BITS_SHIFT);
+  return readWide(context, at, width, low, 0);
+});
+
+/** A write empties the queue: restore it before GITS_CREADR and GITS_CWRITER. */
+const CBASER: RegisterHandlers = {
+  read: (context, n, at, width) => {
+    const its = itsOf(context, n);
+    return readWide(context, at, width, its.cbaserLow, its.cbaserHigh);
+  },
+  write(context, n, at, width, low, high) {
+    const its = itsOf(context, n);
+    if (its.enabled) return;
+    const written = sanitiseShareability(writtenLow(at, width, low, its.cbaserLow)) & ~0xf000;
+    its.cbaserLow = written >>> 0;
+    its.cbaserHigh = sanitiseItsAttributes(writtenHigh(at, width, low, high, its.cbaserHigh));
+    its.creadr = 0;
+    its.cwriter = 0;
+  },
+};
+
+const CWRITER: RegisterHandlers = {
+  read: (context, n, at, width) => readWide(context, at, width, itsOf(context, n).cwriter, 0),
+  write(context, n, at, width, low) {
+    const its = itsOf(context, n);
+    its.setCwriter(writtenLow(at, width, low, its.cwriter));
+  },
+};
+
+const CREADR: RegisterHandlers = {
+  read: (context, n, at, width) => readWide(context, at, width, itsOf(context, n).creadr, 0),
+  write: () => {},
+  userWrite(context, n, _at, value) {
+    const its = itsOf(context, n);
+    const offset = value & COMMAND_OFFSET_MASK;
+    if (offset >= its.queueSize) return false;
+    its.creadr = offset;
+    return true;
+  },
+};
+
+function tableAt(its: Its, at: number): ItsTable | undefined {
+  const n = at >>> 3;
+  return n === 0 ? its.deviceTable : n === 1 ? its.collectionTable : undefined;
+}
+
+/** A new value drops what was mapped through the table; the same value again keeps it. */
+const BASER: RegisterHandlers = {
+  read(context, n, at, width) {
+    const table = tableAt(itsOf(context, n), at);
+    return table === undefined
+      ? readWide(context, at, width, 0, 0)
+      : readWide(context, at, width, table.low, table.high);
+  },
+  write(context, n, at, width, low, high) {
+    const its = itsOf(context, n);
+    const table = tableAt(its, at);
+    if (its.enabled || table === undefined) return;
+    const isDevice = table === its.deviceTable;
+    const newLow =
+      (sanitiseShareability(writtenLow(at, width, low, table.low)) & ~BASER_PAGE_SIZE_MASK) | BASER_PAGE_SIZE_64K;
+    // the collection table is always flat
+    const kept = ~(BASER_HIGH_READ_ONLY | (isDevice ? 0 : BASER_INDIRECT));
+    const fixed = ((table.entrySize - 1) << BASER_ENTRY_SIZE_SHIFT) | (table.type << BASER_TYPE_SHIFT);
+    const newHigh = sanitiseItsAttributes((writtenHigh(at, width, low, high, table.high) & kept) | fixed);
+    const changed = newLow >>> 0 !== table.low || newHigh !== table.high;
+    table.low = newLow >>> 0;
+    table.high = newHigh;
+    if (!changed) return;
+    if (isDevice) its.freeAllDevices();
+    else its.freeAllCollections();
+    its.invalidateCache();
+  },
+};
+
+/** The values of GITS_BASER<n> after creation. */
+export function resetTables(its: Its): void {
+  for (const table of [its.deviceTable, its.collectionTable]) {
+    table.low = (1 << 10) | BASER_PAGE_SIZE_64K;
+    table.high = sanitiseItsAttributes(table.type << BASER_TYPE_SHIFT);
+    setEntrySize(table);
+  }
+}
+
+/** An ITS's control frame; the translation frame behind it has nothing that a vCPU can read or write in KVM. */
+export const ITS_FRAME = new Frame(
+  GITS_REGISTERS,
+  {
+    GITS_CTLR: CONTROL,
+    GITS_IIDR: IMPLEMENTER,
+    GITS_TYPER: TYPER,
+    GITS_CBASER: CBASER,
+    GITS_CWRITER: CWRITER,
+    GITS_CREADR: CREADR,
+    GITS_BASER: BASER,
+    GITS_IDREGS: readOnly((_context, _n, at) => GITS_IDENTIFICATION[at] ?? 0),
+  },
+  { size: ITS_SIZE },
+);

@@ -1,0 +1,75 @@
+const PAGE_SHIFT = 12;
+const PAGE = 1 << PAGE_SHIFT;
+
+/**
+ * Guest RAM as the GIC sees it: one block at a guest-physical address. What is outside reads as `undefined` or refuses a
+ * store, and is for the caller to turn into KVM's EFAULT or into a skipped command.
+ */
+export class GuestMemory {
+  readonly #view: DataView;
+  readonly size: number;
+  #lastDirty = -1;
+
+  /** Told of each 4 KiB page (its address) that the GIC writes: live migration must send it again. */
+  onDirty: ((page: number) => void) | undefined;
+
+  constructor(
+    /** Guest-physical address of the first byte, a multiple of 4 KiB. */
+    readonly base: number,
+    readonly bytes: Uint8Array,
+  ) {
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.size = bytes.byteLength;
+  }
+
+  has(address: number, length: number): boolean {
+    const offset = address - this.base;
+    return offset >= 0 && offset + length <= this.size;
+  }
+
+  /** Whether the whole 4 KiB page of an address is RAM. */
+  hasPage(address: number): boolean {
+    return this.has(address - (address % PAGE), PAGE);
+  }
+
+  /** A byte, or -1 outside RAM. */
+  load8(address: number): number {
+    const offset = address - this.base;
+    return offset >= 0 && offset < this.size ? this.bytes[offset] : -1;
+  }
+
+  /** 32 bits of RAM; the caller has asked {@link has}. */
+  load32(address: number): number {
+    return this.#view.getUint32(address - this.base, true);
+  }
+
+  store8(address: number, value: number): boolean {
+    if (!this.has(address, 1)) return false;
+    this.bytes[address - this.base] = value;
+    this.#markDirty(address);
+    return true;
+  }
+
+  /** 64 bits in two halves, at an address that is a multiple of 8. */
+  store64(address: number, low: number, high: number): boolean {
+    if (!this.has(address, 8)) return false;
+    const offset = address - this.base;
+    this.#view.setUint32(offset, low, true);
+    this.#view.setUint32(offset + 4, high, true);
+    this.#markDirty(address);
+    return true;
+  }
+
+  #markDirty(address: number): void {
+    if (this.onDirty === undefined) return;
+    const page = address - (address % PAGE);
+    if (page === this.#lastDirty) return;
+    this.#lastDirty = page;
+    this.onDirty(page);
+  }
+
+  /** The dirty tracker has been read: pages reported before are to be reported again. */
+  forgetDirty(): void {
+    this.#lastDirty = -1;
+  }
+}

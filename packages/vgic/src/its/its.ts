@@ -1,0 +1,365 @@
+import { LPI_MIN } from '../architecture/intid.js';
+import {
+  COMMAND_OFFSET_MASK,
+  COMMAND_SIZE,
+  EVENT_ID_BITS,
+  TABLE_TYPE_COLLECTION,
+  TABLE_TYPE_DEVICE,
+} from '../architecture/its.js';
+import { clearBit } from '../interrupts/bitmap.js';
+import type { Interrupts } from '../interrupts/interrupts.js';
+import { Command, type CommandName } from './commands.js';
+import { Device, NO_COLLECTION } from './device.js';
+import type { GuestMemory } from './guest-memory.js';
+import { addressOf, type Lpis } from './lpis.js';
+import { ItsTable } from './tables.js';
+
+/** A collection that MAPTI named before MAPC gave it a target. */
+export const COLLECTION_NOT_MAPPED = 0xffffffff;
+
+/** Bytes of table entries in ABI revision 0. */
+const ENTRY_SIZE = 8;
+const CBASER_ADDRESS_LOW = 0xfffff000;
+
+/** What became of an MSI. */
+export type MsiResult = 'delivered' | 'unmapped' | 'disabled';
+
+/** What an ITS works with. */
+export interface ItsContext {
+  readonly irqs: Interrupts;
+  readonly lpis: Lpis;
+  readonly memory: GuestMemory;
+}
+
+/**
+ * An Interrupt Translation Service: turns (DeviceID, EventID) into LPIs, as the guest's commands tell it.
+ * What the guest gets wrong is skipped, as KVM does: CREADR goes on, nothing stalls. Source: IHI 0069, chapter 5.
+ */
+export class Its {
+  readonly irqs: Interrupts;
+  readonly lpis: Lpis;
+  readonly memory: GuestMemory;
+
+  enabled = false;
+  /** Revision of the ABI of the tables in guest memory. */
+  abiRevision = 0;
+  /** GITS_CBASER in halves; GITS_CREADR and GITS_CWRITER. */
+  cbaserLow = 0;
+  cbaserHigh = 0;
+  creadr = 0;
+  cwriter = 0;
+  readonly deviceTable: ItsTable;
+  readonly collectionTable: ItsTable;
+
+  /** By DeviceID. */
+  readonly devices = new Map<number, Device>();
+  /** Collection ID to vCPU, or COLLECTION_NOT_MAPPED, in the order in which they came to be. */
+  readonly collections = new Map<number, number>();
+
+  /** The translation cache: entries of an older generation count no more. */
+  #cacheGeneration = 0;
+  readonly #command = new Command();
+  #lastDevice: Device | undefined;
+
+  constructor(context: ItsContext) {
+    this.irqs = context.irqs;
+    this.lpis = context.lpis;
+    this.memory = context.memory;
+    this.deviceTable = new ItsTable(context.memory, TABLE_TYPE_DEVICE, ENTRY_SIZE);
+    this.collectionTable = new ItsTable(context.memory, TABLE_TYPE_COLLECTION, ENTRY_SIZE);
+  }
+
+  // ---- MSIs
+
+  /** The LPI that the cache has for an MSI, made pending; false when the cache does not have it. Allocates nothing. */
+  injectCached(deviceId: number, eventId: number): boolean {
+    let device = this.#lastDevice;
+    if (device === undefined || device.id !== deviceId) {
+      device = this.devices.get(deviceId);
+      if (device === undefined) return false;
+      this.#lastDevice = device;
+    }
+    if (eventId >= 2 ** EVENT_ID_BITS) return false;
+    const intid = device.cachedIntid(eventId, this.#cacheGeneration);
+    if (intid === 0) return false;
+    this.#makePending(this.irqs.lpiBase + intid - LPI_MIN);
+    return true;
+  }
+
+  #makePending(i: number): void {
+    this.irqs.latch[i >>> 5] |= 1 << (i & 31);
+    this.irqs.queue(i);
+  }
+
+  /** An MSI through the tables; a translation found goes to the cache. */
+  trigger(deviceId: number, eventId: number): MsiResult {
+    if (!this.enabled) return 'disabled';
+    const device = this.devices.get(deviceId);
+    const intid = device === undefined ? 0 : device.intid(eventId);
+    if (device === undefined || intid === 0) return 'unmapped';
+    const vcpu = this.#targetOf(device.collection(eventId));
+    if (vcpu < 0) return 'unmapped';
+    if (!this.lpis.enabled[vcpu]) return 'disabled';
+    device.cache(eventId, this.#cacheGeneration);
+    this.#makePending(this.irqs.lpiBase + intid - LPI_MIN);
+    return 'delivered';
+  }
+
+  /** The vCPU of a collection that is mapped to one that exists, or -1. */
+  #targetOf(collection: number): number {
+    if (collection === NO_COLLECTION) return -1;
+    const vcpu = this.collections.get(collection);
+    return vcpu === undefined || vcpu === COLLECTION_NOT_MAPPED || vcpu >= this.irqs.vcpus ? -1 : vcpu;
+  }
+
+  #isMapped(collection: number): boolean {
+    const vcpu = collection === NO_COLLECTION ? undefined : this.collections.get(collection);
+    return vcpu !== undefined && vcpu !== COLLECTION_NOT_MAPPED;
+  }
+
+  invalidateCache(): void {
+    this.#cacheGeneration++;
+    this.#lastDevice = undefined;
+  }
+
+  // ---- the command queue
+
+  /** Bytes of the command queue. */
+  get queueSize(): number {
+    return ((this.cbaserLow & 0xff) + 1) << 12;
+  }
+
+  /** GITS_CWRITER is written: the commands up to there are carried out. An offset beyond the queue is ignored. */
+  setCwriter(value: number): void {
+    const offset = value & COMMAND_OFFSET_MASK;
+    if (offset >= this.queueSize) return;
+    this.cwriter = offset;
+    this.processCommands();
+  }
+
+  processCommands(): void {
+    if (!this.enabled) return;
+    const base = addressOf(this.cbaserLow & CBASER_ADDRESS_LOW, this.cbaserHigh);
+    const command = this.#command;
+    while (this.cwriter !== this.creadr) {
+      const address = base + this.creadr;
+      if (this.memory.has(address, COMMAND_SIZE)) {
+        for (let word = 0; word < 8; word++) command.words[word] = this.memory.load32(address + 4 * word);
+        this.execute(command);
+      }
+      this.creadr += COMMAND_SIZE;
+      if (this.creadr === this.queueSize) this.creadr = 0;
+    }
+  }
+
+  /** Carries a command out; one that is in error changes nothing. */
+  execute(command: Command): void {
+    const { name } = command;
+    if (name !== undefined) this.#handlers[name](command);
+  }
+
+  readonly #handlers: { readonly [Name in CommandName]: (command: Command) => void } = {
+    MAPD: (command) => this.#mapDevice(command),
+    MAPC: (command) => this.#mapCollection(command),
+    MAPTI: (command) => this.#mapEvent(command, command.get('intid')),
+    MAPI: (command) => this.#mapEvent(command, command.get('eventId')),
+    MOVI: (command) => this.#moveEvent(command),
+    MOVALL: (command) => this.#moveAll(command.get('target'), command.get('target2')),
+    DISCARD: (command) => this.#discard(command.get('deviceId'), command.get('eventId')),
+    INV: (command) => {
+      const i = this.#lpiOf(command);
+      if (i >= 0) this.lpis.readConfiguration(i, -1);
+    },
+    INVALL: (command) => {
+      const vcpu = this.#targetOf(command.get('collection'));
+      if (vcpu >= 0) this.lpis.invalidateAll(vcpu);
+    },
+    INT: (command) => {
+      this.trigger(command.get('deviceId'), command.get('eventId'));
+    },
+    CLEAR: (command) => {
+      const i = this.#lpiOf(command);
+      if (i >= 0) clearBit(this.irqs.latch, i);
+    },
+    // every command is complete when the next one is read
+    SYNC: () => {},
+  };
+
+  /** Index of the LPI that a command's event leads to, or -1. */
+  #lpiOf(command: Command): number {
+    const intid = this.devices.get(command.get('deviceId'))?.intid(command.get('eventId')) ?? 0;
+    return intid === 0 ? -1 : this.irqs.lpiBase + intid - LPI_MIN;
+  }
+
+  #mapDevice(command: Command): void {
+    const id = command.get('deviceId');
+    const valid = command.get('valid') !== 0;
+    const eventBits = command.get('size') + 1;
+    const entry = this.deviceTable.entryAddress(id);
+    if (entry < 0 || (valid && eventBits > EVENT_ID_BITS)) return;
+    const present = this.devices.get(id);
+    if (present !== undefined) this.freeDevice(present);
+    if (valid) this.addDevice(new Device(id, command.get('ittAddress') * 2 ** 8, eventBits));
+    else this.memory.store64(entry, 0, 0);
+  }
+
+  #mapCollection(command: Command): void {
+    const id = command.get('collection');
+    if (command.get('valid') === 0) {
+      this.freeCollection(id);
+      this.invalidateCache();
+      return;
+    }
+    const vcpu = command.get('target');
+    if (vcpu >= this.irqs.vcpus) return;
+    if (this.collections.has(id)) {
+      this.collections.set(id, vcpu);
+      for (const device of this.devices.values()) {
+        for (let each: Device | undefined = device; each !== undefined; each = each.shadowed) {
+          each.each((_event, intid, collection) => {
+            if (collection === id) this.irqs.target[this.irqs.lpiBase + intid - LPI_MIN] = vcpu;
+            return true;
+          });
+        }
+      }
+    } else if (this.collectionTable.entryAddress(id) >= 0) {
+      this.collections.set(id, vcpu);
+    }
+  }
+
+  #mapEvent(command: Command, intid: number): void {
+    const device = this.devices.get(command.get('deviceId'));
+    const event = command.get('eventId');
+    if (device === undefined || !this.hasEntry(device, event)) return;
+    if (intid < LPI_MIN || intid >= this.lpis.limit || device.intid(event) !== 0) return;
+    const collection = command.get('collection');
+    const isNew = !this.collections.has(collection);
+    if (isNew) {
+      if (this.collectionTable.entryAddress(collection) < 0) return;
+      this.collections.set(collection, COLLECTION_NOT_MAPPED);
+    }
+    if (!this.mapTranslation(device, event, intid, collection) && isNew) this.freeCollection(collection);
+  }
+
+  /** Whether a device's translation table has a place for an event, in RAM. */
+  hasEntry(device: Device, event: number): boolean {
+    return event < 2 ** device.eventBits && this.memory.hasPage(device.ittAddress + event * ENTRY_SIZE);
+  }
+
+  /** Makes a translation; false where the LPI's tables are outside RAM. */
+  mapTranslation(device: Device, event: number, intid: number, collection: number): boolean {
+    if (this.lpis.map(intid, this.#targetOf(collection)) < 0) return false;
+    device.map(event, intid, collection);
+    return true;
+  }
+
+  #moveEvent(command: Command): void {
+    const device = this.devices.get(command.get('deviceId'));
+    const event = command.get('eventId');
+    const i = this.#lpiOf(command);
+    if (device === undefined || i < 0 || !this.#isMapped(device.collection(event))) return;
+    const collection = command.get('collection');
+    if (!this.#isMapped(collection)) return;
+    device.setCollection(event, collection);
+    this.invalidateCache();
+    this.irqs.target[i] = this.#targetOf(collection);
+  }
+
+  #moveAll(from: number, to: number): void {
+    const { irqs } = this;
+    if (from >= irqs.vcpus || to >= irqs.vcpus || from === to) return;
+    irqs.eachLpi((i) => {
+      if (irqs.target[i] === from) irqs.target[i] = to;
+      return true;
+    });
+    this.invalidateCache();
+  }
+
+  #discard(deviceId: number, event: number): void {
+    const device = this.devices.get(deviceId);
+    const intid = device?.intid(event) ?? 0;
+    if (device === undefined || intid === 0 || !this.#isMapped(device.collection(event))) return;
+    this.invalidateCache();
+    device.unmap(event);
+    this.irqs.releaseLpi(this.irqs.lpiBase + intid - LPI_MIN);
+    this.memory.store64(device.ittAddress + event * ENTRY_SIZE, 0, 0);
+  }
+
+  // ---- devices and collections
+
+  addDevice(device: Device): void {
+    const present = this.devices.get(device.id);
+    if (present === undefined) {
+      this.devices.set(device.id, device);
+      return;
+    }
+    let last = present;
+    while (last.shadowed !== undefined) last = last.shadowed;
+    last.shadowed = device;
+  }
+
+  /** Takes a device away, with its translations. */
+  freeDevice(device: Device): void {
+    device.each((_event, intid) => {
+      this.irqs.releaseLpi(this.irqs.lpiBase + intid - LPI_MIN);
+      return true;
+    });
+    this.invalidateCache();
+    let above = this.devices.get(device.id);
+    if (above === device) {
+      if (device.shadowed === undefined) this.devices.delete(device.id);
+      else this.devices.set(device.id, device.shadowed);
+      return;
+    }
+    while (above !== undefined && above.shadowed !== device) above = above.shadowed;
+    if (above !== undefined) above.shadowed = device.shadowed;
+  }
+
+  freeAllDevices(): void {
+    for (const id of [...this.devices.keys()]) {
+      for (let device = this.devices.get(id); device !== undefined; device = this.devices.get(id)) {
+        this.freeDevice(device);
+      }
+    }
+  }
+
+  /** Takes a collection away; translations to it lead nowhere from then on. */
+  freeCollection(id: number): void {
+    if (!this.collections.delete(id)) return;
+    for (const device of this.devices.values()) {
+      for (let each: Device | undefined = device; each !== undefined; each = each.shadowed) {
+        const owner = each;
+        owner.each((event, _intid, collection) => {
+          if (collection === id) owner.setCollection(event, NO_COLLECTION);
+          return true;
+        });
+      }
+    }
+  }
+
+  freeAllCollections(): void {
+    for (const device of this.devices.values()) {
+      for (let each: Device | undefined = device; each !== undefined; each = each.shadowed) {
+        const owner = each;
+        owner.each((event, _intid, collection) => {
+          if (this.collections.has(collection)) owner.setCollection(event, NO_COLLECTION);
+          return true;
+        });
+      }
+    }
+    this.collections.clear();
+  }
+
+  /** KVM_DEV_ARM_ITS_CTRL_RESET: registers and translations as after creation, the tables' places kept but not valid. */
+  reset(): void {
+    this.deviceTable.high &= 0x7fffffff;
+    this.collectionTable.high &= 0x7fffffff;
+    this.cbaserLow = 0;
+    this.cbaserHigh = 0;
+    this.creadr = 0;
+    this.cwriter = 0;
+    this.enabled = false;
+    this.freeAllDevices();
+    this.freeAllCollections();
+  }
+}

@@ -1,0 +1,171 @@
+import { LPI_MIN } from '../architecture/intid.js';
+import { LPI_ENABLE, LPI_PRIORITY_MASK } from '../architecture/its.js';
+import { clearBit, setBit, writeBit } from '../interrupts/bitmap.js';
+import { type Interrupts, NO_VCPU } from '../interrupts/interrupts.js';
+import type { GuestMemory } from './guest-memory.js';
+
+/** INTID bits that KVM's LPIs have; `vgic` can have up to 24. */
+export const LPI_BITS_KVM = 16;
+
+const ADDRESS_HIGH_MASK = 0x000fffff;
+const PROPBASER_LOW_ADDRESS = 0xfffff000;
+const PENDBASER_LOW_ADDRESS = 0xffff0000;
+const PROPBASER_ID_BITS = 0x1f;
+
+/** An address in a 64-bit register, from its halves; bits 51:32 are in the upper one. */
+export function addressOf(low: number, high: number): number {
+  return (high & ADDRESS_HIGH_MASK) * 2 ** 32 + (low >>> 0);
+}
+
+/**
+ * LPIs: their configuration and pending tables in guest memory, and what is done when they are enabled.
+ * Source: IHI 0069, 5.1 "LPIs".
+ */
+export class Lpis {
+  /** GICR_CTLR.EnableLPIs of each vCPU. */
+  readonly enabled: Uint8Array;
+  /** GICR_PROPBASER: one for all vCPUs, as KVM has it. In halves. */
+  propbaserLow = 0;
+  propbaserHigh = 0;
+  /** GICR_PENDBASER of each vCPU. */
+  readonly pendbaserLow: Uint32Array;
+  readonly pendbaserHigh: Uint32Array;
+
+  constructor(
+    readonly irqs: Interrupts,
+    initialPendbaser: number,
+    /** Guest RAM; without it there is no ITS. */
+    readonly memory: GuestMemory | undefined,
+    /** Bits of an INTID, 16 to 24. */
+    readonly intidBits: number,
+  ) {
+    this.enabled = new Uint8Array(irqs.vcpus);
+    this.pendbaserLow = new Uint32Array(irqs.vcpus).fill(initialPendbaser);
+    this.pendbaserHigh = new Uint32Array(irqs.vcpus);
+  }
+
+  /** One more than the largest INTID that the configuration table has room for. */
+  get limit(): number {
+    return 2 ** Math.min((this.propbaserLow & PROPBASER_ID_BITS) + 1, this.intidBits);
+  }
+
+  #configurationAddress(intid: number): number {
+    return addressOf(this.propbaserLow & PROPBASER_LOW_ADDRESS, this.propbaserHigh) + intid - LPI_MIN;
+  }
+
+  /** Where a vCPU's pending table has an INTID's byte. */
+  pendingAddress(vcpu: number, intid: number): number {
+    return addressOf(this.pendbaserLow[vcpu] & PENDBASER_LOW_ADDRESS, this.pendbaserHigh[vcpu]) + (intid >>> 3);
+  }
+
+  /**
+   * A translation to an LPI is made: the LPI comes to be if it was not there, with its configuration and pending state from
+   * guest memory. Returns its index, or -1 where a table is outside RAM: then nothing has changed.
+   */
+  map(intid: number, target: number): number {
+    const { irqs } = this;
+    const present = irqs.lpiIndex(intid);
+    if (present >= 0) {
+      irqs.referLpi(present);
+      return present;
+    }
+    const i = irqs.createLpi(intid, target);
+    if (this.readConfiguration(i, NO_VCPU) && this.#takePending(i)) return i;
+    irqs.releaseLpi(i);
+    return -1;
+  }
+
+  /**
+   * Priority and enable from the configuration table; `only`: just if the LPI goes to that vCPU. False where the table is
+   * outside RAM.
+   */
+  readConfiguration(i: number, only: number): boolean {
+    const { irqs, memory } = this;
+    const configuration = memory?.load8(this.#configurationAddress(irqs.intidOf(i))) ?? -1;
+    if (configuration < 0) return false;
+    if (only < 0 || irqs.target[i] === only) {
+      irqs.priority[i] = configuration & LPI_PRIORITY_MASK;
+      writeBit(irqs.enabled, i, (configuration & LPI_ENABLE) !== 0);
+      irqs.queue(i);
+    }
+    return true;
+  }
+
+  /** The pending state of an LPI that has just come to be: from its target's table, where it is cleared. */
+  #takePending(i: number): boolean {
+    const { irqs, memory } = this;
+    const vcpu = irqs.target[i];
+    if (vcpu < 0) return true;
+    const intid = irqs.intidOf(i);
+    const address = this.pendingAddress(vcpu, intid);
+    const byte = memory?.load8(address) ?? -1;
+    if (byte < 0) return false;
+    const bit = 1 << (intid & 7);
+    if (byte & bit) setBit(irqs.latch, i);
+    else clearBit(irqs.latch, i);
+    irqs.queue(i);
+    return (byte & bit) === 0 || (memory?.store8(address, byte & ~bit) ?? false);
+  }
+
+  /** INVALL: the configuration of a vCPU's LPIs is read anew. */
+  invalidateAll(vcpu: number): void {
+    this.irqs.eachLpi((i) => {
+      this.readConfiguration(i, vcpu);
+      return true;
+    });
+  }
+
+  /** EnableLPIs goes on; without GICR_PENDBASER.PTZ the pending table says what is pending. */
+  enable(vcpu: number): void {
+    this.enabled[vcpu] = 1;
+    const { irqs, memory } = this;
+    if (this.pendbaserHigh[vcpu] & (1 << 30)) return;
+    let address = -1;
+    let byte = 0;
+    irqs.eachLpi((i) => {
+      const intid = irqs.intidOf(i);
+      const at = this.pendingAddress(vcpu, intid);
+      if (at !== address) {
+        byte = memory?.load8(at) ?? -1;
+        if (byte < 0) return false;
+        address = at;
+      }
+      if (irqs.target[i] === vcpu) writeBit(irqs.latch, i, (byte & (1 << (intid & 7))) !== 0);
+      irqs.queue(i);
+      return true;
+    });
+  }
+
+  /** EnableLPIs goes off. */
+  disable(vcpu: number): void {
+    this.irqs.dropLpis(vcpu);
+    this.enabled[vcpu] = 0;
+  }
+
+  /**
+   * Writes the pending state of all LPIs to their targets' pending tables (KVM_DEV_ARM_VGIC_SAVE_PENDING_TABLES). False
+   * where a table is outside RAM: what came before is written.
+   */
+  savePending(): boolean {
+    const { irqs, memory } = this;
+    if (memory === undefined) return true;
+    let address = -1;
+    let byte = 0;
+    return irqs.eachLpi((i) => {
+      const vcpu = irqs.target[i];
+      if (vcpu < 0) return true;
+      const intid = irqs.intidOf(i);
+      const at = this.pendingAddress(vcpu, intid);
+      if (at !== address) {
+        byte = memory.load8(at);
+        if (byte < 0) return false;
+        address = at;
+      }
+      const bit = 1 << (intid & 7);
+      const pending = ((irqs.latch[i >>> 5] >>> (i & 31)) & 1) !== 0;
+      if (((byte & bit) !== 0) === pending) return true;
+      byte = pending ? byte | bit : byte & ~bit;
+      return memory.store8(at, byte);
+    });
+  }
+}

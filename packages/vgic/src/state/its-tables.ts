@@ -1,0 +1,207 @@
+import { LPI_MIN } from '../architecture/intid.js';
+import { BASER_VALID, EVENT_ID_BITS, PAGE_64K } from '../architecture/its.js';
+import { ERRNO } from '../errors.js';
+import { Device, NO_COLLECTION } from '../its/device.js';
+import { COLLECTION_NOT_MAPPED, type Its } from '../its/its.js';
+
+const { EEXIST, EFAULT, EINVAL } = ERRNO;
+
+/**
+ * The ITS's tables in guest RAM, by which its translations migrate: KVM's ABI, revision 0. Entries of 8 bytes, little
+ * endian; each device and event names the distance to the next one, so that a restore need not look at every entry.
+ * Source: Linux, Documentation/virt/kvm/devices/arm-vgic-its.rst, "ITS Table ABI REV0".
+ *
+ *     CTE  | 63 valid | 62:52 zero | 51:16 vCPU | 15:0 collection |
+ *     DTE  | 63 valid | 62:49 next | 48:5 address 51:8 of the ITT | 4:0 bits of EventID - 1 |
+ *     ITE  | 63:48 next | 47:16 INTID | 15:0 collection |
+ */
+export interface ItsTableAbi {
+  readonly entrySize: number;
+  /** 0 or a negative errno; what was written before an error stays. */
+  save(its: Its): number;
+  /** 0 or a negative errno; after an error nothing is mapped. */
+  restore(its: Its): number;
+}
+
+const ENTRY = 8;
+const LEVEL_1_ENTRY = 8;
+/** Distances that fit: a larger one is cut, and the restore then looks at entries that are not valid. */
+const MAX_NEXT_DEVICE = 2 ** 14 - 1;
+const MAX_NEXT_EVENT = 2 ** EVENT_ID_BITS - 1;
+const VALID = BASER_VALID;
+const DTE_NEXT_SHIFT = 17;
+const DTE_NEXT_MASK = 0x3fff;
+const DTE_SIZE_MASK = 0x1f;
+
+// ---- save
+
+function saveDevices(its: Its): number {
+  const { deviceTable, memory } = its;
+  if (!deviceTable.valid) return 0;
+  const ids = [...its.devices.keys()].sort((a, b) => a - b);
+  // a device whose place in the table is gone can't be reached any more: the chain goes around it
+  const reachable: { device: Device; address: number }[] = [];
+  for (const id of ids) {
+    const address = deviceTable.entryAddress(id);
+    if (address >= 0) reachable.push({ device: its.devices.get(id) as Device, address });
+  }
+  for (const [n, { device, address }] of reachable.entries()) {
+    const result = saveTranslations(its, device);
+    if (result !== 0) return result;
+    const following = reachable[n + 1];
+    const next = following === undefined ? 0 : Math.min(following.device.id - device.id, MAX_NEXT_DEVICE);
+    const itt = device.ittAddress / 2 ** 8;
+    const low = ((itt * 2 ** 5) % 2 ** 32) | (device.eventBits - 1);
+    const high = VALID | (next << DTE_NEXT_SHIFT) | Math.floor(itt / 2 ** 27);
+    if (!memory.store64(address, low >>> 0, high >>> 0)) return -EFAULT;
+  }
+  return 0;
+}
+
+/** A device's ITT. An event whose collection is gone is written as not mapped. */
+function saveTranslations(its: Its, device: Device): number {
+  const { memory } = its;
+  const base = device.ittAddress;
+  let event = -1;
+  let intid = 0;
+  let collection = NO_COLLECTION;
+  /** Writes the event seen last, now that the one after it is known. */
+  const write = (next: number): boolean => {
+    const address = base + event * ENTRY;
+    if (collection === NO_COLLECTION) return memory.store64(address, 0, 0);
+    const low = ((intid & 0xffff) << 16) | collection;
+    return memory.store64(address, low >>> 0, ((next << 16) | (intid >>> 16)) >>> 0);
+  };
+  const complete = device.each((nextEvent, nextIntid, nextCollection) => {
+    if (event >= 0 && !write(Math.min(nextEvent - event, MAX_NEXT_EVENT))) return false;
+    event = nextEvent;
+    intid = nextIntid;
+    collection = nextCollection;
+    return true;
+  });
+  return complete && (event < 0 || write(0)) ? 0 : -EFAULT;
+}
+
+/** Collections in the order in which they came to be, then an entry that is not valid, if there is room. */
+function saveCollections(its: Its): number {
+  const { collectionTable, memory } = its;
+  if (!collectionTable.valid) return 0;
+  let address = collectionTable.address;
+  const end = address + collectionTable.length;
+  for (const [id, vcpu] of its.collections) {
+    const low = ((vcpu & 0xffff) << 16) | id;
+    if (!memory.store64(address, low >>> 0, (VALID | (vcpu >>> 16)) >>> 0)) return -EFAULT;
+    address += ENTRY;
+  }
+  return address === end || memory.store64(address, 0, 0) ? 0 : -EFAULT;
+}
+
+// ---- restore
+
+/** Reads an entry; answers the distance to the next one, 0 for the last one, or a negative errno. */
+type EntryReader = (id: number, low: number, high: number) => number;
+
+const END_OF_TABLE = 1;
+
+/** Walks a table along its distances: 0 at an entry that says it is the last, END_OF_TABLE at the end, or an errno. */
+function scan(its: Its, base: number, length: number, firstId: number, read: EntryReader): number {
+  const { memory } = its;
+  let id = firstId;
+  for (let at = 0; ; ) {
+    const address = base + at;
+    if (!memory.has(address, ENTRY)) return -EFAULT;
+    const next = read(id, memory.load32(address), memory.load32(address + 4));
+    if (next <= 0) return next;
+    if (next * ENTRY >= length - at) return END_OF_TABLE;
+    id += next;
+    at += next * ENTRY;
+  }
+}
+
+function restoreTranslations(its: Its, device: Device): number {
+  const events = 2 ** device.eventBits;
+  const result = scan(its, device.ittAddress, events * ENTRY, 0, (event, low, high) => {
+    const collection = low & 0xffff;
+    const intid = (high & 0xffff) * 2 ** 16 + (low >>> 16);
+    const next = high >>> 16;
+    if (intid === 0) return 1;
+    if (intid < LPI_MIN || event + next >= events) return -EINVAL;
+    if (!its.collections.has(collection) || !its.hasEntry(device, event)) return -EINVAL;
+    // INTIDs that no guest can have mapped: KVM takes them, and its tables then reach beyond what they may
+    if (intid >= 2 ** its.lpis.intidBits) return -EINVAL;
+    return its.mapTranslation(device, event, intid, collection) ? next : -EFAULT;
+  });
+  return Math.min(result, 0);
+}
+
+function restoreDevice(its: Its, id: number, low: number, high: number): number {
+  if (!(high & VALID)) return 1;
+  const eventBits = (low & DTE_SIZE_MASK) + 1;
+  const itt = ((high & 0x1ffff) * 2 ** 27 + (low >>> 5)) * 2 ** 8;
+  if (eventBits > EVENT_ID_BITS || its.deviceTable.entryAddress(id) < 0) return -EINVAL;
+  const device = new Device(id, itt, eventBits);
+  its.addDevice(device);
+  const result = restoreTranslations(its, device);
+  if (result !== 0) {
+    its.freeDevice(device);
+    return result;
+  }
+  return (high >>> DTE_NEXT_SHIFT) & DTE_NEXT_MASK;
+}
+
+function restoreDevices(its: Its): number {
+  const { deviceTable } = its;
+  if (!deviceTable.valid) return 0;
+  const readDevice: EntryReader = (id, low, high) => restoreDevice(its, id, low, high);
+  const perPage = PAGE_64K / ENTRY;
+  const result = deviceTable.indirect
+    ? scan(its, deviceTable.address, (deviceTable.length / LEVEL_1_ENTRY) * ENTRY, 0, (index, low, high) => {
+        if (!(high & VALID)) return 1;
+        const page = (high & 0xfffff) * 2 ** 32 + ((low & 0xffff0000) >>> 0);
+        return scan(its, page, PAGE_64K, index * perPage, readDevice);
+      })
+    : scan(its, deviceTable.address, deviceTable.length, 0, readDevice);
+  if (result < 0) its.freeAllDevices();
+  return Math.min(result, 0);
+}
+
+function restoreCollections(its: Its): number {
+  const { collectionTable, irqs, memory } = its;
+  if (!collectionTable.valid) return 0;
+  const base = collectionTable.address;
+  for (let at = 0; at < collectionTable.length; at += ENTRY) {
+    const result = memory.has(base + at, ENTRY)
+      ? restoreCollection(memory.load32(base + at), memory.load32(base + at + 4))
+      : -EFAULT;
+    if (result === 0) break;
+    if (result < 0) {
+      its.freeAllCollections();
+      return result;
+    }
+  }
+  return 0;
+
+  function restoreCollection(low: number, high: number): number {
+    if (!(high & VALID)) return 0;
+    const id = low & 0xffff;
+    const vcpu = ((high & 0xffff) * 2 ** 16 + (low >>> 16)) >>> 0;
+    if (vcpu !== COLLECTION_NOT_MAPPED && vcpu >= irqs.vcpus) return -EINVAL;
+    if (its.collections.has(id)) return -EEXIST;
+    if (collectionTable.entryAddress(id) < 0) return -EINVAL;
+    its.collections.set(id, vcpu);
+    return 1;
+  }
+}
+
+/** The ABIs by their revision (GITS_IIDR.Revision). */
+export const ITS_TABLE_ABIS: readonly ItsTableAbi[] = [
+  {
+    entrySize: ENTRY,
+    save: (its) => saveDevices(its) || saveCollections(its),
+    restore(its) {
+      const result = restoreCollections(its) || restoreDevices(its);
+      if (result !== 0) its.freeAllCollections();
+      return result;
+    },
+  },
+];
