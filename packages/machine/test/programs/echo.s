@@ -8,6 +8,7 @@
         mov     w0, #2                  // INTID 33
         str     w0, [x6, #0x84]         // IGROUPR1
         str     w0, [x6, #0x104]        // ISENABLER1
+        str     wzr, [x6, #0xc08]       // ICFGR2: level-sensitive
         str     xzr, [x6, #0x6108]      // IROUTER33
         mov     w0, #7
         msr     S3_0_c12_c12_5, x0      // ICC_SRE_EL1

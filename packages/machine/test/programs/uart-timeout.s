@@ -8,6 +8,7 @@
         mov     w0, #2
         str     w0, [x6, #0x84]
         str     w0, [x6, #0x104]
+        str     wzr, [x6, #0xc08]       // ICFGR2: level-sensitive
         str     xzr, [x6, #0x6108]
         mov     w0, #7
         msr     S3_0_c12_c12_5, x0
@@ -22,12 +23,14 @@
         str     w0, [x5, #0x2c]
         mov     w0, #0x40               // RTIM
         str     w0, [x5, #0x38]
-        msr     daifclr, #2
         mov     w9, #0
         mov     w8, #200                // until the bytes that came before the baud rate are timed out
 1:      subs    w8, w8, #1
         b.ne    1b
+        mov     w0, #0x40
+        str     w0, [x5, #0x44]         // clears that timeout
         ldr     w2, [x5]                // makes room: one byte more arrives, and the timeout begins anew
+        msr     daifclr, #2
 1:      add     w9, w9, #1
         b       1b
         .balign 2048
