@@ -183,7 +183,7 @@ function acknowledgeOn(s: Sequence, vcpu: number): void {
   if (s.gic === 3) {
     systemRegisterOf(s, vcpu, s.random.chance(0.85) ? 'ICC_IAR1_EL1' : 'ICC_IAR0_EL1');
   } else {
-    const name = s.random.chance(0.9) ? 'GICC_IAR' : 'GICC_AIAR';
+    const name = s.random.chance(0.75) ? 'GICC_IAR' : 'GICC_AIAR';
     const addr = hex(s.vm.configuration.cpuInterface + gicc(name).offset);
     s.emit({ op: 'mmio_read', vcpu, addr }, `${name} read`, learnAcknowledge(s, vcpu, name));
   }
@@ -292,7 +292,7 @@ function boot(s: Sequence): void {
     const addr = hex(base + target.offset + at);
     s.emit({ op: 'mmio_write', vcpu, addr, value, ...(len === 4 ? {} : { len }) }, `${name} write`);
   };
-  const group1 = configuration.gic === 3 ? random.chance(0.8) : random.chance(0.2);
+  const group1 = configuration.gic === 3 ? random.chance(0.8) : random.chance(0.4);
   const distributor = configuration.gic === 2 ? DISTRIBUTOR_2 : DISTRIBUTOR_3;
   write(configuration.distributor, 'GICD_CTLR', distributor, 0, configuration.gic === 2 ? '0x1' : '0x12');
   for (const intid of new Set(s.intids)) {
@@ -344,18 +344,22 @@ function boot(s: Sequence): void {
     const twoSteps = random.chance(0.25);
     s.vm.twoSteps[vcpu] = twoSteps;
     guestWrite(s, vcpu, 'ICC_PMR_EL1', 'GICC_PMR', random.chance(0.9) ? 0xff : 0xf0);
+    // priority groups of their own, for preemption
+    if (random.chance(0.3)) guestWrite(s, vcpu, 'ICC_BPR0_EL1', 'GICC_BPR', random.below(8));
+    if (random.chance(0.3)) guestWrite(s, vcpu, 'ICC_BPR1_EL1', 'GICC_ABPR', random.below(8));
     if (configuration.gic === 3) {
-      if (twoSteps) guestWrite(s, vcpu, 'ICC_CTLR_EL1', '', 2);
+      const control = (twoSteps ? 2 : 0) | (random.chance(0.15) ? 1 : 0);
+      if (control) guestWrite(s, vcpu, 'ICC_CTLR_EL1', '', control);
       guestWrite(s, vcpu, 'ICC_IGRPEN1_EL1', '', 1);
       if (random.chance(0.6)) guestWrite(s, vcpu, 'ICC_IGRPEN0_EL1', '', 1);
     } else {
-      guestWrite(
-        s,
-        vcpu,
-        '',
-        'GICC_CTLR',
-        (random.chance(0.6) ? 1 : random.chance(0.5) ? 3 : 7) | (twoSteps ? 0x200 : 0),
-      );
+      const groups = random.weighted([
+        [6, 1],
+        [5, 3],
+        [3, 7],
+        [1, 0x17],
+      ]);
+      guestWrite(s, vcpu, '', 'GICC_CTLR', groups | (twoSteps ? 0x200 : 0));
     }
     if (random.chance(0.6)) exitOn(s, vcpu);
   }
