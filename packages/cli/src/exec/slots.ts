@@ -14,12 +14,14 @@ import { BadField, type Request } from './request.js';
 /** Virtual machines that a script can have at a time. */
 export const SLOTS = 8;
 
+const GICV2_MOST_VCPUS = 8;
+
 /** ITSs that a machine can have. */
 export const MOST_ITS = 16;
 const ITS_SIZE = 0x20000n;
 
 /** Arguments that make no difference here, but must be numbers. */
-const UNUSED_NUMBERS = ['vgic_first', 'vsgi', 'nr_irqs'];
+const UNUSED_NUMBERS = ['vsgi', 'nr_irqs'];
 
 const LARGEST_RAM = 1n << 32n;
 
@@ -32,6 +34,8 @@ export interface CreateOptions {
   /** Guest-physical addresses of the ITSs. */
   readonly itsBases: readonly bigint[];
   readonly initialise: boolean;
+  /** The VGIC is created before the vCPUs. */
+  readonly vgicFirst: boolean;
   readonly ipaBits: number;
   /** CPU interface accesses outside the guest do entry, access, exit instead of failing. */
   readonly autoEntry: boolean;
@@ -84,6 +88,7 @@ export function createOptions(request: Request): CreateOptions | undefined {
     interrupts: request.int('nr_irqs', 256),
     itsBases: itsBases(request, its),
     initialise: request.flag('init', true),
+    vgicFirst: request.flag('vgic_first', false),
     ipaBits: request.int('ipa_bits', 40),
     autoEntry: request.flag('auto', false),
     ramBase,
@@ -127,6 +132,8 @@ export class Slots {
     if (this.#slots.every((each) => each === undefined)) this.#host = new Host(options.host);
     const host = this.#host as Host;
     if (!sameHost(host.config, options.host)) return -ERRNO.EBUSY;
+    // with its VGIC there a GICv2's ninth vCPU is refused; otherwise the VGIC is
+    if (options.vgicFirst && options.version === 2 && options.vcpus > GICV2_MOST_VCPUS) return -ERRNO.EINVAL;
     const memory = ScriptMemory.take(options.ramBase, options.ramSize);
     const { vcpus, ipaBits } = options;
     const vm = new VirtualMachine(host, { vcpus, ipaBits, slot, memory: memory.guest });

@@ -145,7 +145,11 @@ export class VirtualMachine {
   /** The vCPU is scheduled out; one that waits for an interrupt returns to userspace. */
   put(vcpu: number): number {
     if (!this.hasVcpu(vcpu)) return -EINVAL;
-    this.#waiting[vcpu] = 0;
+    // a signal ends the wait: the vCPU is scheduled in once more, on whatever CPU is its own by now
+    if (this.#waiting[vcpu]) {
+      this.#waiting[vcpu] = 0;
+      this.gic?.load(vcpu);
+    }
     this.gic?.put(vcpu);
     return 0;
   }
