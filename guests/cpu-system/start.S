@@ -3,6 +3,16 @@
 	.section .text.start, "ax"
 	.global start
 start:
+	/* Header of an arm64 Image (Documentation/arch/arm64/booting.rst): 0x80000 above the start of RAM, little-endian, 4 KiB. */
+	b	entry
+	.word	0
+	.quad	0x80000
+	.quad	stack_top - start
+	.quad	2
+	.quad	0, 0, 0
+	.ascii	"ARM\x64"
+	.word	0
+entry:
 	msr	daifset, #15
 	adrp	x0, stack_top
 	add	x0, x0, :lo12:stack_top
