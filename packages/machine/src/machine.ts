@@ -193,14 +193,10 @@ export class Machine {
     fillRam(machine.core.ram, state.ram);
     machine.core.ramChanged(0, machine.core.ram.length);
     machine.#setTime(state.time);
-    try {
-      state.vcpus.forEach((bytes, vcpu) => {
-        machine.core.restoreVcpu(vcpu, bytes);
-      });
-      restoreGic(machine.gic, state.gic);
-    } catch (error) {
-      throw new SnapshotError(`The snapshot has impossible contents: ${(error as Error).message}`);
-    }
+    state.vcpus.forEach((bytes, vcpu) => {
+      refusing(`vCPU ${vcpu}`, () => machine.core.restoreVcpu(vcpu, bytes));
+    });
+    refusing('the GIC', () => restoreGic(machine.gic, state.gic));
     machine.#scheduler.restore(state.schedule);
     // The GIC was saved with its lines: driving them anew would be an edge to an interrupt that is edge-triggered.
     machine.#uart.restore(state.uart);
@@ -393,5 +389,15 @@ export class Machine {
       systemOff: () => end('off'),
       systemReset: () => end('reset'),
     };
+  }
+}
+
+/** Does a part of a restore; what it throws becomes one sentence. */
+function refusing(part: string, restore: () => void): void {
+  try {
+    restore();
+  } catch (error) {
+    const reason = (error as Error).message.replace(/\.$/, '');
+    throw new SnapshotError(`The snapshot has impossible contents in ${part}: ${reason}.`);
   }
 }

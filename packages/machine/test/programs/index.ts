@@ -6,6 +6,7 @@ export type ProgramName =
   | 'abort'
   | 'echo'
   | 'hello'
+  | 'poke'
   | 'reset'
   | 'sleep'
   | 'spin'
