@@ -116,16 +116,16 @@ describe('a hostile snapshot', () => {
           return;
         }
         ran++;
-        const until = machine.time + 100_000;
+        const until = machine.time + 50_000;
         const { reason } = machine.run(until);
         if (reason === 'time') expect(machine.time).toBe(until);
         // What has run can be saved and restored again.
         Machine.restore(machine.save());
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
-    expect(ran).toBeGreaterThan(50);
-    expect(refused).toBeGreaterThan(50);
+    expect(ran).toBeGreaterThan(20);
+    expect(refused).toBeGreaterThan(20);
   });
 });
 
