@@ -5,7 +5,12 @@ import { benchCore } from './index.js';
 const { values } = parseArgs({
   options: { json: { type: 'boolean' }, runs: { type: 'string' }, scale: { type: 'string' } },
 });
-const result = await benchCore({ runs: Number(values.runs ?? 5), scale: Number(values.scale ?? 1) });
+const [runs, scale] = [Number(values.runs ?? 5), Number(values.scale ?? 1)];
+if (!Number.isInteger(runs) || runs < 1 || !(scale > 0)) {
+  console.error('--runs takes a whole number from 1, --scale a number above 0');
+  process.exit(2);
+}
+const result = await benchCore({ runs, scale });
 if (values.json) {
   const { table: _table, ...figures } = result;
   console.log(JSON.stringify(figures, null, 2));

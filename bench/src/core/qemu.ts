@@ -12,8 +12,15 @@ export function qemuVersion(): string | undefined {
   return status === 0 ? stdout.split('\n')[0] : undefined;
 }
 
-/** Runs a program on QEMU's virt board under TCG; seconds between its two marks on the console. Rejects when it prints no end. */
-export async function timeOnQemu(image: Uint8Array, timeoutMs = 120_000): Promise<number> {
+export interface QemuTiming {
+  /** Between the program's two marks on the console. */
+  readonly seconds: number;
+  /** What the program printed after them. */
+  readonly result: string;
+}
+
+/** Runs a program on QEMU's virt board under TCG. Rejects when it does not print both marks. */
+export async function timeOnQemu(image: Uint8Array, timeoutMs = 120_000): Promise<QemuTiming> {
   const directory = mkdtempSync(join(tmpdir(), 'vgic-bench-'));
   const file = join(directory, 'image.bin');
   writeFileSync(file, image);
@@ -25,9 +32,11 @@ export async function timeOnQemu(image: Uint8Array, timeoutMs = 120_000): Promis
       const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
       let begin: number | undefined;
       let seconds: number | undefined;
+      let printed = '';
       child.stdout.on('data', (data: Buffer) => {
         const now = performance.now();
         const text = data.toString('latin1');
+        printed += text;
         if (text.includes(BEGIN)) begin = now;
         if (text.includes(END) && begin !== undefined) seconds = (now - begin) / 1000;
       });
@@ -35,7 +44,7 @@ export async function timeOnQemu(image: Uint8Array, timeoutMs = 120_000): Promis
       child.on('close', (code) => {
         clearTimeout(timer);
         if (seconds === undefined) reject(new Error(`QEMU ended with ${code} and printed no two marks`));
-        else resolve(seconds);
+        else resolve({ seconds, result: printed.slice(printed.indexOf(END) + 1) });
       });
     });
   } finally {
