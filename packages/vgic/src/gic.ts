@@ -68,12 +68,12 @@ const DEFAULT_CPU_INTERFACE_BASE = 0x08010000;
 /** ICC_SGI1R_EL1 and its siblings, in halves (IHI 0069, 12.2.19). */
 const SGI_IRM = 1 << 8;
 
+const { ICC_SRE_EL1, ICC_SGI0R_EL1, ICC_SGI1R_EL1, ICC_ASGI1R_EL1 } = SYSTEM_REGISTERS;
+
 /** Write-only registers that trap. */
-const SGI_REGISTERS: ReadonlySet<number> = new Set([
-  SYSTEM_REGISTERS.ICC_SGI0R_EL1,
-  SYSTEM_REGISTERS.ICC_SGI1R_EL1,
-  SYSTEM_REGISTERS.ICC_ASGI1R_EL1,
-]);
+function sendsSgi(encoding: number): boolean {
+  return encoding === ICC_SGI1R_EL1 || encoding === ICC_ASGI1R_EL1 || encoding === ICC_SGI0R_EL1;
+}
 
 function require(condition: boolean, sentence: string): void {
   if (!condition) throw new GicError('EINVAL', sentence);
@@ -316,12 +316,14 @@ export class Gic implements FrameContext {
 
   #fill(vcpu: number): void {
     this.#inGuest[vcpu] = 1;
-    fillListRegisters(this.irqs, this.#saved[vcpu], vcpu);
+    const { irqs } = this;
+    if (!irqs.lists.isEmpty(vcpu)) fillListRegisters(irqs, this.#saved[vcpu], vcpu);
   }
 
   #leave(vcpu: number): void {
     this.#inGuest[vcpu] = 0;
-    foldListRegisters(this.irqs, this.#saved[vcpu], vcpu, this.onResample);
+    const { irqs } = this;
+    if (!irqs.lists.isEmpty(vcpu)) foldListRegisters(irqs, this.#saved[vcpu], vcpu, this.onResample);
   }
 
   /** Whether a vCPU outside the guest has an interrupt that ends its WFI. */
@@ -442,9 +444,9 @@ export class Gic implements FrameContext {
   readSystemRegister(vcpu: number, encoding: number): number {
     this.high = 0;
     if (this.irqs.version !== 3) return UNDEFINED;
-    if (encoding === SYSTEM_REGISTERS.ICC_SRE_EL1) return ICC_SRE_ALL;
+    if (encoding === ICC_SRE_EL1) return ICC_SRE_ALL;
     if (this.#inGuest[vcpu]) return readSystemRegister(this.#saved[vcpu].cpu, encoding);
-    if (SGI_REGISTERS.has(encoding)) return UNDEFINED;
+    if (sendsSgi(encoding)) return UNDEFINED;
     this.enter(vcpu);
     const value = readSystemRegister(this.#saved[vcpu].cpu, encoding);
     this.exit(vcpu);
@@ -454,10 +456,10 @@ export class Gic implements FrameContext {
   /** MSR of an ICC_* register, SGIs included; false where it is UNDEFINED. */
   writeSystemRegister(vcpu: number, encoding: number, low: number, high: number): boolean {
     if (this.irqs.version !== 3) return false;
-    if (encoding === SYSTEM_REGISTERS.ICC_SRE_EL1) return true;
-    if (SGI_REGISTERS.has(encoding)) {
+    if (encoding === ICC_SRE_EL1) return true;
+    if (sendsSgi(encoding)) {
       const entered = this.#trap(vcpu);
-      this.#sendSgi(vcpu, low, high, encoding === SYSTEM_REGISTERS.ICC_SGI1R_EL1);
+      this.#sendSgi(vcpu, low, high, encoding === ICC_SGI1R_EL1);
       if (entered) this.#fill(vcpu);
       return true;
     }

@@ -49,6 +49,10 @@ export class ActivePendingLists {
     this.#keys = grown(this.#keys, interrupts);
   }
 
+  isEmpty(vcpu: number): boolean {
+    return this.head[vcpu] < 0;
+  }
+
   append(vcpu: number, interrupt: number): void {
     const last = this.#tail[vcpu];
     this.#previous[interrupt] = last;
@@ -72,23 +76,15 @@ export class ActivePendingLists {
     this.length[vcpu]--;
   }
 
-  /**
-   * Sorts a list by ascending key; interrupts with equal keys keep their order. A list that is in order already, which
-   * is usual when one list is drained through several entries, costs one pass; another one a counting sort.
-   */
+  /** Sorts a list by ascending key; interrupts with equal keys keep their order. A counting sort. */
   sort(vcpu: number, keyOf: (interrupt: number) => number): void {
     const gathered = this.#gathered;
     const keys = this.#keys;
     let count = 0;
-    let inOrder = true;
     for (let i = this.head[vcpu]; i >= 0; i = this.next[i]) {
-      const key = keyOf(i);
-      if (count > 0 && key < keys[gathered[count - 1]]) inOrder = false;
-      keys[i] = key;
+      keys[i] = keyOf(i);
       gathered[count++] = i;
     }
-    if (inOrder) return;
-
     const starts = this.#starts.fill(0);
     for (let n = 0; n < count; n++) starts[keys[gathered[n]] + 1]++;
     for (let key = 0; key < KEY_COUNT; key++) starts[key + 1] += starts[key];

@@ -50,8 +50,8 @@ export class Interrupts {
   #existing = new Uint32Array(0);
 
   readonly lists: ActivePendingLists;
-  /** GICD_CTLR: nothing pending is delivered while this is off. */
-  distributorEnabled = false;
+  /** A number, since V8 tests it faster than a boolean field. */
+  #distributorEnabled: 0 | 1 = 0;
 
   /** Called whenever a vCPU must look at its interrupts again: out of the guest and back, or awake from WFI. */
   kick: (vcpu: number) => void = () => {};
@@ -107,6 +107,14 @@ export class Interrupts {
     return this.sharedBase + this.count - PRIVATE_COUNT;
   }
 
+  /** GICD_CTLR: nothing pending is delivered while this is off. */
+  get distributorEnabled(): boolean {
+    return this.#distributorEnabled === 1;
+  }
+  set distributorEnabled(enabled: boolean) {
+    this.#distributorEnabled = enabled ? 1 : 0;
+  }
+
   /** Index of an INTID as `vcpu` sees it, or -1 when there is no such interrupt. */
   indexOf(vcpu: number, intid: number): number {
     if (intid < PRIVATE_COUNT) return vcpu * PRIVATE_COUNT + intid;
@@ -140,12 +148,6 @@ export class Interrupts {
     return (this.latch[word] | (this.line[word] & ~this.edge[word])) >>> 0;
   }
 
-  /** A level-sensitive interrupt whose line is a physical one. */
-  isMappedLevel(i: number): boolean {
-    const w = i >>> 5;
-    return (((this.hardware[w] & ~this.edge[w]) >>> (i & 31)) & 1) !== 0;
-  }
-
   /**
    * The vCPU that must have this interrupt in its list now, or NO_VCPU. An active interrupt stays where it is, whatever
    * its route and the distributor's enable say; a pending one needs both enables.
@@ -158,7 +160,7 @@ export class Interrupts {
       return owner >= 0 ? owner : this.target[i];
     }
     const pending = this.latch[w] | (this.line[w] & ~this.edge[w]);
-    if (!(((this.enabled[w] & pending) >>> b) & 1) || !this.distributorEnabled) return NO_VCPU;
+    if (!(((this.enabled[w] & pending) >>> b) & this.#distributorEnabled)) return NO_VCPU;
     return this.target[i];
   }
 
@@ -202,37 +204,67 @@ export class Interrupts {
    * else one.
    */
   listRegistersNeeded(i: number): number {
-    const active = testBit(this.active, i);
-    if (this.isSgi(i) && this.source[i] !== 0) return countBits(this.source[i]) + (active ? 1 : 0);
-    return active || this.isPending(i) ? 1 : 0;
+    const w = i >>> 5;
+    const b = i & 31;
+    const active = (this.active[w] >>> b) & 1;
+    if (this.isSgi(i) && this.source[i] !== 0) return countBits(this.source[i]) + active;
+    return active | (((this.latch[w] | (this.line[w] & ~this.edge[w])) >>> b) & 1);
   }
 
-  /** The order in which list registers are filled when not all fit. An arrow, so that it can be handed to the sort. */
-  readonly deliveryKey = (i: number): number => {
-    if (testBit(this.active, i)) return KEY_ACTIVE;
-    return testBit(this.enabled, i) && this.isPending(i) ? KEY_PRIORITY + this.priority[i] : KEY_REST;
+  /** An arrow, so that it can be handed to the sort. */
+  readonly #deliveryKey = (i: number): number => {
+    const w = i >>> 5;
+    const b = i & 31;
+    if ((this.active[w] >>> b) & 1) return KEY_ACTIVE;
+    const pending = this.latch[w] | (this.line[w] & ~this.edge[w]);
+    return ((this.enabled[w] & pending) >>> b) & 1 ? KEY_PRIORITY + this.priority[i] : KEY_REST;
   };
 
   /**
    * After an exit: what needs no delivery any more leaves the vCPU's list, what has another target by now moves there.
    */
   pruneList(vcpu: number): void {
-    const lists = this.lists;
-    let i = lists.head[vcpu];
-    while (i >= 0) {
-      const next = lists.next[i];
-      const target = this.deliveryTarget(i);
-      if (target !== vcpu) {
-        lists.remove(i);
-        if (target >= 0) {
-          lists.append(target, i);
-          this.kick(target);
-        } else if (i >= this.lpiBase) {
-          this.#forgetLpi(i);
-        }
+    const { lists, latch, line, edge, active, enabled, target } = this;
+    const { next } = lists;
+    for (let i = lists.head[vcpu], after = -1; i >= 0; i = after) {
+      after = next[i];
+      // most of a long list waits on, which is seen here without a call
+      const w = i >>> 5;
+      const waiting = enabled[w] & ~active[w] & (latch[w] | (line[w] & ~edge[w]));
+      if ((waiting >>> (i & 31)) & 1 && target[i] === vcpu && this.#distributorEnabled === 1) continue;
+      const to = this.deliveryTarget(i);
+      if (to === vcpu) continue;
+      lists.remove(i);
+      if (to >= 0) {
+        lists.append(to, i);
+        this.kick(to);
+      } else if (i >= this.lpiBase) {
+        this.#forgetLpi(i);
       }
-      i = next;
     }
+  }
+
+  /** Puts a vCPU's list into the order in which list registers are filled when not all fit. */
+  sortList(vcpu: number): void {
+    if (!this.#isSorted(vcpu)) this.lists.sort(vcpu, this.#deliveryKey);
+  }
+
+  /** The usual case, when one list is drained through several entries. */
+  #isSorted(vcpu: number): boolean {
+    const { lists, latch, line, edge, active, enabled, priority } = this;
+    const { next } = lists;
+    let lastKey = KEY_ACTIVE;
+    for (let i = lists.head[vcpu]; i >= 0; i = next[i]) {
+      const w = i >>> 5;
+      const b = i & 31;
+      const deliverable = enabled[w] & (latch[w] | (line[w] & ~edge[w]));
+      let key = KEY_REST;
+      if ((active[w] >>> b) & 1) key = KEY_ACTIVE;
+      else if ((deliverable >>> b) & 1) key = KEY_PRIORITY + priority[i];
+      if (key < lastKey) return false;
+      lastKey = key;
+    }
+    return true;
   }
 
   /** Whether a vCPU has anything that would wake it: pending, enabled, not active, above the priority mask `pmr`. */

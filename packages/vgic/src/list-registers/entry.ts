@@ -1,5 +1,11 @@
 import { SGI_COUNT } from '../architecture/intid.js';
-import {
+import * as architecture from '../architecture/virtual-interface.js';
+import { lowestBit } from '../interrupts/bitmap.js';
+import type { Interrupts } from '../interrupts/interrupts.js';
+import type { SavedInterface } from './saved-interface.js';
+
+// V8 folds a module's own constants, not imported ones; the guest's hot path is here
+const {
   HCR_EN,
   HCR_UIE,
   LR_ACTIVE,
@@ -11,10 +17,7 @@ import {
   LR_STATE,
   LR_V2_INTID_MASK,
   LR_V2_SOURCE_SHIFT,
-} from '../architecture/virtual-interface.js';
-import { lowestBit } from '../interrupts/bitmap.js';
-import type { Interrupts } from '../interrupts/interrupts.js';
-import type { SavedInterface } from './saved-interface.js';
+} = architecture;
 
 /**
  * The hypervisor's half: how a pending interrupt gets into a list register at guest entry, and how what the guest did
@@ -46,7 +49,8 @@ function fillListRegister(irqs: Interrupts, saved: SavedInterface, i: number, n:
       high |= LR_EOI;
     }
   }
-  if (irqs.hardware[w] & bit) {
+  const mapped = (irqs.hardware[w] & bit) !== 0;
+  if (mapped) {
     high |= LR_HW | irqs.hostInterrupt[i];
     // with HW = 1 a list register may not be pending and active
     if (active) allowPending = false;
@@ -68,7 +72,7 @@ function fillListRegister(irqs: Interrupts, saved: SavedInterface, i: number, n:
         high |= LR_EOI;
       }
     }
-    if (irqs.isMappedLevel(i)) irqs.line[w] &= ~bit;
+    if (mapped && !edge) irqs.line[w] &= ~bit;
   }
   saved.cpu.setListRegister(n, low, high);
 }
@@ -83,16 +87,20 @@ export function fillListRegisters(irqs: Interrupts, saved: SavedInterface, vcpu:
   if (i < 0) return;
   const { cpu } = saved;
 
-  let needed = 0;
   let manySources = false;
-  for (let j = i; j >= 0; j = lists.next[j]) {
-    const registers = irqs.listRegistersNeeded(j);
-    needed += registers;
-    if (registers > 1) manySources = true;
-  }
-  if (needed > cpu.listRegisters || manySources) {
-    lists.sort(vcpu, irqs.deliveryKey);
-    i = lists.head[vcpu];
+  // without the many sources of GICv2's SGIs an interrupt needs one list register, so a short list fits
+  if (irqs.version === 2 || lists.length[vcpu] > cpu.listRegisters) {
+    let needed = 0;
+    for (let j = i; j >= 0; j = lists.next[j]) {
+      const registers = irqs.listRegistersNeeded(j);
+      needed += registers;
+      if (registers > 1) manySources = true;
+      else if (needed > cpu.listRegisters && irqs.version === 3) break;
+    }
+    if (needed > cpu.listRegisters || manySources) {
+      irqs.sortList(vcpu);
+      i = lists.head[vcpu];
+    }
   }
 
   let used = 0;
@@ -102,7 +110,7 @@ export function fillListRegisters(irqs: Interrupts, saved: SavedInterface, vcpu:
     if (manySources && irqs.priority[i] > lowestPriority) break;
     if (irqs.deliveryTarget(i) === vcpu) {
       fillListRegister(irqs, saved, i, used++);
-      if (irqs.source[i] !== 0) lowestPriority = irqs.priority[i];
+      if (manySources && irqs.source[i] !== 0) lowestPriority = irqs.priority[i];
     }
     if (used === cpu.listRegisters) {
       if (lists.next[i] >= 0) saved.hcr |= HCR_UIE;
@@ -143,7 +151,7 @@ function foldListRegister(irqs: Interrupts, vcpu: number, low: number, high: num
     // a level set by ISPENDR is spent when the guest has ended it
     irqs.latch[w] &= ~bit;
   }
-  if (irqs.isMappedLevel(i)) resampleMappedLine(irqs, i, deactivated, pending);
+  if (irqs.hardware[w] & ~irqs.edge[w] & bit) resampleMappedLine(irqs, i, deactivated, pending);
 }
 
 /** The line of a physical interrupt is read again when the guest may have changed it; low, it can be taken anew. */
