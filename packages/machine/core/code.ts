@@ -51,8 +51,16 @@ function decodedOf(ramOffset: u32): usize {
   return page;
 }
 
+/** Set when all code was dropped: a loop that executes some of it must fetch anew. */
+export let codeDropped: bool = false;
+
+export function noteFetch(): void {
+  codeDropped = false;
+}
+
 /** Forgets everything predecoded. */
 export function dropAllCode(): void {
+  codeDropped = true;
   memory.fill(codePages, 0, <usize>(ramSize >> PAGE_SHIFT) << 2);
   decodedCount = 0;
   flushCodeOfAll();
@@ -78,6 +86,7 @@ export function dropCode(ramOffset: u32, bytes: u32): void {
  * taken then.
  */
 export function fetch(): usize {
+  noteFetch();
   let pc = load<u64>(PC);
   const el = load<u32>(EL);
   if (!el) checkUserBank();
@@ -101,6 +110,7 @@ export function fetch(): usize {
       return 0;
     }
     fillCode(el, pc, decodedOf(<u32>(physical - ramBase)), isBlock, notGlobal);
+    noteFetch();
   }
   const decoded = <usize>load<u32>(
     codeBank(current, el) + <usize>((<u32>(pc >> PAGE_SHIFT) & (ITLB_ENTRIES - 1)) * ITLB_ENTRY),

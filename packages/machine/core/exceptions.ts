@@ -68,7 +68,7 @@ export function pstate(): u32 {
 
 function vectorFor(kind: u64): u64 {
   const origin: u64 = load<u32>(EL) == 0 ? 0x400 : load<u32>(SPSEL) ? 0x200 : 0x000;
-  return load<u64>(VBAR) + origin + kind;
+  return canonicalPc(load<u64>(VBAR) + origin + kind);
 }
 
 function enter(vector: u64, returnTo: u64): void {

@@ -136,7 +136,7 @@ export function nextTimer(vcpu: u32): f64 {
 }
 
 export function reset(vcpu: u32, entryLow: u32, entryHigh: u32, contextLow: u32, contextHigh: u32): void {
-  select(vcpu);
+  borrow(vcpu);
   const lines = load<u32>(LINES);
   memory.fill(CURRENT, 0, CONTEXT_USED);
   store<u32>(LINES, lines);
@@ -144,18 +144,32 @@ export function reset(vcpu: u32, entryLow: u32, entryHigh: u32, contextLow: u32,
   store<u64>(CNTFRQ, COUNTER_HZ);
   resetState(<u64>entryLow | (<u64>entryHigh << 32), <u64>contextLow | (<u64>contextHigh << 32));
   flushVcpu(vcpu);
+  giveBack();
+}
+
+/** The vCPU to go back to after a look at another: the host may ask in the middle of a run. */
+let selected: u32 = 0;
+
+function borrow(vcpu: u32): void {
+  selected = current;
+  select(vcpu);
+}
+
+function giveBack(): void {
+  select(selected);
 }
 
 /** Makes the bytes of a context independent of how they came about, so that equal states are equal bytes. */
 export function normalise(vcpu: u32): void {
-  select(vcpu);
+  borrow(vcpu);
   setNzcv(nzcv());
   store<u64>(SINK, 0);
+  giveBack();
 }
 
 /** After the bytes of a context were written: false, and the vCPU reset, when they are no possible state. */
 export function adopt(vcpu: u32): bool {
-  select(vcpu);
+  borrow(vcpu);
   flushVcpu(vcpu);
   const monitor = load<u32>(MONITOR_SIZE);
   const possible =
@@ -169,26 +183,34 @@ export function adopt(vcpu: u32): bool {
     load<u64>(CURRENT + ZERO_SLOT) == 0 &&
     monitor <= 16 &&
     (monitor & (monitor - 1)) == 0;
+  // A reset keeps the lines: these are not to be kept.
+  if (!possible) store<u32>(LINES, 0);
+  giveBack();
   if (!possible) reset(vcpu, 0, 0, 0, 0);
   return possible;
 }
 
 export function instructionAt(vcpu: u32, low: u32, high: u32): u32 {
-  select(vcpu);
-  return instructionWord(<u64>low | (<u64>high << 32));
+  borrow(vcpu);
+  const word = instructionWord(<u64>low | (<u64>high << 32));
+  giveBack();
+  return word;
 }
 
 export function pstate(vcpu: u32): u32 {
-  select(vcpu);
-  return pstateOf();
+  borrow(vcpu);
+  const value = pstateOf();
+  giveBack();
+  return value;
 }
 
 /** Low half of a system register of the table, high half in HIGH; `known` says whether there is one. */
 export function systemRegister(vcpu: u32, encoding: u32): u32 {
-  select(vcpu);
+  borrow(vcpu);
   // The MRS of SP_EL0 is undefined while SP_EL0 is selected; here it is simply SP then.
   const value =
     encoding == SP_EL0_ENCODING ? load<u64>(load<u32>(SPSEL) ? SP_EL0 : SP) : valueOf(registerRow(encoding));
+  giveBack();
   store<u32>(HIGH, <u32>(value >> 32));
   return <u32>value;
 }

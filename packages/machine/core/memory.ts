@@ -78,17 +78,20 @@ function resolve(va: u64, write: bool, el: u32): usize {
       : mustGoSlow(<u32>(physical - ramBase), write)
         ? Stores.Slow
         : Stores.Fast;
+    if (write) markDirty(<u32>(physical - ramBase));
     fillData(el, va, host, (permissions & READ) != 0, stores, isBlock, notGlobal);
   }
   return host;
 }
 
-/** A page with code, or a page that is clean in the dirty log and is not being written right now. */
+/** A page with code, or a page that is clean in the dirty log and is not being written (and marked) right now. */
 function mustGoSlow(ramOffset: u32, writing: bool): bool {
   return hasCode(ramOffset) || (!writing && mustLogStore(ramOffset));
 }
 
+/** A store is about to happen through an entry that is not fast: from the next one on it may be. */
 function refreshStores(entry: usize, page: u64, ramOffset: u32): void {
+  markDirty(ramOffset);
   if (hasCode(ramOffset)) return;
   store<u64>(entry, page, TLB_WRITE);
   store<u64>(entry, 1, TLB_WRITE_SLOW);

@@ -1,7 +1,7 @@
 /** Instructions that are executed by their word: loads and stores that could not go the fast way, exclusives, and system. */
 
 import { extended } from './arithmetic';
-import { wordAddress } from './code';
+import { codeDropped, wordAddress } from './code';
 import { executeExclusive } from './exclusive';
 import { exitReason, NO_EXIT } from './exit';
 import { takeSpAlignmentFault, takeUndefined } from './exceptions';
@@ -53,7 +53,7 @@ function executeSlow(op: usize): bool {
   // Whoever has set PC says so with `leaves`.
   if (leaves) return true;
   const interrupt = (load<u32>(LINES) & ~load<u32>(DAIF)) != 0;
-  if (exitReason != NO_EXIT || interrupt || ((sp | <u32>load<u64>(SP)) & 15) != 0) {
+  if (exitReason != NO_EXIT || interrupt || codeDropped || ((sp | <u32>load<u64>(SP)) & 15) != 0) {
     store<u64>(PC, pc + 4);
     return true;
   }

@@ -29,6 +29,8 @@ export function beginRun(instructions: u32): void {
   budget = instructions;
   store<u32>(LEFT, instructions);
   running = true;
+  // A host call that threw has left its instruction unfinished.
+  insideInstruction = 0;
 }
 
 export function endRun(): void {

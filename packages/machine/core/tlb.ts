@@ -180,6 +180,14 @@ export function dataEntry(el: u32, va: u64): usize {
   return dataBank(current, el) + <usize>((<u32>(va >> PAGE_SHIFT) & (TLB_ENTRIES - 1)) * TLB_ENTRY);
 }
 
+/**
+ * A mapping that goes with its address space. The lower half counts as such even where it is global: a change of TTBR0
+ * is then seen at once, whether or not a translation happened to be cached.
+ */
+function isLocal(va: u64, notGlobal: bool): bool {
+  return notGlobal || !((va >> 55) & 1);
+}
+
 /** Which stores an entry lets through. */
 export const enum Stores {
   None,
@@ -195,8 +203,8 @@ export function fillData(el: u32, va: u64, host: usize, readable: bool, stores: 
   store<u64>(entry, stores == Stores.Fast ? page : INVALID, TLB_WRITE);
   store<u64>(entry, stores == Stores.Slow ? page : INVALID, TLB_WRITE_SLOW);
   store<u32>(entry, <u32>host - <u32>va, TLB_ADDEND);
-  store<u32>(entry, (block ? INFO_BLOCK : 0) | (notGlobal ? INFO_NOT_GLOBAL : 0), TLB_INFO);
-  if (notGlobal && el == 1) kernelNotGlobal[current] = true;
+  store<u32>(entry, (block ? INFO_BLOCK : 0) | (isLocal(va, notGlobal) ? INFO_NOT_GLOBAL : 0), TLB_INFO);
+  if (el == 1 && isLocal(va, notGlobal)) kernelNotGlobal[current] = true;
 }
 
 export function fillCode(el: u32, va: u64, decoded: usize, block: bool, notGlobal: bool): void {
@@ -204,7 +212,7 @@ export function fillCode(el: u32, va: u64, decoded: usize, block: bool, notGloba
   store<u64>(entry, va & ~PAGE_MASK, ITLB_TAG);
   store<u32>(entry, <u32>decoded, ITLB_PAGE);
   store<u32>(entry, block ? INFO_BLOCK : 0, ITLB_INFO);
-  if (notGlobal && el == 1) kernelNotGlobalCode[current] = true;
+  if (el == 1 && isLocal(va, notGlobal)) kernelNotGlobalCode[current] = true;
 }
 
 /** Stores to the RAM page at `page` (an address in this memory) shall go the slow way on every vCPU. */

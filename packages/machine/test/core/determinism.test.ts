@@ -151,7 +151,7 @@ describe('the saved state of a vCPU', () => {
         other.core.run(0, 2000);
         expect(other.core.executed).toBeLessThanOrEqual(2000);
       }),
-      { numRuns: 300 },
+      { numRuns: 2000 },
     );
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Core, Exit } from '../../src/core/index.js';
 import { BareBoard } from './bare-board.js';
-import { badHandler, interrupt, lockup, waits, writer } from './programs.js';
+import { badHandler, interrupt, lockup, lockupTagged, waits, writer } from './programs.js';
 
 describe('a run of the core', () => {
   it('ends after exactly the budget, and counts what it executed', () => {
@@ -75,6 +75,30 @@ describe('a run of the core', () => {
   });
 });
 
+describe('a host call', () => {
+  it('may look at another vCPU, save it and reset it, and the run goes on as if not', () => {
+    const board: BareBoard = new BareBoard({
+      vcpus: 3,
+      host: {
+        mmioWrite: () => {
+          board.core.saveVcpu(1);
+          board.core.reset(2, 0x40000004n, 5n);
+          board.core.pstate(1);
+          board.core.instructionAt(1, 0x40000000n);
+          board.core.systemRegister(1, 0xc208);
+          board.core.setInterruptLines(1, true, true);
+        },
+      },
+    });
+    board.load(interrupt);
+    board.core.run(0, 10);
+    expect(board.core.executed).toBe(10);
+    expect([board.x(5, 0), board.x(5, 1), board.x(0, 2)]).toEqual([1n, 0n, 5n]);
+    expect(board.core.pc(2)).toBe(0x40000004n);
+    board.core.setInterruptLines(1, false, false);
+  });
+});
+
 describe('an interrupt line', () => {
   it.each([
     ['IRQ', true, false, 0x280n, 0x80n],
@@ -119,6 +143,13 @@ describe('a guest whose exceptions lead nowhere', () => {
     expect(report?.reason).toContain('vector at 0x10000200');
     expect(board.core.run(0, 1000)).toBe(Exit.Lockup);
     expect(board.core.executed).toBe(0);
+  });
+
+  it('locks up even where the vector base has a tag that the MMU ignores', () => {
+    const board = new BareBoard();
+    board.load(lockupTagged);
+    expect(board.core.run(0, 1000)).toBe(Exit.Lockup);
+    expect(board.core.lockup?.pc).toBe(0x40000014n);
   });
 
   it('is the same after its locked-up state was saved and restored', () => {

@@ -3,6 +3,7 @@ import { Exit } from '../../src/core/index.js';
 import { BareBoard } from './bare-board.js';
 import {
   busError,
+  deviceThenCode,
   exclusive,
   exclusiveEret,
   mmioWide,
@@ -48,6 +49,30 @@ describe('code that changes', () => {
     board.poke(4, 0x91002000); // ADD X0, X0, #8
     board.core.run(0, 10);
     expect(board.x(0)).toBe(45n);
+  });
+});
+
+describe('code that the host changes in the middle of a run', () => {
+  it.each([
+    ['one word', 4],
+    ['all of RAM', 2 << 20],
+  ])('takes effect at the next instruction: %s', (_name, length) => {
+    const board: BareBoard = new BareBoard({
+      host: {
+        mmioWrite: () => {
+          board.poke(0x0c, 0xd2800060); // MOV X0, #3
+          board.core.ramChanged(length === 4 ? 0x0c : 0, length);
+        },
+      },
+    });
+    board.load(deviceThenCode);
+    // Once without the change, so that the old instruction is predecoded.
+    board.core.setPc(0, 0x4000000cn);
+    board.core.run(0, 2);
+    expect(board.x(0)).toBe(2n);
+    board.core.setPc(0, 0x40000000n);
+    expect(board.core.run(0, 10)).toBe(Exit.Hypercall);
+    expect(board.x(0)).toBe(3n);
   });
 });
 

@@ -28,6 +28,15 @@ export const busError: Words = [
   [0xa08, 0xd4000002, 'hvc #0x0'],
 ];
 
+/** A device write in whose course the host may change the code behind it. */
+export const deviceThenCode: Words = [
+  [0x000, 0xd2a12001, 'mov x1, #0x9000000'],
+  [0x004, 0xd2800020, 'mov x0, #0x1'],
+  [0x008, 0xb9000020, 'str w0, [x1]'],
+  [0x00c, 0xd2800040, 'mov x0, #0x2'],
+  [0x010, 0xd4000002, 'hvc #0x0'],
+];
+
 /** X1: address. Load-exclusive, then leave to the host, then store-exclusive. */
 export const exclusive: Words = [
   [0x000, 0xc85f7c22, 'ldxr x2, [x1]'],
@@ -81,6 +90,17 @@ export const lockup: Words = [
   [0x004, 0xd518c000, 'msr vbar_el1, x0'],
   [0x008, 0xf9400401, 'ldr x1, [x0, #8]'],
   [0x00c, 0x14000000, 'b 4000000c'],
+];
+
+/** The same with the top byte ignored and a tag in the vector base. */
+export const lockupTagged: Words = [
+  [0x000, 0xd2c00400, 'mov x0, #0x2000000000'],
+  [0x004, 0xd5182040, 'msr tcr_el1, x0'],
+  [0x008, 0xd2a20000, 'mov x0, #0x10000000'],
+  [0x00c, 0xf2eb4000, 'movk x0, #0x5a00, lsl #48'],
+  [0x010, 0xd518c000, 'msr vbar_el1, x0'],
+  [0x014, 0xf9400401, 'ldr x1, [x0, #8]'],
+  [0x018, 0x14000000, 'b 40000018'],
 ];
 
 export const mmioWide: Words = [
