@@ -25,7 +25,10 @@ const flags = [
   .split(' ');
 
 /** Folder and image of each guest; its sources are the .S and .c files of the folder. */
-export const guests = [{ name: 'interrupts', image: 'interrupts/interrupts.bin' }];
+export const guests = [
+  { name: 'interrupts', image: 'interrupts/interrupts.bin' },
+  { name: 'cpu-system', image: 'cpu-system/cpu-system.bin' },
+];
 
 /** First line of `--version`, or undefined when there is no such compiler. */
 export function installedCompiler() {

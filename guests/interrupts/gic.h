@@ -4,7 +4,6 @@
 
 #include "guest.h"
 
-#define PRIORITY_LOWEST 0xf0 /* with five priority bits and ICC_PMR_EL1 at 0xff, 0xf8 would still be masked */
 #define RPR_IDLE 0xff
 
 void gic_init_distributor(void);

@@ -28,7 +28,6 @@ struct vcpu {
   /* What it does inside the handler of an SPI, before it ends it. True: it has ended it already. */
   bool (*on_spi)(struct vcpu *self, u32 intid);
   u32 check_sgi_state; /* look at ISPENDR and ISACTIVER at every SGI */
-  u32 linger;          /* iterations with interrupts on inside a handler, so that others nest */
 
   u32 priority[32]; /* of its SGIs and PPIs */
   u32 group_mask;   /* the part of a priority that preempts, from ICC_BPR1_EL1 */
