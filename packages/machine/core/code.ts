@@ -9,6 +9,9 @@ import {
   CODE_VA,
   DECODED_PAGE,
   EL,
+  ITLB_ENTRIES,
+  ITLB_ENTRY,
+  PAGE_SHIFT,
   PC,
   codePages,
   current,
@@ -23,7 +26,6 @@ import {
 import { EXECUTE, FAULT_EXTERNAL, TRANSLATED, canonicalPc, isBlock, notGlobal, permissionFault, permissions, physical, walk } from './mmu';
 import { MICRO_OP, OP_IMMEDIATE, Op, emit } from './ops';
 import { ITLB_PAGE, ITLB_TAG, checkUserBank, codeBank, fillCode, flushCodeOfAll, slowStoresTo } from './tlb';
-import { ITLB_ENTRIES, ITLB_ENTRY, PAGE_SHIFT } from './layout';
 
 let decodedCount: u32 = 0;
 
@@ -112,10 +114,7 @@ export function fetch(): usize {
     fillCode(el, pc, decodedOf(<u32>(physical - ramBase)), isBlock, notGlobal);
     noteFetch();
   }
-  const decoded = <usize>load<u32>(
-    codeBank(current, el) + <usize>((<u32>(pc >> PAGE_SHIFT) & (ITLB_ENTRIES - 1)) * ITLB_ENTRY),
-    ITLB_PAGE,
-  );
+  const decoded = <usize>load<u32>(entry, ITLB_PAGE);
   store<u64>(CODE_VA, page);
   store<u32>(CODE_PAGE, <u32>decoded);
   return decoded + ((<usize>(<u32>pc) & 0xffc) << 2);

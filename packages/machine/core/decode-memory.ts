@@ -5,7 +5,7 @@
 
 import { pageOffset } from './code';
 import { bit, bits, destination, orSp, raOf, rdOf, rmOf, rnOf, signedBits, source } from './fields';
-import { Op, Transfer, emit } from './ops';
+import { Op, emit } from './ops';
 import { NO_TRANSFER, PREFETCH, isStore, transferOf } from './transfer';
 
 /** The offset of the access below, the one of the base afterwards above. */

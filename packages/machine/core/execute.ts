@@ -26,7 +26,6 @@ import {
 } from './arithmetic';
 import { decodeAt } from './decode';
 import {
-  CODE_OP,
   CODE_PAGE,
   CODE_VA,
   CURRENT,
@@ -1366,7 +1365,6 @@ export function execute(start: usize, tlb: usize, itlb: usize): void {
   }
     // The slow way.
     store<u32>(LEFT, left);
-    store<u32>(CODE_OP, op);
     if (slow(op)) return;
   }
 }

@@ -106,8 +106,6 @@ const RUN: usize = CURRENT + 0x800;
 export const CODE_VA: usize = RUN;
 /** Its predecoded page. */
 export const CODE_PAGE: usize = RUN + 8;
-/** The micro-op at hand, when a slow operation begins. */
-export const CODE_OP: usize = RUN + 12;
 /** Instructions left of the budget, the one at hand not among them. */
 export const LEFT: usize = RUN + 16;
 /** Upper half of a 64-bit value to or from the host. */

@@ -21,7 +21,7 @@ import {
   physical,
   walk,
 } from './mmu';
-import { Stores, TLB_ADDEND, TLB_READ, TLB_WRITE, TLB_WRITE_SLOW, checkUserBank, dataEntry, fillData } from './tlb';
+import { INVALID, Stores, TLB_ADDEND, TLB_READ, TLB_WRITE, TLB_WRITE_SLOW, checkUserBank, dataEntry, fillData } from './tlb';
 
 /** Set when an access took an exception: the instruction must end without any result. */
 export let aborted: bool = false;
@@ -94,7 +94,7 @@ function refreshStores(entry: usize, page: u64, ramOffset: u32): void {
   markDirty(ramOffset);
   if (hasCode(ramOffset)) return;
   store<u64>(entry, page, TLB_WRITE);
-  store<u64>(entry, 1, TLB_WRITE_SLOW);
+  store<u64>(entry, INVALID, TLB_WRITE_SLOW);
 }
 
 /** What every store to RAM owes to predecoded code and the dirty log. */

@@ -1,6 +1,5 @@
 /** System instructions: exception generation and return, PSTATE, hints, cache and TLB maintenance, address translation. */
 
-import { wordAddress } from './code';
 import { encodingOf, HINT_WFE, HINT_WFI, HINT_YIELD } from './decode-system';
 import { exceptionReturn, takeBrk, takeDataAbort, takeSvc, takeSystemTrap, takeWaitTrap } from './exceptions';
 import { EXIT_HYPERCALL, EXIT_SECURE_CALL, EXIT_WAIT, EXIT_YIELD, exitWith } from './exit';

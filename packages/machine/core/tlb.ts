@@ -6,12 +6,14 @@
  * has predecoded code or is clean in the dirty log (those go the slow way). The addend leads from the low half of a
  * virtual address to this memory. Only RAM has entries.
  *
+ * What a guest may notice of them is what the architecture lets it notice: a translation that it changed without TLBI
+ * may still hold for a while. Such a guest, and only such a one, may run differently after a restore.
+ *
  * Address-space identifiers: the EL0 bank remembers the ASID and TTBR0 it was filled under and is emptied when EL0 is
  * next used under others; the EL1 bank drops its non-global entries when they change.
  */
 
 import {
-  CURRENT,
   EL,
   ITLB_BANK,
   ITLB_ENTRIES,
@@ -46,7 +48,7 @@ export const ITLB_PAGE: usize = 8;
 const ITLB_INFO: usize = 12;
 
 /** Never equal to a page address. */
-const INVALID: u64 = 1;
+export const INVALID: u64 = 1;
 
 /** Per vCPU: what its EL0 bank was filled under. A TLB is not state, so these are not in the context. */
 const userTtbr = new StaticArray<u64>(16);

@@ -52,6 +52,22 @@ describe('code that changes', () => {
   });
 });
 
+describe('code in more pages than are kept decoded', () => {
+  it('is executed all the same, round after round', () => {
+    const pages = 3000;
+    const board = new BareBoard({ ramSize: 16 << 20 });
+    for (let page = 0; page < pages; page++) {
+      const next = page === pages - 1 ? -page : 1;
+      board.poke(page * 4096 + 0x800, 0x91000400); // ADD X0, X0, #1
+      board.poke(page * 4096 + 0x804, 0x14000000 | ((next * 1024 - 1) & 0x3ffffff)); // B to the next page's ADD
+    }
+    board.core.reset(0, 0x40000800n, 0n);
+    expect(board.core.run(0, 2 * 3 * pages)).toBe(Exit.Budget);
+    expect(board.x(0)).toBe(BigInt(3 * pages));
+    expect(board.core.pc(0)).toBe(0x40000800n);
+  });
+});
+
 describe('code that the host changes in the middle of a run', () => {
   it.each([
     ['one word', 4],
