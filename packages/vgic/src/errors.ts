@@ -33,3 +33,9 @@ export class GicError extends Error {
     this.errno = ERRNO[code];
   }
 }
+
+/** Throws a negative errno with a sentence. */
+export function throwErrno(result: number, sentence: string): never {
+  const code = (Object.keys(ERRNO) as ErrorCode[]).find((name) => ERRNO[name] === -result) ?? 'EINVAL';
+  throw new GicError(code, `${sentence}: ${code}.`);
+}

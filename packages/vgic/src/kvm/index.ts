@@ -1,8 +1,10 @@
+export type { GicState, RegisterRecord } from './gic-state.js';
 export { CPUS_PER_MACHINE, Host, type HostConfig } from './host.js';
 export { ItsDevice } from './its-device.js';
 export type { UserBuffer } from './register-access.js';
+export { restoreGic } from './restore.js';
 export type { Route } from './routing.js';
-export { type GicState, type RegisterRecord, restoreGic, saveGic } from './save-restore.js';
+export { saveGic } from './save.js';
 export * from './uapi.js';
 export { VgicDevice } from './vgic-device.js';
 export { vgicState } from './vgic-state.js';

@@ -1,5 +1,5 @@
 import { PRIVATE_COUNT } from '../architecture/intid.js';
-import { ERRNO, type ErrorCode, GicError } from '../errors.js';
+import { ERRNO, throwErrno } from '../errors.js';
 import { AddressMap } from '../frames/address-map.js';
 import { DISTRIBUTOR_V2 } from '../frames/distributor-v2.js';
 import { DISTRIBUTOR_V3 } from '../frames/distributor-v3.js';
@@ -184,9 +184,7 @@ export class VgicDevice {
   }
 
   #check(result: number, group: number, attr: bigint): void {
-    if (result >= 0) return;
-    const code = (Object.keys(ERRNO) as ErrorCode[]).find((name) => ERRNO[name] === -result) ?? 'EINVAL';
-    throw new GicError(code, `${describeAttribute(this.version, this.machine.vcpus, group, attr)}: ${code}.`);
+    if (result < 0) throwErrno(result, describeAttribute(this.version, this.machine.vcpus, group, attr));
   }
 
   #accessRegister(group: number, attr: bigint, buffer: UserBuffer, write: boolean): number {
