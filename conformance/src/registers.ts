@@ -120,6 +120,9 @@ export const DISTRIBUTOR_3: Frame = {
 
 const SGI_FRAME = 0x10000;
 
+/** From one vCPU's redistributor to the next one's. */
+export const REDISTRIBUTOR_STRIDE = 0x20000;
+
 export const REDISTRIBUTOR: Frame = {
   name: 'redistributor',
   bytes: 0x20000,
