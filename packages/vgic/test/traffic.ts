@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { LR_ACTIVE } from '../src/architecture/virtual-interface.js';
-import { type Guest, SPURIOUS } from './guest.js';
+import type { SystemRegisterName } from '../src/index.js';
+import { type GicvName, type Guest, SPURIOUS } from './guest.js';
 
 /** Random traffic on a GIC: devices, guests and the scheduler, one operation after the other, as data. */
 
@@ -13,7 +14,9 @@ export type Operation =
   | { op: 'route'; intid: number; vcpu: number; by: number }
   | { op: 'mask'; vcpu: number; mask: number }
   /** Any store to a register, which may change what an interrupt is. */
-  | { op: 'store'; name: string; at: number; value: number; vcpu: number };
+  | { op: 'store'; name: string; at: number; value: number; vcpu: number }
+  /** Control of the CPU interface: binary points, groups, EOImode, CBPR. */
+  | { op: 'control'; name: SystemRegisterName | GicvName; value: number; vcpu: number };
 
 /** What the traffic is about: a few of each kind, so that they meet. */
 export interface Cast {
@@ -88,6 +91,20 @@ export function stores(cast: Cast, version: 2 | 3): fc.Arbitrary<Operation> {
     name: fc.constantFrom(...STATE_REGISTERS[version]),
     at: fc.nat(15).map((word) => word * 4),
     value: fc.oneof(sparse, fc.integer({ min: 0, max: 0xffffffff }), fc.constantFrom(0, 0xffffffff)),
+    vcpu: fc.nat(cast.vcpus - 1),
+  });
+}
+
+/** Any control of the CPU interfaces. */
+export function controls(cast: Cast, version: 2 | 3): fc.Arbitrary<Operation> {
+  const names =
+    version === 3
+      ? (['ICC_BPR0_EL1', 'ICC_BPR1_EL1', 'ICC_CTLR_EL1', 'ICC_PMR_EL1', 'ICC_IGRPEN0_EL1', 'ICC_IGRPEN1_EL1'] as const)
+      : (['BPR', 'ABPR', 'CTLR', 'PMR'] as const);
+  return fc.record({
+    op: fc.constant('control' as const),
+    name: fc.constantFrom(...names),
+    value: fc.oneof(fc.nat(7), fc.nat(0x3ff)),
     vcpu: fc.nat(cast.vcpus - 1),
   });
 }
@@ -180,6 +197,10 @@ export class Actors {
       case 'mask':
         if (guest.version === 3) guest.msr('ICC_PMR_EL1', operation.mask, operation.vcpu);
         else guest.gicvStore('PMR', operation.mask, operation.vcpu);
+        break;
+      case 'control':
+        if (guest.version === 3) guest.msr(operation.name as SystemRegisterName, operation.value, operation.vcpu);
+        else guest.gicvStore(operation.name as GicvName, operation.value, operation.vcpu);
         break;
       case 'store':
         guest.store(operation.name, operation.value, operation.at, operation.vcpu);
