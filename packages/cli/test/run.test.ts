@@ -1,8 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { scratch, startVgic, testProgram, vgic } from './vgic.js';
+import { commandLine, scratch, startVgic, testProgram, vgic } from './vgic.js';
 
 const file = scratch();
 const program = (name: Parameters<typeof testProgram>[0]) => {
@@ -89,6 +90,14 @@ describe('vgic run', () => {
     child.stdout.destroy();
     const [status, signal] = await once(child, 'close');
     expect([status, signal, stderr]).toEqual([0, null, '']);
+  });
+
+  it.skipIf(!existsSync('/dev/full'))('says with status 1 that its output cannot be written (needs /dev/full)', () => {
+    const { status, stderr } = spawnSync('/bin/sh', [
+      '-c',
+      `${commandLine(['run', '--kernel', program('hello')])} > /dev/full`,
+    ]);
+    expect([status, stderr.toString()]).toEqual([1, "vgic: The console's output cannot be written: ENOSPC.\n"]);
   });
 
   it('is stopped by SIGINT and SIGTERM however busy the guest is', async () => {
