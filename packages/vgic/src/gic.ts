@@ -26,7 +26,7 @@ import type { GuestMemory } from './its/guest-memory.js';
 import { Its } from './its/its.js';
 import { LPI_BITS_KVM, Lpis } from './its/lpis.js';
 import { fillListRegisters, foldListRegisters, type ResampleListener } from './list-registers/entry.js';
-import { SavedInterface } from './list-registers/saved-interface.js';
+import { IN_GUEST, LOADED, OUT, SavedInterface } from './list-registers/saved-interface.js';
 
 /** What a GIC is like. Addresses are guest-physical; the defaults are those of QEMU's `virt` board. */
 export interface GicConfig {
@@ -143,10 +143,6 @@ export class Gic implements FrameContext {
   requester = NO_VCPU;
 
   readonly #saved: SavedInterface[] = [];
-  readonly #loaded: Uint8Array;
-  readonly #inGuest: Uint8Array;
-  /** Kicks of each vCPU since its last entry. */
-  readonly #kicks: Uint32Array;
   /** GICv2: where the guest finds its CPU interface, or -1. */
   #cpuInterfaceBase = -1;
   #guestsStopped = 0;
@@ -165,15 +161,12 @@ export class Gic implements FrameContext {
     this.host = config.host ?? new HostInterrupts();
     this.irqs = new Interrupts(version, vcpus, config.interrupts ?? 256, this.host);
     this.irqs.kick = (vcpu) => {
-      this.#kicks[vcpu]++;
+      this.#saved[vcpu].kicks++;
       this.onKick(vcpu);
     };
     this.distributor = new DistributorState(vcpus);
     const pendbaser = version === 3 ? TABLE_BASE_RESET : 0;
     this.lpis = new Lpis(this.irqs, pendbaser, config.memory, config.intidBits ?? LPI_BITS_KVM);
-    this.#loaded = new Uint8Array(vcpus);
-    this.#inGuest = new Uint8Array(vcpus);
-    this.#kicks = new Uint32Array(vcpus);
     this.addresses = parts?.addresses ?? new AddressMap();
     this.redistributorRegions = parts?.redistributorRegions ?? new RedistributorRegions();
     const hardware = cpuInterfaceConfig(config);
@@ -264,66 +257,64 @@ export class Gic implements FrameContext {
 
   /** The vCPU enters the guest; one that is in it already leaves and enters again. */
   enter(vcpu: number): void {
-    this.load(vcpu);
-    if (this.#inGuest[vcpu]) this.#leave(vcpu);
-    this.#kicks[vcpu] = 0;
-    this.#fill(vcpu);
+    const saved = this.#saved[vcpu];
+    if (saved.residence === OUT) this.load(vcpu);
+    else if (saved.residence === IN_GUEST) this.leave(vcpu);
+    saved.kicks = 0;
+    // with nothing to deliver an entry is done here: idle vCPUs enter often
+    if (this.irqs.lists.isEmpty(vcpu)) saved.residence = IN_GUEST;
+    else this.resume(vcpu);
   }
 
   /** The vCPU leaves the guest and its physical CPU. */
   exit(vcpu: number): void {
-    if (this.#inGuest[vcpu]) this.#leave(vcpu);
     this.put(vcpu);
   }
 
   /** The vCPU enters the guest again after it was stopped there: no kick is forgotten. */
   resume(vcpu: number): void {
-    this.#fill(vcpu);
+    const saved = this.#saved[vcpu];
+    saved.residence = IN_GUEST;
+    fillListRegisters(this.irqs, saved, vcpu);
   }
 
   /** The vCPU leaves the guest, but stays on its physical CPU. */
   leave(vcpu: number): void {
-    if (this.#inGuest[vcpu]) this.#leave(vcpu);
+    const saved = this.#saved[vcpu];
+    if (saved.residence !== IN_GUEST) return;
+    const { irqs } = this;
+    saved.residence = LOADED;
+    if (!irqs.lists.isEmpty(vcpu)) foldListRegisters(irqs, saved, vcpu, this.onResample);
   }
 
   /** The vCPU gets its physical CPU: its saved interface is put there. */
   load(vcpu: number): void {
-    if (this.#loaded[vcpu]) return;
-    this.#saved[vcpu].load();
-    this.#loaded[vcpu] = 1;
+    const saved = this.#saved[vcpu];
+    if (saved.residence !== OUT) return;
+    saved.load();
+    saved.residence = LOADED;
   }
 
   /** The vCPU gives its physical CPU back. */
   put(vcpu: number): void {
-    if (this.#inGuest[vcpu]) this.#leave(vcpu);
-    if (!this.#loaded[vcpu]) return;
-    this.#saved[vcpu].put();
-    this.#loaded[vcpu] = 0;
+    const saved = this.#saved[vcpu];
+    this.leave(vcpu);
+    if (saved.residence === OUT) return;
+    saved.put();
+    saved.residence = OUT;
   }
 
   isInGuest(vcpu: number): boolean {
-    return this.#inGuest[vcpu] !== 0;
+    return this.#saved[vcpu].residence === IN_GUEST;
   }
 
   isLoaded(vcpu: number): boolean {
-    return this.#loaded[vcpu] !== 0;
+    return this.#saved[vcpu].residence !== OUT;
   }
 
   /** Kicks since the vCPU's last entry. */
   kicks(vcpu: number): number {
-    return this.#kicks[vcpu];
-  }
-
-  #fill(vcpu: number): void {
-    this.#inGuest[vcpu] = 1;
-    const { irqs } = this;
-    if (!irqs.lists.isEmpty(vcpu)) fillListRegisters(irqs, this.#saved[vcpu], vcpu);
-  }
-
-  #leave(vcpu: number): void {
-    this.#inGuest[vcpu] = 0;
-    const { irqs } = this;
-    if (!irqs.lists.isEmpty(vcpu)) foldListRegisters(irqs, this.#saved[vcpu], vcpu, this.onResample);
+    return this.#saved[vcpu].kicks;
   }
 
   /** Whether a vCPU outside the guest has an interrupt that ends its WFI. */
@@ -343,8 +334,8 @@ export class Gic implements FrameContext {
 
   /** The group of the interrupt signalled to a vCPU in the guest: 0, 1, or -1 for none. */
   #signalledGroup(vcpu: number): number {
-    const { cpu } = this.#saved[vcpu];
-    if (!this.#inGuest[vcpu] || cpu.used === 0 || !(cpu.hcr & HCR_EN)) return -1;
+    const { cpu, residence } = this.#saved[vcpu];
+    if (residence !== IN_GUEST || cpu.used === 0 || !(cpu.hcr & HCR_EN)) return -1;
     let n: number;
     if (this.irqs.version === 2) {
       n = signalledListRegister(cpu);
@@ -368,8 +359,8 @@ export class Gic implements FrameContext {
 
   /** A maintenance interrupt: the vCPU should leave the guest and enter again. */
   maintenanceAsserted(vcpu: number): boolean {
-    const { cpu } = this.#saved[vcpu];
-    return this.#inGuest[vcpu] !== 0 && (cpu.hcr & HCR_EN) !== 0 && cpu.maintenanceStatus() !== 0;
+    const { cpu, residence } = this.#saved[vcpu];
+    return residence === IN_GUEST && (cpu.hcr & HCR_EN) !== 0 && cpu.maintenanceStatus() !== 0;
   }
 
   // ---- the guest's accesses
@@ -403,7 +394,7 @@ export class Gic implements FrameContext {
     if (mapped !== undefined) {
       value = mapped.frame.read(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size);
     }
-    if (entered) this.#fill(vcpu);
+    if (entered) this.resume(vcpu);
     return value >>> 0;
   }
 
@@ -416,23 +407,23 @@ export class Gic implements FrameContext {
     const entered = this.#trap(vcpu);
     const mapped = this.addresses.find(address, size);
     mapped?.frame.write(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size, low, high);
-    if (entered) this.#fill(vcpu);
+    if (entered) this.resume(vcpu);
   }
 
   /** The guest's access traps: its vCPU leaves the guest. Says whether it has to enter again. */
   #trap(vcpu: number): boolean {
     this.requester = vcpu;
-    if (!this.#inGuest[vcpu]) return false;
-    this.#leave(vcpu);
+    if (this.#saved[vcpu].residence !== IN_GUEST) return false;
+    this.leave(vcpu);
     return true;
   }
 
   #accessCpuInterface(vcpu: number, address: number, size: number, write: boolean, value: number): number {
     if (size !== 4 || (address & 3) !== 0) return 0;
     const offset = address - this.#cpuInterfaceBase;
-    const entered = this.#inGuest[vcpu] !== 0;
+    const { cpu, residence } = this.#saved[vcpu];
+    const entered = residence === IN_GUEST;
     if (!entered) this.enter(vcpu);
-    const { cpu } = this.#saved[vcpu];
     let result = 0;
     if (write) writeGicv(cpu, offset, value, this.host);
     else result = readGicv(cpu, offset) >>> 0;
@@ -445,10 +436,11 @@ export class Gic implements FrameContext {
     this.high = 0;
     if (this.irqs.version !== 3) return UNDEFINED;
     if (encoding === ICC_SRE_EL1) return ICC_SRE_ALL;
-    if (this.#inGuest[vcpu]) return readSystemRegister(this.#saved[vcpu].cpu, encoding);
+    const { cpu, residence } = this.#saved[vcpu];
+    if (residence === IN_GUEST) return readSystemRegister(cpu, encoding);
     if (sendsSgi(encoding)) return UNDEFINED;
     this.enter(vcpu);
-    const value = readSystemRegister(this.#saved[vcpu].cpu, encoding);
+    const value = readSystemRegister(cpu, encoding);
     this.exit(vcpu);
     return value;
   }
@@ -460,12 +452,13 @@ export class Gic implements FrameContext {
     if (sendsSgi(encoding)) {
       const entered = this.#trap(vcpu);
       this.#sendSgi(vcpu, low, high, encoding === ICC_SGI1R_EL1);
-      if (entered) this.#fill(vcpu);
+      if (entered) this.resume(vcpu);
       return true;
     }
-    if (this.#inGuest[vcpu]) return writeSystemRegister(this.#saved[vcpu].cpu, encoding, low, this.host);
+    const { cpu, residence } = this.#saved[vcpu];
+    if (residence === IN_GUEST) return writeSystemRegister(cpu, encoding, low, this.host);
     this.enter(vcpu);
-    const defined = writeSystemRegister(this.#saved[vcpu].cpu, encoding, low, this.host);
+    const defined = writeSystemRegister(cpu, encoding, low, this.host);
     this.exit(vcpu);
     return defined;
   }
@@ -507,14 +500,14 @@ export class Gic implements FrameContext {
   stopGuests(): void {
     if (this.#guestsStopped++ > 0) return;
     for (let vcpu = 0; vcpu < this.irqs.vcpus; vcpu++) {
-      if (this.#inGuest[vcpu]) foldListRegisters(this.irqs, this.#saved[vcpu], vcpu, this.onResample);
+      if (this.isInGuest(vcpu)) foldListRegisters(this.irqs, this.#saved[vcpu], vcpu, this.onResample);
     }
   }
 
   resumeGuests(): void {
     if (--this.#guestsStopped > 0) return;
     for (let vcpu = 0; vcpu < this.irqs.vcpus; vcpu++) {
-      if (this.#inGuest[vcpu]) fillListRegisters(this.irqs, this.#saved[vcpu], vcpu);
+      if (this.isInGuest(vcpu)) fillListRegisters(this.irqs, this.#saved[vcpu], vcpu);
     }
   }
 

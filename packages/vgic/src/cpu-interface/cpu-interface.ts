@@ -71,6 +71,11 @@ export class CpuInterface {
   readonly ap1r = new Uint32Array(4);
   hcr = 0;
   vmcr = 0;
+  /** The fields of `vmcr`, which every acknowledge needs: priority mask, binary points, and GICC_CTLR's bits in place. */
+  pmr = 0;
+  bpr0 = 0;
+  bpr1 = 0;
+  control = 0;
   /** How many list registers the hypervisor filled at the last entry. */
   used = 0;
 
@@ -83,6 +88,7 @@ export class CpuInterface {
   readonly priorityMask: number;
   readonly intidMask: number;
   readonly #hcrMask: number;
+  readonly #lrHighMask: number;
 
   constructor(readonly config: CpuInterfaceConfig) {
     const priorityBits = config.version === 2 ? 5 : config.priorityBits;
@@ -94,7 +100,9 @@ export class CpuInterface {
     this.minimumBpr = 8 - this.preemptionBits;
     this.priorityMask = (0xff << (8 - priorityBits)) & 0xff;
     this.intidMask = config.idBits !== 0 ? 0xffffff : 0xffff;
-    this.#hcrMask = config.version === 2 ? GICH_HCR_MASK : ICH_HCR_MASK;
+    // as signed numbers, which V8 need not keep as doubles
+    this.#hcrMask = (config.version === 2 ? GICH_HCR_MASK : ICH_HCR_MASK) | 0;
+    this.#lrHighMask = LR_STATE | LR_HW | LR_GROUP | (this.priorityMask << LR_PRIORITY_SHIFT) | LR_PINTID_MASK;
   }
 
   /** All registers as after a cold reset. */
@@ -105,6 +113,10 @@ export class CpuInterface {
     this.ap1r.fill(0);
     this.hcr = 0;
     this.vmcr = 0;
+    this.pmr = 0;
+    this.bpr0 = 0;
+    this.bpr1 = 0;
+    this.control = 0;
   }
 
   setHcr(value: number): void {
@@ -118,13 +130,17 @@ export class CpuInterface {
     const pmr = (value >>> VMCR_PMR_SHIFT) & this.priorityMask;
     let control = value & VMCR_CTLR_MASK;
     if (this.config.systemRegisters) control = (control & ~VMCR_ACKCTL) | VMCR_FIQEN;
+    this.pmr = pmr;
+    this.bpr0 = bpr0;
+    this.bpr1 = bpr1;
+    this.control = control;
     this.vmcr = (control | (bpr1 << VMCR_BPR1_SHIFT) | (bpr0 << VMCR_BPR0_SHIFT) | (pmr << VMCR_PMR_SHIFT)) >>> 0;
   }
 
   /** Writes a list register as the hardware keeps it. */
   setListRegister(n: number, low: number, high: number): void {
     this.lrLow[n] = low & this.intidMask;
-    this.lrHigh[n] = high & (LR_STATE | LR_HW | LR_GROUP | (this.priorityMask << LR_PRIORITY_SHIFT) | LR_PINTID_MASK);
+    this.lrHigh[n] = high & this.#lrHighMask;
   }
 
   /** A list register with no state that asks for no maintenance interrupt: ICH_ELRSR_EL2, a bit each. */
@@ -174,10 +190,8 @@ export class CpuInterface {
 
   /** The binary point of group 0, or of group 1 with ICC_CTLR_EL1.CBPR taken into account. */
   binaryPoint(group: number): number {
-    const bpr0 = (this.vmcr >>> VMCR_BPR0_SHIFT) & 7;
-    if (group === 0) return bpr0;
-    if (this.vmcr & VMCR_CBPR) return Math.min(bpr0 + 1, 7);
-    return (this.vmcr >>> VMCR_BPR1_SHIFT) & 7;
+    if (group === 0) return this.bpr0;
+    return this.control & VMCR_CBPR ? Math.min(this.bpr0 + 1, 7) : this.bpr1;
   }
 
   /** The part of a priority that counts in preemption (IHI 0069, 4.8.2 "Priority grouping"). */

@@ -51,9 +51,9 @@ function runningPriority(cpu: CpuInterface): number {
 }
 
 function groupPriority(cpu: CpuInterface, n: number): number {
-  let binaryPoint = (cpu.vmcr >>> VMCR_BPR0_SHIFT) & 7;
+  let binaryPoint = cpu.bpr0;
   // group 1 has its own binary point, which counts from 1 more, unless CBPR makes it group 0's
-  if (groupOf(cpu, n) === 1 && !(cpu.vmcr & VMCR_CBPR)) binaryPoint = ((cpu.vmcr >>> VMCR_BPR1_SHIFT) & 7) - 1;
+  if (groupOf(cpu, n) === 1 && !(cpu.control & VMCR_CBPR)) binaryPoint = cpu.bpr1 - 1;
   return priorityOf(cpu, n) & (-1 << (binaryPoint + 1)) & 0xff;
 }
 
@@ -63,7 +63,7 @@ function highestPendingListRegister(cpu: CpuInterface): number {
   let bestPriority = NOTHING_ACTIVE;
   for (let n = 0; n < cpu.listRegisters; n++) {
     if ((cpu.lrHigh[n] & LR_STATE) !== LR_PENDING) continue;
-    if (!(cpu.vmcr & (VMCR_ENG0 << groupOf(cpu, n)))) continue;
+    if (!(cpu.control & (VMCR_ENG0 << groupOf(cpu, n)))) continue;
     if (priorityOf(cpu, n) < bestPriority) {
       bestPriority = priorityOf(cpu, n);
       best = n;
@@ -76,7 +76,7 @@ function highestPendingListRegister(cpu: CpuInterface): number {
 export function signalledListRegister(cpu: CpuInterface): number {
   const n = highestPendingListRegister(cpu);
   if (n < 0) return -1;
-  const masked = priorityOf(cpu, n) >= ((cpu.vmcr >>> VMCR_PMR_SHIFT) & PRIORITY_MASK);
+  const masked = priorityOf(cpu, n) >= (cpu.pmr & PRIORITY_MASK);
   return masked || groupPriority(cpu, n) >= runningPriority(cpu) ? -1 : n;
 }
 
@@ -90,7 +90,7 @@ function acknowledgeValue(cpu: CpuInterface, n: number): number {
 /** The special INTID that hides a list register of the other group, or -1 when it may be shown. */
 function hiddenByGroup(cpu: CpuInterface, n: number, aliased: boolean): number {
   if (aliased) return groupOf(cpu, n) === 0 ? INTID_SPURIOUS : -1;
-  return groupOf(cpu, n) === 1 && !(cpu.vmcr & VMCR_ACKCTL) ? INTID_SPURIOUS_OTHER_GROUP : -1;
+  return groupOf(cpu, n) === 1 && !(cpu.control & VMCR_ACKCTL) ? INTID_SPURIOUS_OTHER_GROUP : -1;
 }
 
 function acknowledge(cpu: CpuInterface, aliased: boolean): number {
@@ -128,20 +128,20 @@ function deactivate(cpu: CpuInterface, value: number, host: HostInterrupts): voi
 function endOfInterrupt(cpu: CpuInterface, value: number, host: HostInterrupts): void {
   if ((value & LR_V2_INTID_MASK) >= INTID_SPECIAL_MIN) return;
   cpu.ap1r[0] &= cpu.ap1r[0] - 1;
-  if (!(cpu.vmcr & VMCR_EOIM)) deactivate(cpu, value, host);
+  if (!(cpu.control & VMCR_EOIM)) deactivate(cpu, value, host);
 }
 
 /** A 32-bit load by a vCPU in the guest; offsets that are no register read as zero. */
 export function readGicv(cpu: CpuInterface, offset: number): number {
   switch (offset) {
     case GICV.CTLR:
-      return cpu.vmcr & VMCR_CTLR_MASK;
+      return cpu.control;
     case GICV.PMR:
-      return (cpu.vmcr >>> VMCR_PMR_SHIFT) & PRIORITY_MASK;
+      return cpu.pmr & PRIORITY_MASK;
     case GICV.BPR:
-      return (cpu.vmcr >>> VMCR_BPR0_SHIFT) & 7;
+      return cpu.bpr0;
     case GICV.ABPR:
-      return (cpu.vmcr >>> VMCR_BPR1_SHIFT) & 7;
+      return cpu.bpr1;
     case GICV.IAR:
       return acknowledge(cpu, false);
     case GICV.AIAR:
@@ -184,7 +184,7 @@ export function writeGicv(cpu: CpuInterface, offset: number, value: number, host
       cpu.ap1r[0] = value;
       break;
     case GICV.DIR:
-      if ((value & LR_V2_INTID_MASK) < INTID_SPECIAL_MIN && cpu.vmcr & VMCR_EOIM) deactivate(cpu, value, host);
+      if ((value & LR_V2_INTID_MASK) < INTID_SPECIAL_MIN && cpu.control & VMCR_EOIM) deactivate(cpu, value, host);
       break;
   }
 }

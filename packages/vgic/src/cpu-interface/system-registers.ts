@@ -42,11 +42,11 @@ export const UNDEFINED = -1;
 export function highestPendingListRegister(cpu: CpuInterface): number {
   let best = -1;
   let bestPriority = IDLE_PRIORITY;
-  const vmcr = cpu.vmcr;
-  for (let n = 0; n < cpu.used; n++) {
-    const high = cpu.lrHigh[n];
+  const { control, lrHigh, used } = cpu;
+  for (let n = 0; n < used; n++) {
+    const high = lrHigh[n];
     if ((high & LR_STATE) !== LR_PENDING) continue;
-    if (!(vmcr & (high & LR_GROUP ? VMCR_ENG1 : VMCR_ENG0))) continue;
+    if (!(control & (high & LR_GROUP ? VMCR_ENG1 : VMCR_ENG0))) continue;
     const priority = (high >>> LR_PRIORITY_SHIFT) & 0xff;
     if (priority < bestPriority) {
       bestPriority = priority;
@@ -60,7 +60,7 @@ export function highestPendingListRegister(cpu: CpuInterface): number {
 export function isSignalled(cpu: CpuInterface, n: number): boolean {
   const high = cpu.lrHigh[n];
   const priority = (high >>> LR_PRIORITY_SHIFT) & 0xff;
-  if (priority >= cpu.vmcr >>> VMCR_PMR_SHIFT) return false;
+  if (priority >= cpu.pmr) return false;
   return cpu.groupPriority(priority, (high >>> 28) & 1) < Math.min(cpu.runningPriority(), IDLE_PRIORITY);
 }
 
@@ -114,7 +114,7 @@ function endOfInterrupt(cpu: CpuInterface, group: number, intid: number, host: H
     if (intid < LPI_MIN) cpu.countUnlistedEnd();
     return;
   }
-  if (cpu.vmcr & VMCR_EOIM && intid < LPI_MIN) return;
+  if (cpu.control & VMCR_EOIM && intid < LPI_MIN) return;
   const high = cpu.lrHigh[n];
   const priority = (high >>> LR_PRIORITY_SHIFT) & 0xff;
   // an end that does not match what it ends: the guest's error, nothing is deactivated
@@ -123,7 +123,7 @@ function endOfInterrupt(cpu: CpuInterface, group: number, intid: number, host: H
 }
 
 function deactivate(cpu: CpuInterface, intid: number, host: HostInterrupts): void {
-  if (!(cpu.vmcr & VMCR_EOIM) || intid >= LPI_MIN) return;
+  if (!(cpu.control & VMCR_EOIM) || intid >= LPI_MIN) return;
   const n = activeListRegister(cpu, intid);
   if (n < 0) cpu.countUnlistedEnd();
   else deactivateListRegister(cpu, n, host);
@@ -136,8 +136,8 @@ function readControl(cpu: CpuInterface): number {
     (config.idBits << ICC_CTLR_IDBITS_SHIFT) |
     (config.seis ? ICC_CTLR_SEIS : 0) |
     (config.affinity3 ? ICC_CTLR_A3V : 0) |
-    (cpu.vmcr & VMCR_EOIM ? ICC_CTLR_EOIMODE : 0) |
-    (cpu.vmcr & VMCR_CBPR ? ICC_CTLR_CBPR : 0)
+    (cpu.control & VMCR_EOIM ? ICC_CTLR_EOIMODE : 0) |
+    (cpu.control & VMCR_CBPR ? ICC_CTLR_CBPR : 0)
   );
 }
 
@@ -150,7 +150,7 @@ function writeControl(cpu: CpuInterface, value: number): void {
 }
 
 function writeBinaryPoint(cpu: CpuInterface, group: number, value: number): void {
-  if (group === 1 && cpu.vmcr & VMCR_CBPR) return;
+  if (group === 1 && cpu.control & VMCR_CBPR) return;
   const shift = group === 0 ? VMCR_BPR0_SHIFT : VMCR_BPR1_SHIFT;
   const bounded = Math.max(value, group === 0 ? cpu.minimumBpr - 1 : cpu.minimumBpr);
   cpu.setVmcr((cpu.vmcr & ~(7 << shift)) | ((bounded & 7) << shift));
@@ -173,7 +173,7 @@ export function readSystemRegister(cpu: CpuInterface, encoding: number): number 
     case R.ICC_RPR_EL1:
       return Math.min(cpu.runningPriority(), IDLE_PRIORITY);
     case R.ICC_PMR_EL1:
-      return cpu.vmcr >>> VMCR_PMR_SHIFT;
+      return cpu.pmr;
     case R.ICC_BPR0_EL1:
       return cpu.binaryPoint(0);
     case R.ICC_BPR1_EL1:
@@ -181,9 +181,9 @@ export function readSystemRegister(cpu: CpuInterface, encoding: number): number 
     case R.ICC_CTLR_EL1:
       return readControl(cpu);
     case R.ICC_IGRPEN0_EL1:
-      return cpu.vmcr & VMCR_ENG0 ? 1 : 0;
+      return cpu.control & VMCR_ENG0 ? 1 : 0;
     case R.ICC_IGRPEN1_EL1:
-      return cpu.vmcr & VMCR_ENG1 ? 1 : 0;
+      return cpu.control & VMCR_ENG1 ? 1 : 0;
     case R.ICC_AP0R0_EL1:
     case R.ICC_AP0R1_EL1:
     case R.ICC_AP0R2_EL1:

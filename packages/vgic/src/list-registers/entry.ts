@@ -1,5 +1,6 @@
 import { SGI_COUNT } from '../architecture/intid.js';
 import * as architecture from '../architecture/virtual-interface.js';
+import type { CpuInterface } from '../cpu-interface/cpu-interface.js';
 import { lowestBit } from '../interrupts/bitmap.js';
 import type { Interrupts } from '../interrupts/interrupts.js';
 import type { SavedInterface } from './saved-interface.js';
@@ -28,53 +29,49 @@ const {
 export type ResampleListener = (intid: number) => void;
 
 /** One interrupt into one list register. What goes in as pending leaves the latch: it is the list register's now. */
-function fillListRegister(irqs: Interrupts, saved: SavedInterface, i: number, n: number): void {
+function fillListRegister(irqs: Interrupts, cpu: CpuInterface, i: number, n: number): void {
   const w = i >>> 5;
   const b = i & 31;
   const bit = 1 << b;
-  const intid = irqs.intidOf(i);
-  const v2Sgi = irqs.version === 2 && intid < SGI_COUNT;
   const active = (irqs.active[w] & bit) !== 0;
   const edge = (irqs.edge[w] & bit) !== 0;
-  let low = intid;
-  let high = (irqs.priority[i] << LR_PRIORITY_SHIFT) | ((irqs.group[w] >>> b) & 1 ? LR_GROUP : 0);
-  let allowPending = true;
-
-  if (active) {
-    high |= LR_ACTIVE;
-    if (v2Sgi) low |= irqs.activeSource[i] << LR_V2_SOURCE_SHIFT;
-    // several sources of one SGI: the next one goes in when this one has ended
-    if (irqs.listRegistersNeeded(i) > 1) {
-      allowPending = false;
-      high |= LR_EOI;
-    }
-  }
   const mapped = (irqs.hardware[w] & bit) !== 0;
-  if (mapped) {
-    high |= LR_HW | irqs.hostInterrupt[i];
-    // with HW = 1 a list register may not be pending and active
-    if (active) allowPending = false;
-  } else if (!edge) {
-    // the line is looked at again after the end of interrupt; until then the list register is not pending and active
-    high |= LR_EOI;
-    if (active) allowPending = false;
-  }
-  if (allowPending && irqs.isPending(i)) {
+  let high = (irqs.priority[i] << LR_PRIORITY_SHIFT) | ((irqs.group[w] >>> b) & 1 ? LR_GROUP : 0);
+  if (active) high |= LR_ACTIVE;
+  // a level is looked at again after the end of interrupt
+  if (mapped) high |= LR_HW | irqs.hostInterrupt[i];
+  else if (!edge) high |= LR_EOI;
+  // with HW = 1 a list register may not be pending and active; with a level it would be taken twice
+  const pending = irqs.latch[w] | (edge ? 0 : irqs.line[w]);
+  if (pending & bit && (!active || (edge && !mapped))) {
     high |= LR_PENDING;
     if (edge) irqs.latch[w] &= ~bit;
-    if (v2Sgi) {
-      const sources = irqs.source[i];
-      const source = lowestBit(sources);
-      low |= source << LR_V2_SOURCE_SHIFT;
-      irqs.source[i] = sources & (sources - 1);
-      if (irqs.source[i] !== 0) {
-        irqs.latch[w] |= bit;
-        high |= LR_EOI;
-      }
-    }
-    if (mapped && !edge) irqs.line[w] &= ~bit;
+    else if (mapped) irqs.line[w] &= ~bit;
   }
-  saved.cpu.setListRegister(n, low, high);
+  cpu.setListRegister(n, irqs.intidOf(i), high);
+}
+
+/** The same for a GICv2's SGI: one of its senders goes in, the next one when this one has ended. */
+function fillSgiListRegister(irqs: Interrupts, cpu: CpuInterface, i: number, n: number): void {
+  const w = i >>> 5;
+  const bit = 1 << (i & 31);
+  const sources = irqs.source[i];
+  let low = i & 31;
+  let high = (irqs.priority[i] << LR_PRIORITY_SHIFT) | (irqs.group[w] & bit ? LR_GROUP : 0);
+  if (irqs.active[w] & bit) {
+    high |= LR_ACTIVE;
+    low |= irqs.activeSource[i] << LR_V2_SOURCE_SHIFT;
+    if (sources !== 0) high |= LR_EOI;
+  }
+  if (irqs.latch[w] & bit && !(high & LR_EOI)) {
+    high |= LR_PENDING;
+    low |= lowestBit(sources) << LR_V2_SOURCE_SHIFT;
+    const rest = sources & (sources - 1);
+    irqs.source[i] = rest;
+    if (rest === 0) irqs.latch[w] &= ~bit;
+    else high |= LR_EOI;
+  }
+  cpu.setListRegister(n, low, high);
 }
 
 /**
@@ -109,7 +106,8 @@ export function fillListRegisters(irqs: Interrupts, saved: SavedInterface, vcpu:
     // an SGI with sources left must not be overtaken by what has a lower priority
     if (manySources && irqs.priority[i] > lowestPriority) break;
     if (irqs.deliveryTarget(i) === vcpu) {
-      fillListRegister(irqs, saved, i, used++);
+      if (irqs.version === 2 && irqs.isSgi(i)) fillSgiListRegister(irqs, cpu, i, used++);
+      else fillListRegister(irqs, cpu, i, used++);
       if (manySources && irqs.source[i] !== 0) lowestPriority = irqs.priority[i];
     }
     if (used === cpu.listRegisters) {
@@ -132,26 +130,21 @@ function foldListRegister(irqs: Interrupts, vcpu: number, low: number, high: num
   const bit = 1 << (i & 31);
   const active = (high & LR_ACTIVE) !== 0;
   const pending = (high & LR_PENDING) !== 0;
-  const deactivated = !active && (irqs.active[w] & bit) !== 0;
-  const v2Sgi = irqs.version === 2 && intid < SGI_COUNT;
-  const source = (low >>> LR_V2_SOURCE_SHIFT) & 7;
-
-  if (active) {
-    irqs.active[w] |= bit;
-    if (v2Sgi) irqs.activeSource[i] = source;
-  } else {
-    irqs.active[w] &= ~bit;
+  const wasActive = irqs.active[w];
+  irqs.active[w] = active ? wasActive | bit : wasActive & ~bit;
+  if (irqs.version === 2 && intid < SGI_COUNT) {
+    const source = (low >>> LR_V2_SOURCE_SHIFT) & 7;
+    if (active) irqs.activeSource[i] = source;
+    if (pending) irqs.source[i] |= 1 << source;
   }
   if (irqs.edge[w] & bit) {
-    if (pending) {
-      irqs.latch[w] |= bit;
-      if (v2Sgi) irqs.source[i] |= 1 << source;
-    }
-  } else if ((high & LR_STATE) === 0) {
-    // a level set by ISPENDR is spent when the guest has ended it
-    irqs.latch[w] &= ~bit;
+    if (pending) irqs.latch[w] |= bit;
+    return;
   }
-  if (irqs.hardware[w] & ~irqs.edge[w] & bit) resampleMappedLine(irqs, i, deactivated, pending);
+  // a level set by ISPENDR is spent when the guest has ended it
+  if (!active && !pending) irqs.latch[w] &= ~bit;
+  const deactivated = !active && (wasActive & bit) !== 0;
+  if (irqs.hardware[w] & bit) resampleMappedLine(irqs, i, deactivated, pending);
 }
 
 /** The line of a physical interrupt is read again when the guest may have changed it; low, it can be taken anew. */
@@ -184,7 +177,8 @@ export function foldListRegisters(
     saved.hcr &= ~HCR_UIE;
     for (let n = 0; n < cpu.used; n++) {
       const low = cpu.lrLow[n];
-      const high = cpu.lrHigh[n];
+      // signed: V8 would make a double of one with bit 31 set
+      const high = cpu.lrHigh[n] | 0;
       cpu.lrLow[n] = 0;
       cpu.lrHigh[n] = 0;
       foldListRegister(irqs, vcpu, low, high, resample);

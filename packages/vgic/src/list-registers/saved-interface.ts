@@ -1,12 +1,21 @@
 import { HCR_EN, HCR_TALL0, HCR_TALL1, HCR_TC } from '../architecture/virtual-interface.js';
 import type { CpuInterface } from '../cpu-interface/cpu-interface.js';
 
+/** Where a vCPU is: off its physical CPU, on it, or on it and in the guest. */
+export const OUT = 0;
+export const LOADED = 1;
+export const IN_GUEST = 2;
+
 /**
  * The hypervisor's copy of a vCPU's virtual CPU interface, which holds while the vCPU is not loaded on a physical CPU.
  * Userspace register access works on this copy.
  */
 export class SavedInterface {
   vmcr = 0;
+  /** OUT, LOADED or IN_GUEST. */
+  residence: 0 | 1 | 2 = OUT;
+  /** Kicks since the vCPU's last entry. */
+  kicks = 0;
   /** What ICH_HCR_EL2 is given at entry. */
   hcr = HCR_EN;
   readonly ap0r = new Uint32Array(4);
