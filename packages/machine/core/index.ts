@@ -2,7 +2,7 @@
 
 import { fillArithmeticTables, nzcv, setNzcv } from './arithmetic';
 import { dropAllCode, dropCode, fetch, instructionWord } from './code';
-import { clearDirtyLog, setLogging } from './dirty';
+import { clearDirtyLog, markDirty, setLogging } from './dirty';
 import { pstate as pstateOf, resetState, takeIllegalState, takeInterrupt } from './exceptions';
 import { execute } from './execute';
 import { EXIT_BUDGET, EXIT_LOCKUP, EXIT_STOPPED, NO_EXIT, exitReason, exitWith } from './exit';
@@ -214,17 +214,16 @@ export function knowsSystemRegister(encoding: u32): bool {
   return encoding < 0x10000 && registerRow(encoding) >= 0;
 }
 
-/** The host wrote RAM. */
+/** The host wrote RAM, or a device did: no code decoded before counts there, and the dirty log has the pages. */
 export function ramChanged(offset: u32, length: u32): void {
   const end = min<u64>(<u64>offset + length, ramSize);
-  if (end - offset >= ramSize >> 1) {
-    dropAllCode();
-    return;
-  }
+  const isMost = end - offset >= ramSize >> 1;
+  if (isMost) dropAllCode();
   let at = <u64>offset;
   while (at < end) {
     const count = min<u64>(0x1000 - (at & 0xfff), end - at);
-    dropCode(<u32>at, <u32>count);
+    if (!isMost) dropCode(<u32>at, <u32>count);
+    markDirty(<u32>at);
     at += count;
   }
 }

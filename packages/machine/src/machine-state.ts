@@ -1,6 +1,7 @@
 import type { GicState } from 'vgic/kvm';
 import { type CompleteConfig, completeConfig } from './config.js';
 import type { Outcome } from './machine.js';
+import { checkMsiDeviceState, type MsiDeviceState } from './msi-device.js';
 import { checkPl011State, type Pl011State } from './pl011.js';
 import { checkScheduleState, type ScheduleState } from './scheduler.js';
 import { checkRamState, type RamState } from './snapshot/ram-state.js';
@@ -18,7 +19,12 @@ export interface MachineState {
   vcpus: Uint8Array[];
   gic: GicState;
   uart: Pl011State;
+  /** Empty with a GICv2, beside which there is none. */
+  msiDevice: MsiDeviceState;
+  /** With the ITS's tables and the LPIs' pending tables as the GIC's save has written them. */
   ram: RamState;
+  /** What the guest had in the pages that the GIC's save has written: it goes on with them. */
+  beneath: RamState;
 }
 
 /** Refuses a state that no machine can have, before anything is built from it. The GIC and the core judge their parts. */
@@ -29,14 +35,16 @@ export function checkMachineState(state: MachineState): void {
   } catch (error) {
     throw new SnapshotError(`The snapshot is of a machine that this version cannot be: ${(error as Error).message}`);
   }
-  const { time, vcpus, schedule, uart, ram, ended } = state;
+  const { time, vcpus, schedule, uart, msiDevice, ram, beneath, ended } = state;
   const problem =
     (Number.isSafeInteger(time) && time >= 0 ? undefined : 'the time is impossible') ??
     (isEnd(ended) ? undefined : 'the way it ended is impossible') ??
     (vcpus.length === config.vcpus ? undefined : 'it holds another number of vCPUs than the machine has') ??
     checkScheduleState(schedule, config.vcpus, config.quantum) ??
     checkPl011State(uart) ??
-    checkRamState(ram, config.memory);
+    checkMsiDeviceState(msiDevice, config.gic === 3) ??
+    checkRamState(ram, config.memory) ??
+    checkRamState(beneath, config.memory);
   if (problem) throw new SnapshotError(`The snapshot has impossible contents: ${problem}.`);
 }
 

@@ -1,11 +1,13 @@
 import { Gic } from 'vgic';
-import { restoreGic, saveGic } from 'vgic/kvm';
+import { type GicState, restoreGic, saveGic } from 'vgic/kvm';
 import { Bus, type BusDevice } from './bus.js';
 import { type CompleteConfig, completeConfig, type MachineConfig } from './config.js';
 import { Core, type CoreHost, Exit } from './core/index.js';
+import { GicMemory } from './gic-memory.js';
 import { type Program, placeProgram } from './loader/load.js';
 import { checkMachineState, type MachineState } from './machine-state.js';
-import { affinityOf, RAM_BASE, TIMER_INTID, UART_INTID } from './memory-map.js';
+import { affinityOf, RAM_BASE, regionOf, TIMER_INTID, UART_INTID } from './memory-map.js';
+import { MsiDevice } from './msi-device.js';
 import { Pl011 } from './pl011.js';
 import { callPsci, code, type PsciHost } from './psci.js';
 import { Scheduler } from './scheduler.js';
@@ -43,6 +45,9 @@ export class Machine {
 
   readonly #bus = new Bus();
   readonly #uart: Pl011;
+  readonly #gicMemory: GicMemory;
+  /** Only with an ITS, to which it sends. */
+  readonly #msiDevice: MsiDevice | undefined;
   readonly #scheduler: Scheduler;
   readonly #psci: PsciHost;
   /** Levels of the timers' interrupt lines as the GIC has them: a bit for each of TIMERS, for each vCPU. */
@@ -69,10 +74,6 @@ export class Machine {
     const { vcpus, memory, gic: version, listRegisters, quantum } = this.config;
     this.#timerLines = new Uint8Array(vcpus);
     this.#scheduler = new Scheduler(vcpus, quantum);
-    this.gic = new Gic({ version, vcpus, listRegisters });
-    this.gic.onKick = (vcpu) => {
-      if (vcpu === this.#inGuest) this.#stale = true;
-    };
     const host: CoreHost = {
       mmioRead: (vcpu, address, size) => this.#mmioRead(vcpu, address, size),
       mmioWrite: (vcpu, address, size, low, high) => this.#mmioWrite(vcpu, address, size, low, high),
@@ -85,6 +86,16 @@ export class Machine {
     } catch {
       throw new RangeError(`This computer has no room for a machine with ${memory / 2 ** 20} MiB of memory.`);
     }
+    this.#gicMemory = new GicMemory(this.core);
+    this.gic = new Gic({
+      version,
+      vcpus,
+      listRegisters,
+      ...(version === 3 && { memory: this.#gicMemory, itsBases: [regionOf('gic-its').base] }),
+    });
+    this.gic.onKick = (vcpu) => {
+      if (vcpu === this.#inGuest) this.#stale = true;
+    };
     this.#uart = new Pl011({
       output: (byte) => this.#output(byte),
       line: (level) => this.#setLine(UART_INTID, level, 0),
@@ -94,8 +105,15 @@ export class Machine {
     const gicFrames: BusDevice = this.gic;
     this.#bus.attach('gic-distributor', gicFrames);
     this.#bus.attach(version === 3 ? 'gic-redistributors' : 'gic-cpu-interface', gicFrames);
-    this.#bus.attach('gic-its', gicFrames);
     this.#bus.attach('pl011', this.#uart);
+    if (version === 3) {
+      this.#bus.attach('gic-its', gicFrames);
+      this.#msiDevice = new MsiDevice({
+        signal: (address, eventId, deviceId) => this.#signalMsi(address, eventId, deviceId),
+        now: () => this.time,
+      });
+      this.#bus.attach('msi-test', this.#msiDevice);
+    }
   }
 
   /** Virtual time: 1 is one instruction, and one nanosecond. Also right inside a callback of a run. */
@@ -166,19 +184,34 @@ export class Machine {
     return this.#uart.unread;
   }
 
-  /** The whole machine; not inside a callback of a run. */
+  /** The whole machine; not inside a callback of a run. SnapshotError when the guest has put tables of the ITS outside RAM. */
   save(): MachineState {
     if (this.#inGuest !== NOBODY) throw new Error('A machine cannot be saved in the middle of an instruction.');
+    // The guest is not to notice: what the GIC writes to RAM, to be saved there, is taken back.
+    const { value: saved, before: beneath } = this.#gicMemory.undoing(() => ({
+      gic: this.#saveGic(),
+      ram: collectRam(this.core.ram),
+    }));
     return {
       config: { ...this.config },
       time: this.#time,
       ended: this.#ended && { ...this.#ended },
       schedule: this.#scheduler.save(),
       vcpus: Array.from({ length: this.config.vcpus }, (_, vcpu) => this.core.saveVcpu(vcpu)),
-      gic: saveGic(this.gic),
+      gic: saved.gic,
       uart: this.#uart.save(),
-      ram: collectRam(this.core.ram),
+      msiDevice: this.#msiDevice?.save() ?? [],
+      ram: saved.ram,
+      beneath,
     };
+  }
+
+  #saveGic(): GicState {
+    try {
+      return saveGic(this.gic);
+    } catch (error) {
+      throw new SnapshotError(`The machine cannot be saved as its guest has left the GIC: ${(error as Error).message}`);
+    }
   }
 
   /** The machine of a state, standing between the same two instructions; SnapshotError when no machine can have that state. */
@@ -196,10 +229,12 @@ export class Machine {
     state.vcpus.forEach((bytes, vcpu) => {
       refusing(`vCPU ${vcpu}`, () => machine.core.restoreVcpu(vcpu, bytes));
     });
-    refusing('the GIC', () => restoreGic(machine.gic, state.gic));
+    machine.#gicMemory.undoing(() => refusing('the GIC', () => restoreGic(machine.gic, state.gic)));
+    machine.#gicMemory.putBack(state.beneath);
     machine.#scheduler.restore(state.schedule);
     // The GIC was saved with its lines: driving them anew would be an edge to an interrupt that is edge-triggered.
     machine.#uart.restore(state.uart);
+    machine.#msiDevice?.restore(state.msiDevice);
     for (let vcpu = 0; vcpu < state.config.vcpus; vcpu++) machine.#timerLines[vcpu] = machine.#timerLevels(vcpu);
     machine.#ended = state.ended;
     machine.#loaded = true;
@@ -214,7 +249,8 @@ export class Machine {
   /** Does everything that is due by now, and finds out what is next. */
   #fireDue(): void {
     this.#uart.advance(this.#time);
-    let next = this.#uart.deadline;
+    this.#msiDevice?.advance(this.#time);
+    let next = Math.min(this.#uart.deadline, this.#msiDevice?.deadline ?? Number.POSITIVE_INFINITY);
     for (let vcpu = 0; vcpu < this.config.vcpus; vcpu++) {
       if (this.#scheduler.power(vcpu) !== 'on') continue;
       this.#updateTimerLines(vcpu);
@@ -260,6 +296,18 @@ export class Machine {
   #setLine(intid: number, level: boolean, vcpu: number): void {
     this.gic.setLine(intid, level, vcpu);
     this.#stale = true;
+  }
+
+  /** A device writes an EventID to a doorbell: like a line, from outside the vCPU in the guest. */
+  #signalMsi(address: number, eventId: number, deviceId: number): boolean {
+    this.#stale = true;
+    return this.gic.signalMsi(address, eventId, deviceId) > 0;
+  }
+
+  /** A device was accessed: it may have something to do by itself sooner than was known. */
+  #rescheduleFor(device: BusDevice): void {
+    if (device === this.#uart) this.#reschedule(this.#uart.deadline);
+    else if (device === this.#msiDevice) this.#reschedule(this.#msiDevice.deadline);
   }
 
   #runSlice(vcpu: number, budget: number): void {
@@ -331,7 +379,7 @@ export class Machine {
     }
     const low = device.read(vcpu, address, size);
     this.core.high = size === 8 ? device.high : 0;
-    if (device === this.#uart) this.#reschedule(this.#uart.deadline);
+    this.#rescheduleFor(device);
     this.#afterAccess(vcpu);
     return low;
   }
@@ -343,7 +391,7 @@ export class Machine {
       return;
     }
     device.write(vcpu, address, size, low, high);
-    if (device === this.#uart) this.#reschedule(this.#uart.deadline);
+    this.#rescheduleFor(device);
     this.#afterAccess(vcpu);
   }
 

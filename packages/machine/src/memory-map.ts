@@ -4,7 +4,7 @@
  */
 
 /** What a region is for. `reserved` places are the map's own, with nothing there yet: an access is an external abort. */
-export type RegionKind = 'gic' | 'uart' | 'reserved' | 'ram';
+export type RegionKind = 'gic' | 'uart' | 'msi' | 'reserved' | 'ram';
 
 /** A range of physical addresses. */
 export interface Region {
@@ -30,6 +30,8 @@ export const MEMORY_MAP = [
   { name: 'fw-cfg', kind: 'reserved', base: 0x0902_0000, size: 0x18 },
   { name: 'pl061', kind: 'reserved', base: 0x0903_0000, size: 0x1000, spi: 7 },
   { name: 'virtio-mmio', kind: 'reserved', base: 0x0a00_0000, size: 0x4000, spi: 16 },
+  // Not of `virt`, which has nothing between its virtio-mmio transports and its platform bus at 0x0c000000.
+  { name: 'msi-test', kind: 'msi', base: 0x0b00_0000, size: 0x1000 },
   { name: 'pcie-mmio', kind: 'reserved', base: 0x1000_0000, size: 0x2eff_0000 },
   { name: 'pcie-pio', kind: 'reserved', base: 0x3eff_0000, size: 0x1_0000 },
   { name: 'pcie-ecam', kind: 'reserved', base: 0x3f00_0000, size: 0x100_0000, spi: 3 },

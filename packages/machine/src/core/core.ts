@@ -215,12 +215,12 @@ export class Core {
     if (this.#lockup?.vcpu === vcpu) this.#lockup = undefined;
   }
 
-  /** The host wrote guest RAM: predecoded code there is dropped. */
+  /** The host wrote guest RAM: predecoded code there is dropped, and the dirty log has the pages. */
   ramChanged(offset: number, length: number): void {
     if (length > 0) this.#wasm.ramChanged(offset, length);
   }
 
-  /** Starts (with nothing dirty) or ends the log of the pages that the guest writes. */
+  /** Starts (with nothing dirty) or ends the log of the pages that the guest writes, or `ramChanged` names. */
   enableDirtyLog(on: boolean): void {
     this.#wasm.enableDirtyLog(on);
   }

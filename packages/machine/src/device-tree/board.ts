@@ -14,7 +14,7 @@ export interface BoardDescription {
   initrd?: { start: number; end: number };
 }
 
-const PHANDLE = { gic: 1, clock: 2 } as const;
+const PHANDLE = { gic: 1, clock: 2, its: 3 } as const;
 
 /** Interrupt specifiers of the Arm GIC binding: type, number within the type, flags. */
 const SPECIFIER = { spi: 0, ppi: 1, levelHigh: 4 } as const;
@@ -55,6 +55,7 @@ export function boardDeviceTree(board: BoardDescription): Uint8Array {
         },
       },
       uart(),
+      ...(board.gic === 3 ? [msiDevice()] : []),
     ],
   });
 }
@@ -134,6 +135,28 @@ function gic(board: BoardDescription): DeviceTreeNode {
       '#redistributor-regions': [1],
       ...common,
     },
+    children: [its()],
+  };
+}
+
+function its(): DeviceTreeNode {
+  return {
+    name: `its@${regionOf('gic-its').base.toString(16)}`,
+    properties: {
+      compatible: 'arm,gic-v3-its',
+      'msi-controller': true,
+      '#msi-cells': [1],
+      reg: reg('gic-its'),
+      phandle: [PHANDLE.its],
+    },
+  };
+}
+
+/** Its channels have the DeviceIDs that the guest gives them; the tree names the first. */
+function msiDevice(): DeviceTreeNode {
+  return {
+    name: `msi-test@${regionOf('msi-test').base.toString(16)}`,
+    properties: { compatible: 'vgic,msi-test', reg: reg('msi-test'), 'msi-parent': [PHANDLE.its, 0] },
   };
 }
 

@@ -3,6 +3,7 @@ import { type CompleteConfig, completeConfig } from '../config.js';
 import { crc32 } from '../crc32.js';
 import type { Outcome } from '../machine.js';
 import { checkMachineState, type MachineState } from '../machine-state.js';
+import type { MsiDeviceState } from '../msi-device.js';
 import type { Pl011State } from '../pl011.js';
 import type { ScheduleState } from '../scheduler.js';
 import {
@@ -41,7 +42,9 @@ export function decodeSnapshot(file: Uint8Array, compression: Compression): Mach
     vcpus: readVcpus(sections.CPUS, config.vcpus),
     gic: parse<GicState>(sections.GIC3, 'GIC3'),
     uart: parse<Pl011State>(sections.UART, 'UART'),
-    ram: readRam(sections.RAM0, config.memory, compression),
+    msiDevice: parse<MsiDeviceState>(sections.MSID, 'MSID'),
+    ram: readRam(sections, 'RAM0', config.memory, compression),
+    beneath: readRam(sections, 'RAMB', config.memory, compression),
   };
   checkMachineState(state);
   return state;
@@ -58,11 +61,16 @@ function checkHeader(file: Uint8Array): void {
   const version = view.getUint32(8, true);
   if (version > FORMAT_VERSION) {
     throw new SnapshotError(
-      `The snapshot has format version ${version}; this vgic reads up to ${FORMAT_VERSION}: use a newer one.`,
+      `The snapshot has format version ${version}; this vgic reads version ${FORMAT_VERSION}: use a newer one.`,
     );
   }
   if (version === 0 || view.getUint32(20, true) !== crc32(file.subarray(0, 20))) {
     throw new SnapshotError('The snapshot is corrupted: the checksum of its header is wrong.');
+  }
+  if (version < FORMAT_VERSION) {
+    throw new SnapshotError(
+      `The snapshot has format version ${version}, of a board with another GIC; this vgic reads version ${FORMAT_VERSION}.`,
+    );
   }
   const length = Number(view.getBigUint64(12, true));
   if (file.length > length) {
@@ -139,8 +147,13 @@ interface Chunk {
   data: Uint8Array;
 }
 
-function readRam(payload: Uint8Array, size: number, compression: Compression): RamState {
-  const chunks = readChunks(payload, size);
+function readRam(
+  sections: Record<SectionTag, Uint8Array>,
+  tag: 'RAM0' | 'RAMB',
+  size: number,
+  compression: Compression,
+): RamState {
+  const chunks = readChunks(sections[tag], tag, size);
   const pages = Uint32Array.from(chunks.flatMap((chunk) => chunk.pages));
   const contents = new Uint8Array(pages.length * PAGE_SIZE);
   let at = 0;
@@ -150,9 +163,9 @@ function readRam(payload: Uint8Array, size: number, compression: Compression): R
     try {
       bytes = compression.inflate(chunk.data, expected);
     } catch {
-      throw corrupted('RAM0', `page ${chunk.pages[0]} and those after it cannot be decompressed`);
+      throw corrupted(tag, `page ${chunk.pages[0]} and those after it cannot be decompressed`);
     }
-    if (bytes.length !== expected) throw corrupted('RAM0', `page ${chunk.pages[0]} and those after it are cut short`);
+    if (bytes.length !== expected) throw corrupted(tag, `page ${chunk.pages[0]} and those after it are cut short`);
     contents.set(bytes, at);
     at += expected;
   }
@@ -160,23 +173,23 @@ function readRam(payload: Uint8Array, size: number, compression: Compression): R
 }
 
 /** The chunks of the RAM section, in order and within the RAM, not decompressed yet. */
-function readChunks(payload: Uint8Array, size: number): Chunk[] {
+function readChunks(payload: Uint8Array, tag: SectionTag, size: number): Chunk[] {
   const view = viewOf(payload);
   const chunks: Chunk[] = [];
   let before = -1;
   for (let at = 0; at < payload.length; ) {
-    if (at + CHUNK_HEADER_SIZE > payload.length) throw corrupted('RAM0', 'a chunk is cut short');
+    if (at + CHUNK_HEADER_SIZE > payload.length) throw corrupted(tag, 'a chunk is cut short');
     const number = view.getUint32(at, true);
     const length = view.getUint32(at + 4, true);
     const start = at + CHUNK_HEADER_SIZE;
-    if (number <= before) throw corrupted('RAM0', 'its chunks are out of order');
-    if (length > payload.length - start) throw corrupted('RAM0', 'a chunk is cut short');
+    if (number <= before) throw corrupted(tag, 'its chunks are out of order');
+    if (length > payload.length - start) throw corrupted(tag, 'a chunk is cut short');
     const pages: number[] = [];
     for (let page = 0; page < PAGES_PER_CHUNK; page++) {
       if (payload[at + 8 + (page >> 3)] & (1 << (page & 7))) pages.push(number * PAGES_PER_CHUNK + page);
     }
-    if (pages.length === 0) throw corrupted('RAM0', 'a chunk has no pages');
-    if (pages.at(-1)! >= size / PAGE_SIZE) throw corrupted('RAM0', 'it has pages beyond the memory of the machine');
+    if (pages.length === 0) throw corrupted(tag, 'a chunk has no pages');
+    if (pages.at(-1)! >= size / PAGE_SIZE) throw corrupted(tag, 'it has pages beyond the memory of the machine');
     chunks.push({ pages, data: payload.subarray(start, start + length) });
     before = number;
     at = start + length;

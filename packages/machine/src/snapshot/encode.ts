@@ -21,6 +21,8 @@ export function encodeSnapshot(state: MachineState, compression: Compression): U
     CPUS: state.vcpus.flatMap((bytes) => [u32(bytes.length), bytes]),
     GIC3: [json(state.gic)],
     UART: [json(state.uart)],
+    MSID: [json(state.msiDevice)],
+    RAMB: encodeRam(state.beneath, compression),
     RAM0: encodeRam(state.ram, compression),
   };
   const pieces = SECTIONS.flatMap(({ tag }) => [sectionHeader(tag, payloads[tag]), ...payloads[tag]]);

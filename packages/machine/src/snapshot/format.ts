@@ -9,7 +9,7 @@
 
 export const MAGIC = 'VGICSNAP';
 /** Grows with every change after which an older reader would misread the file. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 export const HEADER_SIZE = 24;
 export const SECTION_HEADER_SIZE = 16;
 
@@ -20,6 +20,8 @@ export const SECTIONS = [
   { tag: 'CPUS', name: 'vCPUs' }, // for each: length (u32), the core's bytes
   { tag: 'GIC3', name: 'GIC' }, // JSON: GicState
   { tag: 'UART', name: 'UART' }, // JSON: Pl011State
+  { tag: 'MSID', name: 'MSI device' }, // JSON: MsiDeviceState
+  { tag: 'RAMB', name: 'RAM beneath tables' }, // as RAM0: what the guest had where RAM0 has tables of the GIC
   { tag: 'RAM0', name: 'RAM' }, // chunks, see below
 ] as const;
 export type SectionTag = (typeof SECTIONS)[number]['tag'];

@@ -244,6 +244,21 @@ describe('the dirty log', () => {
     expect(pages(log)).toEqual([]);
   });
 
+  it('names the pages that a device wrote, and what ends beyond RAM', () => {
+    const board = new BareBoard();
+    const log = new Uint32Array(16);
+    board.core.enableDirtyLog(true);
+    board.core.ramChanged(0x5ff8, 16);
+    board.core.ramChanged(511 * 4096, 8192);
+    board.core.takeDirty(log);
+    expect(pages(log)).toEqual([5, 6, 511]);
+    board.core.ramChanged(0, 512 * 4096);
+    board.core.takeDirty(log);
+    expect(pages(log)).toHaveLength(512);
+    board.core.takeDirty(log);
+    expect(pages(log)).toEqual([]);
+  });
+
   it('names both pages of a store across their border, and a page with code', () => {
     const board = new BareBoard();
     const log = new Uint32Array(16);

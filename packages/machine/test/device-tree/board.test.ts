@@ -58,6 +58,19 @@ describe("the board's device tree", () => {
     expect(cellsOf(gic, '#address-cells')).toEqual([2]);
   });
 
+  it('has the ITS in the GICv3, as the parent of the MSI device', () => {
+    const root = readTree(boardDeviceTree(board));
+    const its = findNode(root, '/intc@8000000/its@8080000')!;
+    expect(stringsOf(its, 'compatible')).toEqual(['arm,gic-v3-its']);
+    expect(its.properties.get('msi-controller')).toHaveLength(0);
+    expect(cellsOf(its, '#msi-cells')).toEqual([1]);
+    expect(cellsOf(its, 'reg')).toEqual([0, 0x0808_0000, 0, 0x2_0000]);
+    const device = findNode(root, '/msi-test@b000000')!;
+    expect(stringsOf(device, 'compatible')).toEqual(['vgic,msi-test']);
+    expect(cellsOf(device, 'msi-parent')).toEqual([...cellsOf(its, 'phandle'), 0]);
+    expect(findNode(readTree(boardDeviceTree({ ...board, gic: 2 })), '/msi-test@b000000')).toBeUndefined();
+  });
+
   it('describes a GICv2, whose timer interrupts name the vCPUs they go to', () => {
     const root = readTree(boardDeviceTree({ ...board, gic: 2 }));
     const gic = findNode(root, '/intc@8000000')!;

@@ -6,7 +6,7 @@
         ldr     x1, =0x0a000000         // reserved for virtio
         ldr     w0, [x1]
         str     w0, [x1]
-        ldr     x1, =0x08080000         // reserved for the ITS
+        ldr     x1, =0x08020000         // reserved for GICv2m
         ldr     x0, [x1]
         ldr     x1, =0x100000000000     // beyond everything
         ldrb    w0, [x1]

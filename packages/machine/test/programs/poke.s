@@ -1,4 +1,4 @@
-// Loads and stores every size at every fourth address of the GIC's frames and the UART, with two values, then ends.
+// Loads and stores every size at every fourth address of the GIC's frames, the MSI device and the UART, with two values, then ends.
         adr     x0, vectors
         msr     vbar_el1, x0
         isb
@@ -19,6 +19,12 @@ walk_all:
         bl      walk
         ldr     x1, =0x080a0000
         ldr     x2, =0x080e0010
+        bl      walk
+        ldr     x1, =0x0808ffc0
+        ldr     x2, =0x08090060         // GITS_TRANSLATER
+        bl      walk
+        ldr     x1, =0x0b000000
+        ldr     x2, =0x0b001008
         bl      walk
         ldr     x1, =0x09000000
         ldr     x2, =0x09001008

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { crc32 } from '../../src/crc32.js';
 import type { MachineState } from '../../src/machine-state.js';
+import { MsiDevice } from '../../src/msi-device.js';
 import { Pl011 } from '../../src/pl011.js';
 import { Scheduler } from '../../src/scheduler.js';
 import { decodeSnapshot } from '../../src/snapshot/decode.js';
@@ -43,7 +44,9 @@ const state = fc
       vcpus: cores.slice(0, vcpus),
       gic: { version: 1, records: [{ group: 1, attr: '0', value: 'ff' }] } as never,
       uart: uart.save(),
+      msiDevice: new MsiDevice({ signal: () => true, now: () => 0 }).save(),
       ram: collectRam(ram),
+      beneath: collectRam(ram.fill(0, MEMORY >> 1)),
     };
   });
 
@@ -157,9 +160,12 @@ describe('a snapshot file', () => {
 
   it('of a newer version, or no snapshot at all, is refused as that', () => {
     const newer = encode(example);
-    viewOf(newer).setUint32(8, 2, true);
+    viewOf(newer).setUint32(8, 3, true);
     viewOf(newer).setUint32(20, crc32(newer.subarray(0, 20)), true);
-    expect(refusal(newer)).toMatch(/format version 2; this vgic reads up to 1/);
+    expect(refusal(newer)).toMatch(/format version 3; this vgic reads version 2/);
+    viewOf(newer).setUint32(8, 1, true);
+    viewOf(newer).setUint32(20, crc32(newer.subarray(0, 20)), true);
+    expect(refusal(newer)).toMatch(/format version 1, of a board with another GIC/);
     expect(refusal(Buffer.from('MZ this is something else entirely'))).toBe(
       'This is not a snapshot of a vgic machine.',
     );

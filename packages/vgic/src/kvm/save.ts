@@ -177,7 +177,10 @@ function saveAllIts(gic: Gic): GicState['its'] {
   return gic.its.map((its, n) => {
     const result = ITS_TABLE_ABIS[its.abiRevision].save(its);
     if (result !== 0) throwErrno(result, `The tables of ITS ${n} can't be written to guest memory`);
-    const registers = ITS_REGISTER_ORDER.map(([name, at]) => {
+    // this one reads zero until it is written, and no write makes it so again
+    const isEmpty = its.cbaserLow === 0 && its.cbaserHigh === 0;
+    const names = ITS_REGISTER_ORDER.filter(([name]) => !(isEmpty && name === 'GITS_CBASER'));
+    const registers = names.map(([name, at]) => {
       const offset = (ITS_FRAME.named(name)?.offset ?? 0) + at;
       const buffer = { value: 0n };
       accessItsRegister(gic, n, offset, buffer, false);
