@@ -1,5 +1,5 @@
 import { ERRNO, type Gic, SYSTEM_REGISTERS, type SystemRegisterName } from 'vgic';
-import { type Route, type VirtualMachine, vgicState } from 'vgic/kvm';
+import { type ItsDevice, type Route, type VirtualMachine, vgicItsState, vgicState } from 'vgic/kvm';
 import { hardwareView, hex64 } from './hardware-view.js';
 import { BadField, type Request } from './request.js';
 import { createOptions, MOST_ITS, SLOTS, type Slot, type Slots } from './slots.js';
@@ -123,8 +123,7 @@ function attribute(target: Target, access: 'get' | 'set' | 'has'): Answer {
   const attr = request.u64('attr', 0n);
   return onMachine(target, ERRNO.ENODEV, ({ vm }) => {
     const name = request.text('dev', 'vgic');
-    const its = /^its[0-9]$/.test(name) ? vm.device?.its[Number(name[3])] : undefined;
-    const device = name === 'vgic' ? vm.device : its;
+    const device = name === 'vgic' ? vm.device : itsNamed(vm, name);
     if (device === undefined) return -ERRNO.ENODEV;
     if (access === 'has') return device.has(group, attr);
     if (access === 'set') return device.set(group, attr, request.has('value') ? { value: target.value } : undefined);
@@ -132,6 +131,11 @@ function attribute(target: Target, access: 'get' | 'set' | 'has'): Answer {
     const result = device.get(group, attr, buffer);
     return result < 0 ? result : { ret: result, value: `0x${buffer.value.toString(16)}` };
   });
+}
+
+/** The ITS that a script calls `its0` to `its9`. */
+function itsNamed(vm: VirtualMachine, name: string): ItsDevice | undefined {
+  return /^its[0-9]$/.test(name) ? vm.device?.its[Number(name[3])] : undefined;
 }
 
 function irqLine(target: Target): Answer {
@@ -314,6 +318,15 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       if (source === undefined || source.memory.size !== memory.size) return -ERRNO.EINVAL;
       memory.copyFrom(source.memory);
       return 0;
+    });
+  },
+  vgic_its_state(target) {
+    const name = target.request.text('dev', 'its0');
+    return onMachine(target, ERRNO.ENODEV, ({ vm }) => {
+      const its = itsNamed(vm, name);
+      return vm.device === undefined || its === undefined
+        ? -ERRNO.ENODEV
+        : { text: vgicItsState(vm.device.model, its.number) };
     });
   },
   vgic_state: (target) =>

@@ -7,5 +7,6 @@ export type { Route } from './routing.js';
 export { saveGic } from './save.js';
 export * from './uapi.js';
 export { VgicDevice } from './vgic-device.js';
+export { vgicItsState } from './vgic-its-state.js';
 export { vgicState } from './vgic-state.js';
 export { VirtualMachine, type VirtualMachineConfig } from './virtual-machine.js';
