@@ -275,6 +275,8 @@ describe('CPU interface: end of interrupt and deactivation', () => {
     (name, control) => {
       const guest = pendingAt([0x80]);
       guest.msr('ICC_CTLR_EL1', control);
+      // an end counts if it drops an active priority
+      guest.msr('ICC_AP1R0_EL1', 0xffffffff);
       const count = () => guest.gic.cpuInterface(0).hcr >>> HCR_EOICOUNT_SHIFT;
       expect(count()).toBe(0);
       guest.msr(name, 77);

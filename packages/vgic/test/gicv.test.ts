@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { HCR_EOICOUNT_SHIFT } from '../src/architecture/virtual-interface.js';
 import { GICV_BASE, Guest, SPURIOUS } from './guest.js';
 
 /** GICv2's virtual CPU interface. Source: IHI 0048, 4.4 "CPU interface register descriptions", 5.5 "GICV". */
@@ -113,6 +114,18 @@ describe('GICV: acknowledge, end of interrupt, deactivation', () => {
     guest.acknowledge();
     guest.end(intid);
     expect(guest.gicvLoad('RPR')).toBe(0x80);
+  });
+
+  it.each([
+    ['EOIR', 1],
+    ['DIR', 0x201],
+  ] as const)('GICV_%s of an INTID that is in no list register is counted in GICH_HCR.EOICount', (name, control) => {
+    const guest = ready();
+    raise(guest, 40);
+    guest.gicvStore('CTLR', control);
+    guest.gicvStore('APR', 0xffffffff);
+    guest.gicvStore(name, 77);
+    expect(guest.gic.cpuInterface(0).hcr >>> HCR_EOICOUNT_SHIFT).toBe(1);
   });
 
   it.each([

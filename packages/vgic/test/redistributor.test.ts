@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { GICR_SIZE } from '../src/architecture/redistributor.js';
-import { ALL_ONES, GICR_BASE, Guest, withHex } from './guest.js';
+import { ALL_ONES, GICR_BASE, Guest, hex, withHex } from './guest.js';
 
 /** IHI 0069, 12.10 and 12.11 "Redistributor register descriptions"; KVM: arm-vgic-v3.rst and its own choices. */
 
@@ -57,6 +57,52 @@ describe('redistributor: identification and control', () => {
     expect(guest.load('GICR_PENDBASER', 0, 0)).toBe(0x56780780);
     expect(guest.load('GICR_PENDBASER', 4, 0)).toBe(1);
     expect(guest.load('GICR_PENDBASER', 0, 1)).toBe(0x580);
+  });
+
+  it.each(
+    withHex(
+      [
+        ['non-shareable and write-back stays', 0x180, 0x180, 0],
+        ['inner shareable stays', 0x580, 0x580, 0],
+        ['outer shareable becomes inner shareable', 0x980, 0x580, 0],
+        ['device memory becomes read-allocate write-back', 0x400, 0x580, 0],
+        ['non-cacheable becomes read-allocate write-back', 0x480, 0x580, 0],
+        ['write-allocate write-back stays', 0x780, 0x780, 0],
+      ] as const,
+      1,
+    ),
+  )('of the memory attributes %s KVM takes what it can offer: %s', (_hex, _what, written, read) => {
+    const guest = new Guest();
+    for (const name of ['GICR_PROPBASER', 'GICR_PENDBASER']) {
+      guest.store(name, written, 0, 0, 8);
+      expect(guest.load(name)).toBe(read);
+    }
+  });
+
+  it.each([
+    [0, 0],
+    [1, 1],
+    [2, 0],
+    [7, 0],
+  ])('of outer cacheability %i KVM keeps %i: as inner, or non-cacheable', (written, read) => {
+    const guest = new Guest();
+    for (const name of ['GICR_PROPBASER', 'GICR_PENDBASER']) {
+      guest.store(name, 0x580, 0, 0, 8, written << 24);
+      guest.load(name, 0, 0, 8);
+      expect(guest.gic.high).toBe(read << 24);
+    }
+  });
+
+  it('reserved bits of GICR_PROPBASER and GICR_PENDBASER read as zero', () => {
+    const guest = new Guest();
+    for (const [name, low, high] of [
+      ['GICR_PROPBASER', 0xffffff9f, 0x000fffff],
+      ['GICR_PENDBASER', 0xffff0f80, 0x000fffff],
+    ] as const) {
+      guest.store(name, ALL_ONES, 0, 0, 8, ALL_ONES);
+      expect(hex(guest.load(name, 0, 0, 8)), name).toBe(hex(low));
+      expect(hex(guest.gic.high), name).toBe(hex(high));
+    }
   });
 
   it('GICR_PENDBASER.PTZ reads as zero', () => {
