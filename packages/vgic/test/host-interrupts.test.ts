@@ -84,6 +84,48 @@ describe('an interrupt tied to one of the host', () => {
     expect(host.active(HOST_IRQ)).toBe(false);
   });
 
+  it('made pending by the guest, the physical one is active, as if its handler had run', () => {
+    const { host, guest } = mapped();
+    guest.mark('ISPENDR', 27);
+    expect(host.active(HOST_IRQ)).toBe(true);
+    expect(guest.serve()).toEqual([27]);
+    expect(host.active(HOST_IRQ)).toBe(false);
+  });
+
+  it('its pending state cleared by the guest, so is the physical latch, and the active state unless the guest serves it', () => {
+    const { host, guest } = mapped();
+    for (const active of [false, true]) {
+      host.setPending(HOST_IRQ, true);
+      host.setActive(HOST_IRQ, true);
+      if (active) guest.mark('ISACTIVER', 27);
+      guest.mark('ICPENDR', 27);
+      expect([host.latch(HOST_IRQ), host.active(HOST_IRQ)]).toEqual([false, active]);
+    }
+  });
+
+  it.each(['ISPENDR', 'ICPENDR', 'ISACTIVER', 'ICACTIVER', 'ISENABLER', 'ICENABLER'])(
+    'a store to %s for another interrupt leaves the host’s interrupts alone',
+    (name) => {
+      const { host, guest } = mapped();
+      host.setPending(HOST_IRQ, true);
+      host.setActive(HOST_IRQ, true);
+      host.setActive(1, true);
+      guest.mark(name, 26);
+      guest.mark(name, 40);
+      expect([0, 1, HOST_IRQ].map((irq) => host.active(irq))).toEqual([false, true, true]);
+      expect([0, 1, HOST_IRQ].map((irq) => host.latch(irq))).toEqual([false, false, true]);
+    },
+  );
+
+  it('userspace’s pending and active state of it leave the physical one alone', () => {
+    const { host, guest, machine } = mapped();
+    const attr = (name: string) => BigInt(guest.description(name).offset);
+    for (const name of ['GICR_ISPENDR0', 'GICR_ISACTIVER0', 'GICR_ICACTIVER0']) {
+      machine.device?.write(5, attr(name), BigInt(1 << 27));
+      expect([host.latch(HOST_IRQ), host.active(HOST_IRQ)], name).toEqual([false, false]);
+    }
+  });
+
   it('enabling it looks at the physical line, which may have changed unseen', () => {
     const { host, guest } = mapped(40);
     guest.disable(40);
