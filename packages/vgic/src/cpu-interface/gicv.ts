@@ -25,6 +25,7 @@ const {
   VMCR_EOIM,
   VMCR_PMR_SHIFT,
 } = architecture;
+const { CTLR, PMR, BPR, ABPR, IAR, AIAR, EOIR, AEOIR, HPPIR, AHPPIR, RPR, APR, IIDR, DIR } = GICV;
 
 /**
  * GICV: the virtual CPU interface that a GICv2 guest reaches by MMIO where it expects GICC. It works on the same list
@@ -134,27 +135,27 @@ function endOfInterrupt(cpu: CpuInterface, value: number, host: HostInterrupts):
 /** A 32-bit load by a vCPU in the guest; offsets that are no register read as zero. */
 export function readGicv(cpu: CpuInterface, offset: number): number {
   switch (offset) {
-    case GICV.CTLR:
+    case CTLR:
       return cpu.control;
-    case GICV.PMR:
+    case PMR:
       return cpu.pmr & PRIORITY_MASK;
-    case GICV.BPR:
+    case BPR:
       return cpu.bpr0;
-    case GICV.ABPR:
+    case ABPR:
       return cpu.bpr1;
-    case GICV.IAR:
+    case IAR:
       return acknowledge(cpu, false);
-    case GICV.AIAR:
+    case AIAR:
       return acknowledge(cpu, true);
-    case GICV.HPPIR:
+    case HPPIR:
       return highestPending(cpu, false);
-    case GICV.AHPPIR:
+    case AHPPIR:
       return highestPending(cpu, true);
-    case GICV.RPR:
+    case RPR:
       return Math.min(runningPriority(cpu), IDLE_PRIORITY);
-    case GICV.APR:
+    case APR:
       return cpu.ap1r[0];
-    case GICV.IIDR:
+    case IIDR:
       return GICV_IIDR;
     default:
       return 0;
@@ -164,26 +165,26 @@ export function readGicv(cpu: CpuInterface, offset: number): number {
 /** A 32-bit store by a vCPU in the guest; offsets that are no register ignore it. */
 export function writeGicv(cpu: CpuInterface, offset: number, value: number, host: HostInterrupts): void {
   switch (offset) {
-    case GICV.CTLR:
+    case CTLR:
       cpu.setVmcr((cpu.vmcr & ~VMCR_CTLR_MASK) | (value & VMCR_CTLR_MASK));
       break;
-    case GICV.PMR:
+    case PMR:
       cpu.setVmcr((cpu.vmcr & 0x00ffffff) | ((value & PRIORITY_MASK) << VMCR_PMR_SHIFT));
       break;
-    case GICV.BPR:
+    case BPR:
       cpu.setVmcr((cpu.vmcr & ~(7 << VMCR_BPR0_SHIFT)) | ((value & 7) << VMCR_BPR0_SHIFT));
       break;
-    case GICV.ABPR:
+    case ABPR:
       cpu.setVmcr((cpu.vmcr & ~(7 << VMCR_BPR1_SHIFT)) | ((value & 7) << VMCR_BPR1_SHIFT));
       break;
-    case GICV.EOIR:
-    case GICV.AEOIR:
+    case EOIR:
+    case AEOIR:
       endOfInterrupt(cpu, value, host);
       break;
-    case GICV.APR:
+    case APR:
       cpu.ap1r[0] = value;
       break;
-    case GICV.DIR:
+    case DIR:
       if ((value & LR_V2_INTID_MASK) < INTID_SPECIAL_MIN && cpu.control & VMCR_EOIM) deactivate(cpu, value, host);
       break;
   }

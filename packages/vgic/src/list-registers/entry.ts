@@ -25,6 +25,9 @@ const {
  * with it gets back at exit. Follows KVM's kvm_vgic_flush_hwstate and kvm_vgic_sync_hwstate.
  */
 
+/** The SGIs in a vCPU's word of private interrupts. */
+const SGI_MASK = (1 << SGI_COUNT) - 1;
+
 /** Told of each SPI whose end the guest has signalled: irqfd resampling (INTID - 32 is the pin). */
 export type ResampleListener = (intid: number) => void;
 
@@ -85,14 +88,15 @@ export function fillListRegisters(irqs: Interrupts, saved: SavedInterface, vcpu:
   const { cpu } = saved;
 
   let manySources = false;
-  // without the many sources of GICv2's SGIs an interrupt needs one list register, so a short list fits
-  if (irqs.version === 2 || lists.length[vcpu] > cpu.listRegisters) {
+  // GICv2's SGIs alone need a list register for each sender, and then their latch is set; without them a short list fits
+  const sgisPending = irqs.version === 2 && (irqs.latch[vcpu] & SGI_MASK) !== 0;
+  if (sgisPending || lists.length[vcpu] > cpu.listRegisters) {
     let needed = 0;
     for (let j = i; j >= 0; j = lists.next[j]) {
       const registers = irqs.listRegistersNeeded(j);
       needed += registers;
       if (registers > 1) manySources = true;
-      else if (needed > cpu.listRegisters && irqs.version === 3) break;
+      else if (needed > cpu.listRegisters && !sgisPending) break;
     }
     if (needed > cpu.listRegisters || manySources) {
       irqs.sortList(vcpu);
