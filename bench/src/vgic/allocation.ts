@@ -37,7 +37,7 @@ export function bytesPerMillion(run: (operations: number) => void): number {
   return Math.max(0, least - own) * (1e6 / CYCLES);
 }
 
-/** Every workload, and the negative control: a cycle that allocates one small object. */
+/** Every workload, on one vCPU. The negative control is in packages/vgic/test/allocation.test.ts. */
 export function measureAllocation(): readonly AllocationFigure[] {
   const figures: AllocationFigure[] = [];
   for (const gic of [3, 2] as const) {
