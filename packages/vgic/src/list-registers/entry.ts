@@ -82,17 +82,18 @@ function fillSgiListRegister(irqs: Interrupts, cpu: CpuInterface, i: number, n: 
  * then by priority, and underflow asks for a maintenance interrupt. Allocates nothing.
  */
 export function fillListRegisters(irqs: Interrupts, saved: SavedInterface, vcpu: number): void {
-  const { lists } = irqs;
+  const { lists, priority, source } = irqs;
+  const { next } = lists;
+  const { cpu } = saved;
   let i = lists.head[vcpu];
   if (i < 0) return;
-  const { cpu } = saved;
 
   let manySources = false;
   // GICv2's SGIs alone need a list register for each sender, and then their latch is set; without them a short list fits
   const sgisPending = irqs.version === 2 && (irqs.latch[vcpu] & SGI_MASK) !== 0;
   if (sgisPending || lists.length[vcpu] > cpu.listRegisters) {
     let needed = 0;
-    for (let j = i; j >= 0; j = lists.next[j]) {
+    for (let j = i; j >= 0; j = next[j]) {
       const registers = irqs.listRegistersNeeded(j);
       needed += registers;
       if (registers > 1) manySources = true;
@@ -106,16 +107,16 @@ export function fillListRegisters(irqs: Interrupts, saved: SavedInterface, vcpu:
 
   let used = 0;
   let lowestPriority = 0xff;
-  for (; i >= 0; i = lists.next[i]) {
+  for (; i >= 0; i = next[i]) {
     // an SGI with sources left must not be overtaken by what has a lower priority
-    if (manySources && irqs.priority[i] > lowestPriority) break;
+    if (manySources && priority[i] > lowestPriority) break;
     if (irqs.deliveryTarget(i) === vcpu) {
       if (irqs.version === 2 && irqs.isSgi(i)) fillSgiListRegister(irqs, cpu, i, used++);
       else fillListRegister(irqs, cpu, i, used++);
-      if (manySources && irqs.source[i] !== 0) lowestPriority = irqs.priority[i];
+      if (manySources && source[i] !== 0) lowestPriority = priority[i];
     }
     if (used === cpu.listRegisters) {
-      if (lists.next[i] >= 0) saved.hcr |= HCR_UIE;
+      if (next[i] >= 0) saved.hcr |= HCR_UIE;
       break;
     }
   }
