@@ -157,7 +157,7 @@ describe('CPU interface: running priority and preemption', () => {
 });
 
 describe('CPU interface: binary point', () => {
-  /** IHI 0069, table 4-5: group priority bits of group 1 are those from the binary point up. */
+  /** IHI 0069, "Priority grouping": group priority bits of group 1 are those from the binary point up. */
   it.each([
     [3, 0x80, 0x78, true],
     [4, 0x80, 0x78, true],

@@ -482,6 +482,17 @@ describe('vCPUs on physical CPUs', () => {
     expect(guest.bit('ISACTIVER', 40)).toBe(0);
   });
 
+  it('a machine without a GIC is on no physical CPU', () => {
+    const host = new Host(HOST);
+    new VirtualMachine(host, { vcpus: 1 });
+    const machine = new VirtualMachine(host, { vcpus: 1 });
+    machine.createDevice(3);
+    machine.device?.write(ADDR, DIST_V3, BigInt(GICD_BASE));
+    machine.device?.write(ADDR, REDIST, BigInt(GICR_BASE));
+    initialise(machine.device!);
+    expect(machine.enter(0)).toBe(0);
+  });
+
   it('a destroyed machine leaves its physical CPUs to others', () => {
     const host = new Host(HOST);
     const machines = [0, 1].map(() => {

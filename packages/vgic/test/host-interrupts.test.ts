@@ -134,6 +134,18 @@ describe('an interrupt tied to one of the host', () => {
     expect(guest.serve(0, () => host.setLine(HOST_IRQ, false))).toEqual([40]);
   });
 
+  it('enabling it together with others looks at no line but its own', () => {
+    const { host, guest } = mapped(40);
+    guest.disable(40);
+    host.setLine(HOST_IRQ, true);
+    for (const intid of [39, 41, 42]) guest.setEdge(intid, false);
+    guest.store('GICD_ISENABLER', 0xffffffff, 4);
+    expect(guest.load('GICD_ISPENDR', 4)).toBe(1 << 8);
+    host.setLine(HOST_IRQ, false);
+    guest.store('GICD_ISENABLER', 0xffffffff, 4);
+    expect([guest.load('GICD_ISPENDR', 4), guest.serve().length]).toEqual([0, 0]);
+  });
+
   it('can be an edge-triggered SPI, which keeps its latch', () => {
     const { guest, fire } = mapped(40);
     guest.setEdge(40, true);

@@ -227,6 +227,17 @@ describe('GICv2: distributor of userspace (arm-vgic.rst)', () => {
     expect([read('GICD_ISENABLER', 0, 0), read('GICD_ISENABLER', 0, 1)]).toEqual([0xffff, 0x0800ffff]);
   });
 
+  it('an SGI made pending by GICD_ISPENDR has its own vCPU as sender; GICD_ICPENDR takes all senders away', () => {
+    const { guest, write, read } = access(2);
+    guest.prepare();
+    write('GICD_ISPENDR', 1 << 5, 0, 1);
+    expect(read('GICD_SPENDSGIR', 4, 1)).toBe(0x0200);
+    expect(guest.serve(1)).toEqual([5 | (1 << 10)]);
+    for (const from of [0, 1]) guest.sendSgi(5, [1], from);
+    write('GICD_ICPENDR', 1 << 5, 0, 1);
+    expect([read('GICD_SPENDSGIR', 4, 1), guest.serve(1).length]).toEqual([0, 0]);
+  });
+
   it('GICD_SPENDSGIR carries the senders of pending SGIs', () => {
     const { guest, read, write } = access(2);
     guest.prepare();

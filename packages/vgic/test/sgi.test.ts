@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Guest, hex } from './guest.js';
 
-/** ICC_SGI1R_EL1, ICC_ASGI1R_EL1 and ICC_SGI0R_EL1. Source: IHI 0069, 12.2.19 to 12.2.21. */
+/** ICC_SGI1R_EL1, ICC_ASGI1R_EL1 and ICC_SGI0R_EL1. Source: IHI 0069, 12.2. */
 
 const IRM = 1 << 8;
 const AFF3 = 1 << 16;
