@@ -8,6 +8,7 @@ import {
   DISTRIBUTOR_2,
   DISTRIBUTOR_3,
   type Frame,
+  ITS,
   REDISTRIBUTOR,
   REDISTRIBUTOR_STRIDE,
   type Register,
@@ -18,7 +19,7 @@ import { registerValue, systemRegisterValue } from './values.js';
 
 const weighedRegisters = (frame: Frame) => frame.registers.map((register) => [register.weight, register] as const);
 const WEIGHED = new Map<Frame, ReturnType<typeof weighedRegisters>>(
-  [DISTRIBUTOR_2, DISTRIBUTOR_3, REDISTRIBUTOR, CPU_INTERFACE_2].map((frame) => [frame, weighedRegisters(frame)]),
+  [DISTRIBUTOR_2, DISTRIBUTOR_3, REDISTRIBUTOR, CPU_INTERFACE_2, ITS].map((frame) => [frame, weighedRegisters(frame)]),
 );
 const WEIGHED_SYSTEM_REGISTERS = SYSTEM_REGISTERS.map((register) => [register.weight, register] as const);
 
@@ -26,8 +27,31 @@ const WEIGHED_SYSTEM_REGISTERS = SYSTEM_REGISTERS.map((register) => [register.we
 function frame(s: Sequence): readonly [Frame, number] {
   const { configuration } = s.vm;
   if (configuration.gic === 2) return [DISTRIBUTOR_2, configuration.distributor];
+  if (configuration.its && s.random.chance(0.4)) return itsFrame(s);
   if (s.random.chance(0.55)) return [DISTRIBUTOR_3, configuration.distributor];
   return [REDISTRIBUTOR, configuration.redistributors + s.realVcpu() * REDISTRIBUTOR_STRIDE];
+}
+
+/** The frame of an ITS: whatever is written there may move its queue. */
+function itsFrame(s: Sequence): readonly [Frame, number] {
+  const number = s.random.below(s.vm.configuration.its);
+  const queue = s.vm.queues[number];
+  if (queue) queue.unsure = true;
+  return [ITS, s.vm.configuration.itsBases[number]!];
+}
+
+/** A register of an ITS, which only a guest's first or last writes reach while it is enabled. */
+export function itsRegister(s: Sequence): void {
+  const [frame, base] = itsFrame(s);
+  const register = s.random.weighted(WEIGHED.get(frame)!);
+  const write = s.random.chance(0.5);
+  if (write && register.name !== 'GITS_CTLR' && s.random.chance(0.5)) {
+    s.emit({ op: 'mmio_write', vcpu: s.realVcpu(), addr: hex(base), value: '0x0' }, 'GITS_CTLR write');
+  }
+  access(s, frame, base, register, write);
+  if (s.random.chance(0.5)) {
+    s.emit({ op: 'mmio_read', vcpu: s.realVcpu(), addr: hex(base + register.offset) }, `${register.name} read`);
+  }
 }
 
 /** Where in a register (or an array of them) an access goes: mostly to an interrupt of the sequence. */
@@ -117,6 +141,7 @@ export function nowhere(s: Sequence): void {
     hex(configuration.distributor + (configuration.gic === 2 ? 0x1000 : 0x10000)),
     hex(configuration.redistributors + s.vcpus * REDISTRIBUTOR_STRIDE),
     hex(configuration.cpuInterface + 0x2000),
+    ...configuration.itsBases.flatMap((base) => [hex(base - 4), hex(base + ITS.bytes), hex(base + 0x10000)]),
   ]);
   const len = random.pick([0, 1, 3, 4, 8, 16]);
   s.emit({ op: random.pick(['mmio_read', 'mmio_write']), vcpu: s.vcpu(), addr, len, value: '0x1' }, 'no device');

@@ -15,15 +15,25 @@ export type Verdict =
 
 const SAME: Verdict = { kind: 'same' };
 
-/** Compares the answers. The same bytes are the same answer without a closer look. */
-export function compare(operation: Operation, left: string, right: string): Verdict {
+/**
+ * Compares the answers. The same bytes are the same answer without a closer look.
+ * @param next the operation that follows and the left program's answer to it, if they are known
+ */
+export function compare(
+  operation: Operation,
+  left: string,
+  right: string,
+  next?: { readonly operation: Operation; readonly left: string },
+): Verdict {
   if (left === right) return SAME;
   const a = parse(left);
   const b = parse(right);
   if (!a || !b) return { kind: 'different', fields: ['JSON'] };
   const fields = differingFields(a, b);
   if (fields.length === 0) return SAME;
-  const by = DECLARED.find((declared) => declared.applies(operation, a, b, fields));
+  const answer = next && parse(next.left);
+  const following = next && answer && { operation: next.operation, left: answer };
+  const by = DECLARED.find((declared) => declared.applies(operation, a, b, fields, following));
   return by ? { kind: 'declared', by } : { kind: 'different', fields };
 }
 

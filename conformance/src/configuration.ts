@@ -9,6 +9,8 @@ export interface ConfigurationDomain {
   readonly vcpus: readonly (readonly [weight: number, vcpus: number])[];
   readonly interrupts: readonly (readonly [weight: number, interrupts: number])[];
   readonly listRegisters: readonly (readonly [weight: number, count: number])[];
+  /** ITSs; none if absent. */
+  readonly its?: readonly (readonly [weight: number, count: number])[];
   /** How often a configuration that should be refused is asked for. */
   readonly hostile: number;
   /** How often the VM is created without initialising its VGIC. */
@@ -30,6 +32,9 @@ export interface Configuration {
   readonly distributor: number;
   readonly cpuInterface: number;
   readonly redistributors: number;
+  readonly its: number;
+  /** Where each ITS is. */
+  readonly itsBases: readonly number[];
   readonly ramBytes: number;
   /** The arguments as sent. */
   readonly create: Operation;
@@ -71,6 +76,28 @@ const HOSTILE: readonly Readonly<Record<string, string | number | boolean>>[] = 
   { vcpus: '0x' },
 ];
 
+const HOSTILE_ITS: typeof HOSTILE = [
+  { its: 17 },
+  { its: -1 },
+  { its: 16 },
+  { its_base: '0x08000000' },
+  { its_base: '0x080a0000' },
+  { its_base: '0x08090000', its: 1 },
+  { its_base: '0x0808f000' },
+  { its_base: '0x10000000000' },
+  { its_base: '0xffffff0000' },
+  { its_base: '0xfffffe0000', its: 1 },
+  { its_base2: '0x08080000', its: 2 },
+  { its_base2: '0x08070000', its: 2 },
+  { gic: 2, host_gic: 2, its: 1 },
+  { gic: 2, host_gic: 3, its: 1 },
+];
+
+/** The translation frame follows the control frame. */
+const ITS_BYTES = 0x20000;
+/** Enough for the tables of three ITSs and of the LPIs. */
+const RAM_WITH_ITS = 0x200000;
+
 /** Draws a configuration. The host's parameters can be given, since all virtual machines alive at once share them. */
 export function drawConfiguration(random: Random, domain: ConfigurationDomain, slot = 0): Configuration {
   const [gic, host] = random.weighted(domain.versions);
@@ -87,7 +114,10 @@ export function drawConfiguration(random: Random, domain: ConfigurationDomain, s
   const distributor = elsewhere ? 0x2f000000 : 0x08000000;
   const cpuInterface = elsewhere ? 0x2c000000 : 0x08010000;
   const redistributors = elsewhere ? 0x2f100000 : 0x080a0000;
-  const ramBytes = random.pick([0x10000, 0x40000]);
+  const its = domain.its ? random.weighted(domain.its) : 0;
+  const [firstIts, nextIts] = elsewhere ? [0x2f020000, 0x2f040000] : [0x08080000, 0x0c000000];
+  const itsBases = Array.from({ length: its }, (_, n) => (n === 0 ? firstIts : nextIts + (n - 1) * ITS_BYTES));
+  const ramBytes = its ? RAM_WITH_ITS : random.pick([0x10000, 0x40000]);
 
   const create: Operation = { op: 'create', ...(slot ? { vm: slot } : {}), gic };
   if (host !== gic) create.host_gic = host;
@@ -105,11 +135,13 @@ export function drawConfiguration(random: Random, domain: ConfigurationDomain, s
     create.gicd = hex(distributor);
     if (gic === 2) create.gicc = hex(cpuInterface);
     else create.gicr = hex(redistributors);
+    if (its) create.its_base = hex(firstIts);
   }
+  if (its) create.its = its;
   create.ram_size = hex(ramBytes);
-  if (random.chance(domain.hostile)) Object.assign(create, random.pick(HOSTILE));
+  if (random.chance(domain.hostile)) Object.assign(create, random.pick(its ? HOSTILE_ITS : HOSTILE));
   return {
     gic, host, vcpus, interrupts, listRegisters, priorityBits, idBits, affinity3Valid, systemErrors, auto, initialised,
-    distributor, cpuInterface, redistributors, ramBytes, create,
+    distributor, cpuInterface, redistributors, its, itsBases, ramBytes, create,
   }; // biome-ignore format: one name after the other
 }

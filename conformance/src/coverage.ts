@@ -1,5 +1,9 @@
 /** What a run has exercised: a test that never delivers an interrupt proves nothing. */
+import { FIRST_LPI } from './guest-tables.js';
+import { COMMANDS } from './its-commands.js';
 import { ERRNO } from './protocol.js';
+
+const COMMAND_NAMES: ReadonlySet<string> = new Set(COMMANDS.map(({ name }) => name));
 
 const ACKNOWLEDGE = /^(ICC_IAR[01]_EL1|GICC_A?IAR) read$/;
 
@@ -13,8 +17,17 @@ export class Coverage {
   entriesWithInterrupts = 0;
   restores = 0;
   resampled = 0;
-  undefinedAccesses = 0;
   warnings = 0;
+  /** Of the interrupts taken, LPIs. */
+  lpisTaken = 0;
+  /** MSIs that KVM_SIGNAL_MSI said to have delivered, and eventfds that did. */
+  msisDelivered = 0;
+  msis = 0;
+  /** Saves that wrote translations, and restores that made some. */
+  readonly tables = { saved: 0, restoredInPlace: 0, restoredInFreshVm: 0 };
+  /** ITS commands by name: how often they were sent, looked at, and seen to have changed something. */
+  readonly #commands = new Map<string, { sent: number; observed: number; effective: number }>();
+  #before = '';
 
   /** Counts one operation under its label, with the left program's answer. */
   count(label: string, answer: string): void {
@@ -32,15 +45,48 @@ export class Coverage {
       this.#errors.set(name, (this.#errors.get(name) ?? 0) + 1);
       return;
     }
-    if (label === 'enter') this.#countEntry(answer);
+    if (label.startsWith('before ')) this.#before = answer;
+    else if (label.startsWith('after ')) this.#countCommand(label.slice(6), answer);
+    else if (label === 'enter') this.#countEntry(answer);
     else if (label === 'exit') {
       if (answer.includes('"acked"')) this.resampled++;
     } else if (label === 'create to restore') this.restores++;
     else if (ACKNOWLEDGE.test(label)) {
       this.acknowledgeReads++;
-      const value = /"value":"0x([0-9a-f]+)"/.exec(answer);
-      if (value && (Number.parseInt(value[1]!, 16) & 0x3ff) < 1020) this.taken++;
+      const value = Number.parseInt(/"value":"0x([0-9a-f]+)"/.exec(answer)?.[1] ?? '3ff', 16);
+      const isLpi = label.startsWith('ICC') && value >= FIRST_LPI;
+      if (isLpi || (value & 0x3ff) < 1020) this.taken++;
+      if (isLpi) this.lpisTaken++;
+    } else this.#countIts(label, answer);
+  }
+
+  #countIts(label: string, answer: string): void {
+    if (label === 'MSI' || label === 'irqfd MSI') {
+      this.msis++;
+      // irqfd's fast path answers 0 when it has delivered
+      if (answer.includes('"ret":1') || (label !== 'MSI' && answer.includes('"ret":0'))) this.msisDelivered++;
+    } else if (label === 'translation table') {
+      if (/[1-9a-f]/.test(answer.slice(answer.indexOf(':')))) this.tables.saved++;
+    } else if (label.startsWith('state after restore')) {
+      if (!/nr_lpis:\\(?:t|u0009)[1-9]/.test(answer)) return;
+      if (label === 'state after restore') this.tables.restoredInFreshVm++;
+      else this.tables.restoredInPlace++;
+    } else if (COMMAND_NAMES.has(label)) this.#commandOf(label).sent++;
+  }
+
+  #commandOf(name: string) {
+    let entry = this.#commands.get(name);
+    if (!entry) {
+      entry = { sent: 0, observed: 0, effective: 0 };
+      this.#commands.set(name, entry);
     }
+    return entry;
+  }
+
+  #countCommand(name: string, after: string): void {
+    const entry = this.#commandOf(name);
+    entry.observed++;
+    if (after !== this.#before) entry.effective++;
   }
 
   #countEntry(answer: string): void {
@@ -76,9 +122,22 @@ export class Coverage {
       `  acknowledge reads: ${this.acknowledgeReads}, that took an interrupt ${this.taken} (${share(this.taken, this.acknowledgeReads)})`,
       `  restored VMs: ${this.restores}; exits that resampled a line: ${this.resampled}; WARN_ON()s of the kernel: ${this.warnings}`,
     ];
+    if (this.#commands.size) lines.push(...this.#itsReport(share));
     if (full)
       for (const [label, { times, errors: refused }] of labels)
         lines.push(`  ${String(times).padStart(9)} ${label}${refused ? ` (refused ${refused})` : ''}`);
     return lines;
+  }
+
+  #itsReport(share: (part: number, whole: number) => string): string[] {
+    const { saved, restoredInPlace, restoredInFreshVm } = this.tables;
+    const commands = [...this.#commands].sort((a, b) => b[1].sent - a[1].sent);
+    const sent = commands.reduce((sum, [, entry]) => sum + entry.sent, 0);
+    const each = commands.map(([name, entry]) => `${name} ${entry.sent} (${share(entry.effective, entry.observed)})`);
+    return [
+      `  ITS commands: ${sent}, in brackets how many of those looked at changed what can be seen: ${each.join(', ')}`,
+      `  MSIs: ${this.msis}, delivered ${this.msisDelivered}; LPIs taken: ${this.lpisTaken}`,
+      `  translation tables saved: ${saved}; restores that mapped LPIs: in a fresh VM ${restoredInFreshVm}, in place ${restoredInPlace}`,
+    ];
   }
 }

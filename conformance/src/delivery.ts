@@ -19,7 +19,8 @@ export function learnAcknowledge(s: Sequence, vcpu: number, name: string): ((ans
   const stack = vm.acknowledged[vcpu];
   return (answer) => {
     const value = answer.value === undefined ? 1023 : Number(answer.value);
-    if ((value & 0x3ff) >= 1020) return;
+    // GICC_IAR has the CPUID above the INTID; a GICv3's LPIs have more bits
+    if ((s.gic === 2 ? value & 0x3ff : value) >= 1020 && value < 8192) return;
     stack?.push(value);
     // most handlers are short
     if (s.vm === vm && s.random.chance(0.75)) completeOn(s, vcpu);
@@ -69,9 +70,8 @@ export function enterOn(s: Sequence, vcpu: number): void {
   });
 }
 
-export function exitOn(s: Sequence, vcpu: number): void {
+export function exitOn(s: Sequence, vcpu: number, put = s.random.chance(0.7)): void {
   const { inGuest, held } = s.vm;
-  const put = s.random.chance(0.7);
   if (vcpu >= 0 && vcpu < inGuest.length) {
     inGuest[vcpu] = false;
     if (put) held[vcpu] = false;

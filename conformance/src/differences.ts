@@ -2,9 +2,17 @@
  * The differences from KVM that are meant: nothing but what stands here is excused, and each entry says exactly which
  * answers, why, and which paragraph of conformance/kvm/differences.md tells it to people.
  */
-import { GROUP, type Operation } from './protocol.js';
+import { CONTROL, GROUP, type Operation } from './protocol.js';
 
 const ENXIO = 6;
+const EINVAL = 22;
+const ELOOP = 40;
+
+/** The operation after the one in question, with the left program's answer: what it can prove. */
+export interface Following {
+  readonly operation: Operation;
+  readonly left: Readonly<Record<string, unknown>>;
+}
 
 export interface DeclaredDifference {
   /** The paragraph of conformance/kvm/differences.md. */
@@ -16,6 +24,7 @@ export interface DeclaredDifference {
     left: Readonly<Record<string, unknown>>,
     right: Readonly<Record<string, unknown>>,
     fields: readonly string[],
+    following: Following | undefined,
   ): boolean;
   /** What follows it: the answers may differ from there on, so the sequence ends; or they may not. */
   readonly afterwards: 'sequence ends' | 'goes on';
@@ -54,7 +63,34 @@ export const DECLARED: readonly DeclaredDifference[] = [
       left.err === -ENXIO &&
       right.ret === 0,
   },
+  {
+    paragraph: 'An INTID that no LPI can have is refused',
+    reason: 'an ITE with an INTID of more than 16 bits is EINVAL at KVM_DEV_ARM_ITS_RESTORE_TABLES, where KVM takes it',
+    afterwards: 'sequence ends',
+    applies: (operation, left, right, _fields, following) =>
+      operation.op === 'set_attr' &&
+      /^its[0-9]$/.test(String(operation.dev)) &&
+      Number(operation.group) === GROUP.CTRL &&
+      Number(operation.attr) === CONTROL.ITS_RESTORE_TABLES &&
+      left.ret === 0 &&
+      right.err === -EINVAL &&
+      following?.operation.op === 'vgic_state' &&
+      following.operation.vm === operation.vm &&
+      hidesAnLpi(following.left),
+  },
 ];
+
+/**
+ * Whether KVM's state dump proves that it has an LPI beyond 65535: it counts such an LPI but does not find it again, so that
+ * it shows another one in its place, or never ends where there is no other.
+ */
+function hidesAnLpi({ err, text }: Readonly<Record<string, unknown>>): boolean {
+  if (err === -ELOOP) return true;
+  if (typeof text !== 'string') return false;
+  const counted = Number(/^nr_lpis:\t(\d+)$/m.exec(text)?.[1] ?? 0);
+  const shown = new Set(Array.from(text.matchAll(/^ +LPI +(\d+) /gm), ([, intid]) => intid));
+  return shown.size < counted;
+}
 
 /** What KVM answers for a STATUSR; user space's reads leave the upper half of the buffer alone. */
 const isConstant = (value: unknown): boolean =>

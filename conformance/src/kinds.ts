@@ -1,5 +1,5 @@
 /** The kinds of operations that profiles mix: each adds one operation, or a few that belong together. */
-import { cpuInterface, nowhere, offset, register, sweep } from './accesses.js';
+import { cpuInterface, itsRegister, nowhere, offset, register, sweep } from './accesses.js';
 import { address, anyAttribute, attribute, control, interruptCount, levelInfo, setUp } from './attributes.js';
 import { drawConfiguration } from './configuration.js';
 import {
@@ -15,6 +15,10 @@ import {
   sendSgi,
   setLine,
 } from './delivery.js';
+import { itsBoot, itsBootAgain, moveTables, toggleIts } from './its.js';
+import { commands, observedCommand } from './its-commands.js';
+import { createIts, itsAttribute, placeIts, restoreInPlace, saveTables } from './its-state.js';
+import { configureLpi, deliverMsi, enableLpis, routeMsi, signalMsi, signalRoute, writePending } from './lpis.js';
 import { migrate } from './migration.js';
 import { hex } from './protocol.js';
 import type { Sequence } from './sequence.js';
@@ -91,6 +95,7 @@ function recreate(s: Sequence): void {
   vm.inGuest.fill(false);
   vm.held.fill(false);
   vm.dead = false;
+  for (const queue of vm.queues) queue.unsure = true;
 }
 
 /** Every kind: what it is called, and how it adds its operations. */
@@ -119,6 +124,25 @@ export const KINDS = {
   levelInfo,
   setUp,
   flood,
+  itsBoot,
+  itsBootAgain,
+  commands,
+  observedCommand,
+  itsRegister,
+  toggleIts,
+  moveTables,
+  configureLpi,
+  writePending,
+  enableLpis,
+  msi: signalMsi,
+  deliverMsi,
+  routeMsi,
+  irqfdMsi: signalRoute,
+  saveTables,
+  restoreInPlace,
+  itsAttribute,
+  placeIts,
+  createIts,
   wait: (s: Sequence) => s.emit({ op: 'wfi', vcpu: guestVcpu(s) }, 'wait for interrupt'),
   sgi: sendSgi,
   acknowledge: (s: Sequence) => acknowledgeOn(s, guestVcpu(s)),

@@ -3,6 +3,7 @@
  * slot, in the order that Documentation/virt/kvm/devices/arm-vgic-v3.rst asks for: the answers of the first half are
  * the values of the second.
  */
+import { damageTables, restoreIts, type SavedIts, saveIts } from './its-state.js';
 import { affinityOf, GROUP, hex, hex64 } from './protocol.js';
 import { CPU_REGS_2, DISTRIBUTOR_2, DISTRIBUTOR_3, REDISTRIBUTOR, SYSTEM_REGISTERS } from './registers.js';
 import type { Answer, Sequence } from './sequence.js';
@@ -37,13 +38,14 @@ function registers3(vcpus: number, interrupts: number): Saved[] {
   }
   for (let vcpu = 0; vcpu < vcpus; vcpu++) {
     const high = affinityOf(vcpu);
-    for (const name of ['GICR_CTLR', 'GICR_STATUSR', 'GICR_WAKER']) {
-      saved.push({ name, group: GROUP.REDIST_REGS, attr: hex64(high, offsetOf(REDISTRIBUTOR, name)) });
-    }
+    // the tables' places come before EnableLPIs, after which they can't be written any more
     for (const base of ['GICR_PROPBASER', 'GICR_PENDBASER']) {
       for (const half of [0, 4]) {
         saved.push({ name: base, group: GROUP.REDIST_REGS, attr: hex64(high, offsetOf(REDISTRIBUTOR, base) + half) });
       }
+    }
+    for (const name of ['GICR_CTLR', 'GICR_STATUSR', 'GICR_WAKER']) {
+      saved.push({ name, group: GROUP.REDIST_REGS, attr: hex64(high, offsetOf(REDISTRIBUTOR, name)) });
     }
     for (const array of ARRAYS) saved.push(...arrayOf(array, 0, 32, high, 'GICR_', REDISTRIBUTOR, GROUP.REDIST_REGS));
   }
@@ -133,6 +135,8 @@ export function migrate(s: Sequence): void {
   }
   const saved = (configuration.gic === 3 ? registers3 : registers2)(s.vcpus, configuration.interrupts);
   const values = new Map<Saved, string>();
+  const its: SavedIts[] = [];
+  if (s.tables) saveIts(s, its);
   for (const entry of saved) {
     s.emit({ op: 'get_attr', group: entry.group, attr: entry.attr }, `save ${entry.name}`, (answer: Answer) => {
       if (answer.value !== undefined) values.set(entry, answer.value);
@@ -144,11 +148,19 @@ export function migrate(s: Sequence): void {
   const skipsZero = random.chance(0.5);
   const shuffled = random.chance(0.15);
   const restore = () => {
-    if (gone) s.emit({ op: 'destroy' }, 'destroy');
+    const from = s.vm;
+    // memory goes over while its source is still there
+    if (gone && !s.tables) s.emit({ op: 'destroy' }, 'destroy');
     s.moveTo(to, configuration);
     s.emit({ op: 'destroy' }, 'destroy');
     const { vm: _slot, ...create } = configuration.create;
     s.emit({ ...create, op: 'create' }, 'create to restore');
+    if (s.tables) {
+      s.vm.queues = from.queues.map((queue) => ({ ...queue }));
+      s.emit({ op: 'mem_copy', from: from.slot }, 'memory copy');
+      if (gone) s.emit({ op: 'destroy', vm: from.slot }, 'destroy');
+      if (random.chance(s.profile.damage ?? 0)) damageTables(s);
+    }
     const order = [...values];
     if (shuffled) for (let i = 0; i < 20; i++) order.push(...order.splice(random.below(order.length), 1));
     for (const [entry, value] of order) {
@@ -161,6 +173,7 @@ export function migrate(s: Sequence): void {
       if (skipsZero && Number(value) === 0) continue;
       s.emit({ op: 'set_attr', group: entry.group, attr: entry.attr, value }, `restore ${entry.name}`);
     }
+    if (s.tables) restoreIts(s, its);
     s.emit({ op: 'pending', vcpu: 0 }, 'pending after restore');
   };
 }

@@ -50,7 +50,9 @@ export class Pair {
     });
     const both = Math.min(left.answers.length, right.answers.length);
     for (let at = 0; at < both; at++) {
-      const verdict = compare(operations[at]!, left.answers[at]!, right.answers[at]!);
+      const [operation, answer] = [operations[at + 1], left.answers[at + 1]];
+      const next = operation && answer !== undefined ? { operation, left: answer } : undefined;
+      const verdict = compare(operations[at]!, left.answers[at]!, right.answers[at]!, next);
       if (verdict.kind === 'same') continue;
       if (verdict.kind === 'different') {
         return done({ at, left: left.answers[at]!, right: right.answers[at]!, fields: verdict.fields }, undefined);

@@ -1,6 +1,6 @@
 /**
- * What a run is made of: each profile is a kind of machine and a mixture of operations. A profile for ITS and LPIs, and
- * one for GICv4, take their place here, with kinds of operations of their own.
+ * What a run is made of: each profile is a kind of machine and a mixture of operations. A profile for GICv4 takes its
+ * place here, with kinds of operations of its own.
  */
 import type { ConfigurationDomain } from './configuration.js';
 import type { Kind } from './kinds.js';
@@ -14,6 +14,8 @@ export interface Profile {
   readonly configuration: ConfigurationDomain;
   /** How often a guest has set up its GIC before the random part begins. */
   readonly boot: number;
+  /** How often tables in memory are damaged before a machine is restored from them. */
+  readonly damage?: number;
   /** Operations (macros count once) in a sequence. */
   readonly length: readonly [least: number, most: number];
   readonly kinds: readonly (readonly [weight: number, kind: Kind])[];
@@ -70,6 +72,46 @@ const DELIVERY: Profile['kinds'] = [
   [0.6, 'bootAgain'],
   [0.3, 'wait'],
   [0.4, 'flood'],
+];
+
+const WITH_ITS: ConfigurationDomain = {
+  ...only(3, 3),
+  vcpus: [
+    [3, 1],
+    [5, 2],
+    [2, 3],
+    [1, 4],
+  ],
+  interrupts: [
+    [5, 64],
+    [1, 96],
+  ],
+  its: [
+    [6, 1],
+    [3, 2],
+    [1, 3],
+  ],
+};
+
+/** LPIs on their way, beside a few interrupts of other kinds. */
+const LPI_DELIVERY: Profile['kinds'] = [
+  [10, 'deliverMsi'],
+  [8, 'msi'],
+  [3, 'routeMsi'],
+  [4, 'irqfdMsi'],
+  [2, 'deliver'],
+  [1, 'line'],
+  [5, 'enter'],
+  [4, 'exit'],
+  [6, 'acknowledge'],
+  [6, 'complete'],
+  [2, 'deactivate'],
+  [2, 'hardware'],
+  [2, 'pending'],
+  [1, 'cpuInterface'],
+  [0.5, 'loadPut'],
+  [0.3, 'wait'],
+  [0.5, 'bootAgain'],
 ];
 
 export const PROFILES: readonly Profile[] = [
@@ -239,6 +281,145 @@ export const PROFILES: readonly Profile[] = [
       [0.3, 'migrate'],
       [0.2, 'recreate'],
       [0.3, 'malformed'],
+    ],
+  },
+  {
+    name: 'its-commands',
+    about: 'commands of a GICv3 guest to its ITSs, right and wrong, and the MSIs that they lead somewhere',
+    weight: 5,
+    configuration: WITH_ITS,
+    boot: 0.97,
+    length: [50, 300],
+    kinds: [
+      ...LPI_DELIVERY,
+      [40, 'commands'],
+      [3, 'observedCommand'],
+      [3, 'configureLpi'],
+      [1, 'writePending'],
+      [1, 'enableLpis'],
+      [1, 'toggleIts'],
+      [0.7, 'itsBootAgain'],
+      [0.5, 'itsRegister'],
+    ],
+  },
+  {
+    name: 'lpis',
+    about: 'LPIs: configuration and pending tables, EnableLPIs, and delivery to the end',
+    weight: 3,
+    configuration: { ...WITH_ITS, listRegisters: ORDINARY.listRegisters },
+    boot: 0.97,
+    length: [50, 300],
+    kinds: [
+      ...LPI_DELIVERY,
+      [8, 'commands'],
+      [1, 'observedCommand'],
+      [10, 'configureLpi'],
+      [4, 'writePending'],
+      [4, 'enableLpis'],
+      [1, 'toggleIts'],
+      [0.7, 'itsBootAgain'],
+      [2, 'register'],
+      [0.5, 'state'],
+    ],
+  },
+  {
+    name: 'its-registers',
+    about: "an ITS's frame: every offset and width, tables and queue that move while they are in use",
+    weight: 3,
+    configuration: { ...WITH_ITS, hostile: 0.03 },
+    boot: 0.9,
+    length: [50, 300],
+    kinds: [
+      [10, 'itsRegister'],
+      [4, 'moveTables'],
+      [3, 'toggleIts'],
+      [2, 'itsBootAgain'],
+      [6, 'commands'],
+      [3, 'msi'],
+      [2, 'deliverMsi'],
+      [2, 'offset'],
+      [2, 'register'],
+      [0.5, 'sweep'],
+      [0.5, 'nowhere'],
+      [1, 'enableLpis'],
+      [1, 'memory'],
+      [1, 'state'],
+      [0.1, 'recreate'],
+    ],
+  },
+  {
+    name: 'its-state',
+    about: "the ITS's device: registers, tables saved, damaged and restored, with and without a reset",
+    weight: 4,
+    configuration: WITH_ITS,
+    boot: 0.97,
+    length: [20, 120],
+    kinds: [
+      ...LPI_DELIVERY,
+      [6, 'saveTables'],
+      [8, 'restoreInPlace'],
+      [6, 'itsAttribute'],
+      [1, 'attribute'],
+      [1, 'anyAttribute'],
+      [16, 'commands'],
+      [2, 'configureLpi'],
+      [2, 'writePending'],
+      [1, 'enableLpis'],
+      [4, 'itsBootAgain'],
+      [1, 'running'],
+      [0.5, 'moveTables'],
+      [0.3, 'createIts'],
+    ],
+  },
+  {
+    name: 'its-migration',
+    about: 'a machine with ITSs saved as QEMU does it, and restored in another from its own memory',
+    weight: 4,
+    configuration: WITH_ITS,
+    boot: 0.97,
+    damage: 0.3,
+    length: [20, 100],
+    kinds: [
+      ...LPI_DELIVERY,
+      [20, 'commands'],
+      [3, 'configureLpi'],
+      [2, 'writePending'],
+      [1, 'enableLpis'],
+      [2, 'itsBootAgain'],
+      [3, 'migrate'],
+    ],
+  },
+  {
+    name: 'its-set-up',
+    about: 'ITSs created, placed and initialised in every order, right and wrong',
+    weight: 1,
+    configuration: { ...WITH_ITS, hostile: 0.2, uninitialised: 0.8 },
+    boot: 0,
+    length: [10, 80],
+    kinds: [
+      [8, 'placeIts'],
+      [3, 'createIts'],
+      [3, 'itsAttribute'],
+      [2, 'setUp'],
+      [2, 'address'],
+      [2, 'control'],
+      [1, 'interruptCount'],
+      [1, 'anyAttribute'],
+      [1, 'itsBootAgain'],
+      [1, 'bootAgain'],
+      [2, 'commands'],
+      [2, 'msi'],
+      [1, 'deliverMsi'],
+      [1, 'routeMsi'],
+      [1, 'irqfdMsi'],
+      [1, 'itsRegister'],
+      [1, 'saveTables'],
+      [1, 'restoreInPlace'],
+      [1, 'running'],
+      [1, 'enter'],
+      [1, 'exit'],
+      [0.5, 'state'],
+      [0.4, 'recreate'],
     ],
   },
 ];

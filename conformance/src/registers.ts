@@ -21,6 +21,11 @@ export type ValueDomain =
   | 'binaryPoint'
   | 'acknowledged'
   | 'activePriorities'
+  | 'itsControl'
+  | 'itsIdentification'
+  | 'itsQueue'
+  | 'itsOffset'
+  | 'itsTable'
   | 'any';
 
 export interface Register {
@@ -141,6 +146,32 @@ export const REDISTRIBUTOR: Frame = {
     ...commonArrays('GICR_', SGI_FRAME, '0', 32),
     byInterrupt('GICR_IGRPMODR0', SGI_FRAME + 0xd00, 1, 'bits', 0.3, 32),
     single('GICR_NSACR', SGI_FRAME + 0xe00, 'any', 0.3),
+  ],
+};
+
+/** Offsets in an ITS's control frame (IHI 0069, 12.18), and of its one register in the translation frame behind it. */
+export const GITS_CTLR = 0x0000;
+export const GITS_IIDR = 0x0004;
+export const GITS_TYPER = 0x0008;
+export const GITS_CBASER = 0x0080;
+export const GITS_CWRITER = 0x0088;
+export const GITS_CREADR = 0x0090;
+export const GITS_BASER = 0x0100;
+export const GITS_TRANSLATER = 0x10040;
+
+export const ITS: Frame = {
+  name: 'ITS',
+  bytes: 0x20000,
+  registers: [
+    single('GITS_CTLR', GITS_CTLR, 'itsControl', 3),
+    single('GITS_IIDR', GITS_IIDR, 'itsIdentification', 1),
+    single('GITS_TYPER', GITS_TYPER, 'any', 1, 8),
+    single('GITS_CBASER', GITS_CBASER, 'itsQueue', 2, 8),
+    single('GITS_CWRITER', GITS_CWRITER, 'itsOffset', 3, 8),
+    single('GITS_CREADR', GITS_CREADR, 'itsOffset', 3, 8),
+    single('GITS_BASER', GITS_BASER, 'itsTable', 4, 8, 64),
+    single('GITS_IDREGS', 0xffd0, 'any', 0.5, 4, 48),
+    single('GITS_TRANSLATER', GITS_TRANSLATER, 'any', 1),
   ],
 };
 

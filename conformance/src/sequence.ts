@@ -3,11 +3,22 @@
  * left program, and goes on with what it has learnt from them (which interrupt was acknowledged, what was saved).
  */
 import { type Configuration, drawConfiguration } from './configuration.js';
+import { type GuestTables, planTables } from './guest-tables.js';
 import { KINDS } from './kinds.js';
 import type { Profile } from './profiles.js';
 import type { Operation } from './protocol.js';
 import { Random } from './random.js';
 import type { ValueContext } from './values.js';
+
+/** An ITS's command queue as the guest believes it to be. */
+export interface CommandQueue {
+  address: number;
+  bytes: number;
+  /** Offset at which the next command goes. */
+  writer: number;
+  /** Something may have changed it since. */
+  unsure: boolean;
+}
 
 /** A virtual machine as the generator believes it to be. */
 export interface VirtualMachine {
@@ -22,6 +33,8 @@ export interface VirtualMachine {
   dead: boolean;
   /** Interrupts that each vCPU has acknowledged and not yet ended, innermost last. */
   readonly acknowledged: number[][];
+  /** By ITS. */
+  queues: CommandQueue[];
   /** Interrupts whose priority was dropped but that may still be active (EOImode 1). */
   readonly dropped: number[][];
 }
@@ -52,6 +65,10 @@ export class Sequence implements ValueContext {
   readonly intids: number[] = [];
   readonly priorities: readonly number[];
   readonly vcpus: number;
+  /** The tables of a guest that has an ITS. */
+  readonly tables: GuestTables | undefined;
+  /** Entries of the ITSs' tables as last seen in memory, by their addresses. */
+  readonly entries = new Map<number, string>();
   vm: VirtualMachine;
   /** VM slots in use, to be destroyed at the end. */
   readonly slots = new Set<number>([0]);
@@ -63,7 +80,9 @@ export class Sequence implements ValueContext {
   constructor(profile: Profile, seed: number, stream: number) {
     this.random = new Random(seed, stream);
     this.profile = profile;
-    this.vm = this.#machine(drawConfiguration(this.random, profile.configuration), 0);
+    const configuration = drawConfiguration(this.random, profile.configuration);
+    this.tables = configuration.its ? planTables(this.random, configuration) : undefined;
+    this.vm = this.#machine(configuration, 0);
     this.vcpus = this.vm.configuration.vcpus;
     this.priorities = Array.from({ length: this.random.between(1, 5) }, () =>
       this.random.pick([0, 0x08, 0x20, 0x40, 0x80, 0x88, 0xa0, 0xa4, 0xf0, 0xf8, 0xff]),
@@ -99,6 +118,12 @@ export class Sequence implements ValueContext {
       held: new Array<boolean>(configuration.vcpus).fill(false),
       twoSteps: new Array<boolean>(configuration.vcpus).fill(false),
       dead: false,
+      queues: (this.tables?.its ?? []).map(({ queue, queuePages }) => ({
+        address: queue,
+        bytes: queuePages * 4096,
+        writer: 0,
+        unsure: false,
+      })),
       acknowledged: perVcpu(),
       dropped: perVcpu(),
     };
@@ -118,6 +143,11 @@ export class Sequence implements ValueContext {
     if (random.chance(0.1)) add(1, interrupts, interrupts + 40);
   }
 
+  /** The LPIs that the sequence works with. */
+  get lpis(): readonly number[] {
+    return this.tables?.lpis ?? [];
+  }
+
   /** An INTID: mostly one of those that the sequence is about. */
   intid(): number {
     return this.random.chance(0.95) ? this.random.pick(this.intids) : this.random.below(1100);
@@ -135,6 +165,7 @@ export class Sequence implements ValueContext {
 
   acknowledged(): number {
     const { random } = this;
+    if (this.lpis.length && random.chance(0.5)) return random.pick(this.lpis);
     if (random.chance(0.8)) return random.pick(this.intids);
     return random.pick([1020, 1021, 1022, 1023, 8192, random.below(1024), random.word()]);
   }
@@ -180,7 +211,10 @@ export class Sequence implements ValueContext {
   *run(): Generator<Batch, void, readonly string[]> {
     const { random, profile } = this;
     this.emit(this.vm.configuration.create, 'create');
-    if (random.chance(profile.boot) && this.vm.configuration.initialised) KINDS.boot(this);
+    if (random.chance(profile.boot) && this.vm.configuration.initialised) {
+      KINDS.boot(this);
+      if (this.tables) KINDS.itsBoot(this);
+    }
     const length = random.between(profile.length[0], profile.length[1]);
     for (let step = 0; step < length; step++) {
       if (this.vm.dead && random.chance(0.2)) KINDS.recreate(this);

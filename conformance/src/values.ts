@@ -1,4 +1,5 @@
 /** Register values that make a difference, by the domain that registers.ts names. */
+import { baser, cbaser, type GuestTables } from './guest-tables.js';
 import { hex, hex64 } from './protocol.js';
 import type { Random } from './random.js';
 import type { Register, SystemRegister } from './registers.js';
@@ -17,6 +18,8 @@ export interface ValueContext {
   readonly affinity3Valid: boolean;
   readonly systemErrors: boolean;
   readonly ramBytes: number;
+  /** The tables of a guest that has an ITS. */
+  readonly tables: GuestTables | undefined;
   /** An INTID (on GICv2 with the source of an SGI) that the guest may end or deactivate. */
   acknowledged(): number;
 }
@@ -105,14 +108,49 @@ function cpuControl(context: ValueContext, exact: boolean): number {
 }
 
 /** GICR_PROPBASER, GICR_PENDBASER: an address in RAM with plausible attributes. */
-function tableBase(context: ValueContext): string {
-  const { random } = context;
+function tableBase(context: ValueContext, name: string): string {
+  const { random, tables } = context;
+  if (tables && random.chance(0.6)) {
+    if (name === 'GICR_PROPBASER') return hex64(0, tables.configuration | tables.idBits);
+    return hex64(random.chance(0.5) ? 0x40000000 : 0, random.pick(tables.pending));
+  }
   if (random.chance(0.2)) return hex64(random.word(), random.word());
   const page = random.below(Math.max(1, context.ramBytes >> 16)) << 16;
   return hex64(
     random.chance(0.3) ? 0x40000000 : 0,
     (0x40000000 + page + (random.below(8) << 7) + random.below(32)) >>> 0,
   );
+}
+
+/** The ITS's registers, as its guest means them; one time in five with a bit that is different. */
+function itsValue(context: ValueContext, domain: Register['values'], at: number): string {
+  const { random, tables } = context;
+  if (!tables) return hex(anyWord(random));
+  const its = random.pick(tables.its);
+  let value: bigint;
+  switch (domain) {
+    case 'itsControl':
+      value = random.chance(0.75) ? 1n : 0n;
+      break;
+    case 'itsIdentification':
+      value = BigInt(random.pick([0x4b0043b, 0x0400043b, 0, 0x4b0143b]));
+      break;
+    case 'itsQueue':
+      value = BigInt(cbaser(its.queue, random.chance(0.9) ? its.queuePages : random.pick([2, 16, 256])));
+      break;
+    case 'itsOffset':
+      value = BigInt(random.below(random.chance(0.9) ? 130 : 40_000) * 32);
+      break;
+    default:
+      value = BigInt(
+        at >> 3 === 1
+          ? baser(its.collectionTable, 1, false)
+          : baser(its.deviceTable, its.devicePages, its.secondLevel !== undefined),
+      );
+  }
+  if (random.chance(0.2)) value ^= 1n << BigInt(random.below(64));
+  const whole = BigInt.asUintN(64, at & 4 ? value >> 32n : value);
+  return `0x${whole.toString(16)}`;
 }
 
 /** A value for an access of `width` bytes, `at` bytes into the register (or the array of registers). */
@@ -168,7 +206,7 @@ export function registerValue(context: ValueContext, register: Register, at: num
         ]),
       );
     case 'tableBase':
-      return width === 8 ? tableBase(context) : hex(random.word());
+      return width === 8 ? tableBase(context, register.name) : hex(random.word());
     case 'interfaceControl':
       return hex(
         random.weighted([
@@ -199,6 +237,12 @@ export function registerValue(context: ValueContext, register: Register, at: num
       return hex(context.acknowledged());
     case 'activePriorities':
       return hex(random.chance(0.8) ? 0 : anyWord(random));
+    case 'itsControl':
+    case 'itsIdentification':
+    case 'itsQueue':
+    case 'itsOffset':
+    case 'itsTable':
+      return itsValue(context, register.values, at);
     case 'any':
       return wide(anyWord(random));
   }

@@ -8,14 +8,28 @@ export interface MappedFrame {
   readonly vcpu: number;
 }
 
-/** Where the guest finds the frames. An access belongs to a frame that contains it whole. */
+/** Where an access or a frame lies as seen from a frame: before it (-1), within it (0), or reaching beyond it (1). */
+function place(address: number, length: number, { base, frame }: MappedFrame): number {
+  if (address < base) return -1;
+  return address + length > base + frame.size ? 1 : 0;
+}
+
+/**
+ * Where the guest finds the frames. An access belongs to a frame that contains it whole. A VMM can place frames over each
+ * other; the guest then sees the one that KVM's bus finds, which depends on the order in which they came.
+ */
 export class AddressMap {
   #frames: MappedFrame[] = [];
   #lastHit: MappedFrame | undefined;
+  #overlapping = false;
 
   add(mapped: MappedFrame): void {
-    const at = this.#frames.findIndex((other) => other.base > mapped.base);
+    const { base, frame } = mapped;
+    const at = this.#frames.findIndex((other) => place(other.base, other.frame.size, mapped) > 0);
     this.#frames.splice(at < 0 ? this.#frames.length : at, 0, mapped);
+    this.#overlapping ||= this.#frames.some(
+      (other) => other !== mapped && other.base < base + frame.size && base < other.base + other.frame.size,
+    );
     this.#lastHit = undefined;
   }
 
@@ -26,17 +40,21 @@ export class AddressMap {
 
   find(address: number, length: number): MappedFrame | undefined {
     const last = this.#lastHit;
-    if (last !== undefined && address >= last.base && address + length <= last.base + last.frame.size) return last;
-    let low = 0;
-    let high = this.#frames.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#frames[middle].base <= address) low = middle + 1;
-      else high = middle;
+    if (last !== undefined && place(address, length, last) === 0) return last;
+    const frames = this.#frames;
+    for (let from = 0, count = frames.length; count > 0; count >>>= 1) {
+      let at = from + (count >>> 1);
+      const there = place(address, length, frames[at]);
+      if (there === 0) {
+        while (at > 0 && place(address, length, frames[at - 1]) === 0) at--;
+        if (!this.#overlapping) this.#lastHit = frames[at];
+        return frames[at];
+      }
+      if (there > 0) {
+        from = at + 1;
+        count--;
+      }
     }
-    const mapped = this.#frames[low - 1];
-    if (mapped === undefined || address + length > mapped.base + mapped.frame.size) return undefined;
-    this.#lastHit = mapped;
-    return mapped;
+    return undefined;
   }
 }

@@ -90,6 +90,12 @@ export class Device {
     page.cached |= 1 << (event & PAGE_MASK);
   }
 
+  /** Takes an event out of the translation cache. */
+  uncache(event: number): void {
+    const page = this.#pages[event >>> PAGE_SHIFT];
+    if (page !== undefined) page.cached &= ~(1 << (event & PAGE_MASK));
+  }
+
   /** Visits all mapped events by ascending EventID, until `visit` answers false. */
   each(visit: (event: number, intid: number, collection: number) => boolean): boolean {
     for (let number = 0; number < this.#pages.length; number++) {

@@ -80,7 +80,11 @@ export class Its {
       this.#lastDevice = device;
     }
     if (eventId >= 2 ** EVENT_ID_BITS) return false;
-    const intid = device.cachedIntid(eventId, this.#cacheGeneration);
+    let intid = device.cachedIntid(eventId, this.#cacheGeneration);
+    // the cache goes by DeviceID: it may have been filled from a device that has since been hidden
+    for (let each = device.shadowed; intid === 0 && each !== undefined; each = each.shadowed) {
+      intid = each.cachedIntid(eventId, this.#cacheGeneration);
+    }
     if (intid === 0) return false;
     this.#makePending(this.irqs.lpiBase + intid - LPI_MIN);
     return true;
@@ -97,16 +101,17 @@ export class Its {
     const device = this.devices.get(deviceId);
     const intid = device === undefined ? 0 : device.intid(eventId);
     if (device === undefined || intid === 0) return 'unmapped';
-    const vcpu = this.#targetOf(device.collection(eventId));
+    const vcpu = this.targetOf(device.collection(eventId));
     if (vcpu < 0) return 'unmapped';
     if (!this.lpis.enabled[vcpu]) return 'disabled';
     device.cache(eventId, this.#cacheGeneration);
+    for (let each = device.shadowed; each !== undefined; each = each.shadowed) each.uncache(eventId);
     this.#makePending(this.irqs.lpiBase + intid - LPI_MIN);
     return 'delivered';
   }
 
   /** The vCPU of a collection that is mapped to one that exists, or -1. */
-  #targetOf(collection: number): number {
+  targetOf(collection: number): number {
     if (collection === NO_COLLECTION) return -1;
     const vcpu = this.collections.get(collection);
     return vcpu === undefined || vcpu === COLLECTION_NOT_MAPPED || vcpu >= this.irqs.vcpus ? -1 : vcpu;
@@ -171,7 +176,7 @@ export class Its {
       if (i >= 0) this.lpis.readConfiguration(i, -1);
     },
     INVALL: (command) => {
-      const vcpu = this.#targetOf(command.get('collection'));
+      const vcpu = this.targetOf(command.get('collection'));
       if (vcpu >= 0) this.lpis.invalidateAll(vcpu);
     },
     INT: (command) => {
@@ -248,7 +253,7 @@ export class Its {
 
   /** Makes a translation; false where the LPI's tables are outside RAM. */
   mapTranslation(device: Device, event: number, intid: number, collection: number): boolean {
-    if (this.lpis.map(intid, this.#targetOf(collection)) < 0) return false;
+    if (this.lpis.map(intid, this.targetOf(collection)) < 0) return false;
     device.map(event, intid, collection);
     return true;
   }
@@ -262,7 +267,7 @@ export class Its {
     if (!this.#isMapped(collection)) return;
     device.setCollection(event, collection);
     this.invalidateCache();
-    this.irqs.target[i] = this.#targetOf(collection);
+    this.irqs.target[i] = this.targetOf(collection);
   }
 
   #moveAll(from: number, to: number): void {
@@ -313,6 +318,29 @@ export class Its {
     }
     while (above !== undefined && above.shadowed !== device) above = above.shadowed;
     if (above !== undefined) above.shadowed = device.shadowed;
+  }
+
+  /**
+   * All devices by DeviceID, for a save. Those with the same one, which only odd tables can make, change places each time:
+   * KVM's order of sorting puts the later one first, and what was hidden shows from then on.
+   */
+  sortDevices(): Device[] {
+    const sorted: Device[] = [];
+    for (const id of [...this.devices.keys()].sort((a, b) => a - b)) {
+      let first = this.devices.get(id) as Device;
+      let following = first.shadowed;
+      first.shadowed = undefined;
+      while (following !== undefined) {
+        const after: Device | undefined = following.shadowed;
+        following.shadowed = first;
+        first = following;
+        following = after;
+      }
+      this.devices.set(id, first);
+      for (let each: Device | undefined = first; each !== undefined; each = each.shadowed) sorted.push(each);
+    }
+    this.#lastDevice = undefined;
+    return sorted;
   }
 
   freeAllDevices(): void {

@@ -115,6 +115,12 @@ export class Lpis {
     });
   }
 
+  /** Whether an LPI of this number, with this target (or -1), would have its place in both tables in RAM. */
+  hasTablesFor(intid: number, target: number): boolean {
+    const has = (address: number) => (this.memory?.load8(address) ?? -1) >= 0;
+    return has(this.#configurationAddress(intid)) && (target < 0 || has(this.pendingAddress(target, intid)));
+  }
+
   /** EnableLPIs goes on; without GICR_PENDBASER.PTZ the pending table says what is pending. */
   enable(vcpu: number): void {
     this.enabled[vcpu] = 1;

@@ -68,7 +68,7 @@ export class ItsDevice {
         return CONTROLS.includes(attr) ? 0 : -ENXIO;
       case uapi.KVM_DEV_ARM_VGIC_GRP_ITS_REGS:
         if (isMisaligned(attr)) return -EINVAL;
-        return attr < BigInt(ITS_SIZE) && ITS_FRAME.at(Number(attr)) !== undefined ? 0 : -ENXIO;
+        return ITS_FRAME.at(offsetOf(attr)) !== undefined ? 0 : -ENXIO;
       default:
         return -ENXIO;
     }
@@ -80,7 +80,7 @@ export class ItsDevice {
     if (isMisaligned(attr)) return -EINVAL;
     if (machine.anyVcpuRuns()) return -EBUSY;
     if (this.base === uapi.VGIC_ADDR_UNDEF) return -ENXIO;
-    return accessItsRegister(model, this.number, attr < BigInt(ITS_SIZE) ? Number(attr) : ITS_SIZE, buffer, write);
+    return accessItsRegister(model, this.number, offsetOf(attr), buffer, write);
   }
 
   #control(attr: bigint): number {
@@ -107,6 +107,11 @@ const CONTROLS: readonly bigint[] = [
   BigInt(uapi.KVM_DEV_ARM_ITS_SAVE_TABLES),
   BigInt(uapi.KVM_DEV_ARM_ITS_RESTORE_TABLES),
 ];
+
+/** Bits 63:32 name no register, and KVM does not look at them. */
+function offsetOf(attr: bigint): number {
+  return Number(BigInt.asUintN(32, attr));
+}
 
 function isMisaligned(attr: bigint): boolean {
   const alignment = attr < FIRST_WIDE_REGISTER || attr >= IDENTIFICATION_REGISTERS ? 4n : 8n;

@@ -38,12 +38,11 @@ const DTE_SIZE_MASK = 0x1f;
 function saveDevices(its: Its): number {
   const { deviceTable, memory } = its;
   if (!deviceTable.valid) return 0;
-  const ids = [...its.devices.keys()].sort((a, b) => a - b);
   // a device whose place in the table is gone can't be reached any more: the chain goes around it
   const reachable: { device: Device; address: number }[] = [];
-  for (const id of ids) {
-    const address = deviceTable.entryAddress(id);
-    if (address >= 0) reachable.push({ device: its.devices.get(id) as Device, address });
+  for (const device of its.sortDevices()) {
+    const address = deviceTable.entryAddress(device.id);
+    if (address >= 0) reachable.push({ device, address });
   }
   for (const [n, { device, address }] of reachable.entries()) {
     const result = saveTranslations(its, device);
@@ -128,7 +127,8 @@ function restoreTranslations(its: Its, device: Device): number {
     if (intid < LPI_MIN || event + next >= events) return -EINVAL;
     if (!its.collections.has(collection) || !its.hasEntry(device, event)) return -EINVAL;
     // INTIDs that no guest can have mapped: KVM takes them, and its tables then reach beyond what they may
-    if (intid >= 2 ** its.lpis.intidBits) return -EINVAL;
+    if (intid >= 2 ** its.lpis.intidBits)
+      return its.lpis.hasTablesFor(intid, its.targetOf(collection)) ? -EINVAL : -EFAULT;
     return its.mapTranslation(device, event, intid, collection) ? next : -EFAULT;
   });
   return Math.min(result, 0);
