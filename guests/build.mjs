@@ -24,10 +24,16 @@ const flags = [
   .join(' ')
   .split(' ');
 
-/** Folder and image of each guest; its sources are the .S and .c files of the folder. */
+/** Folder and image of each guest; its sources are the .S and .c files of the folder, and those it shares with another. */
 export const guests = [
   { name: 'interrupts', image: 'interrupts/interrupts.bin' },
   { name: 'cpu-system', image: 'cpu-system/cpu-system.bin' },
+  {
+    name: 'its',
+    image: 'its/its.bin',
+    shared: ['../interrupts/start.S', '../interrupts/console.c', '../interrupts/device-tree.c'],
+    linkerScript: '../interrupts/image.ld',
+  },
 ];
 
 /** First line of `--version`, or undefined when there is no such compiler. */
@@ -44,14 +50,15 @@ export function installedCompiler() {
 /** The image of one guest, built from its sources. Throws when the compiler is missing or refuses. */
 export function build(name) {
   const folder = join(here, name);
+  const { shared = [], linkerScript = 'image.ld' } = guests.find((guest) => guest.name === name);
   const temporary = mkdtempSync(join(tmpdir(), 'guest-'));
   try {
     const sources = readdirSync(folder)
       .filter((file) => /\.[cS]$/.test(file))
       .sort();
     const elf = join(temporary, `${name}.elf`);
-    // From inside the folder and by bare names, so that no path gets into the image.
-    execFileSync(compiler, [...flags, '-T', 'image.ld', '-o', elf, ...sources], { cwd: folder, stdio: 'inherit' });
+    // From inside the folder and by relative names, so that no path gets into the image.
+    execFileSync(compiler, [...flags, '-T', linkerScript, '-o', elf, ...shared, ...sources], { cwd: folder, stdio: 'inherit' });
     const image = join(temporary, `${name}.bin`);
     execFileSync('aarch64-linux-gnu-objcopy', ['-O', 'binary', elf, image]);
     return readFileSync(image);
