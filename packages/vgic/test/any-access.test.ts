@@ -165,7 +165,7 @@ describe('any access', () => {
   it.each([2, 3] as const)(
     'of a GICv%i’s guest throws nothing, reads unsigned 32 bits, and keeps the state in bounds',
     (version) => {
-      fc.assert(property(version), { numRuns: 300 });
+      fc.assert(property(version), { numRuns: 200 });
     },
   );
 

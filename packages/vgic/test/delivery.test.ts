@@ -185,7 +185,7 @@ const property = (sabotage?: Sabotage) =>
 
 describe('delivery', () => {
   it('no interrupt is lost and none invented, and none is in two list registers, in any order of events', () => {
-    fc.assert(property(), { numRuns: 1500 });
+    fc.assert(property(), { numRuns: 1000 });
   });
 });
 

@@ -157,10 +157,10 @@ describe('a hostile state', () => {
         fc.property(edits, (list) => {
           seen[survive(version, mutate(version, list))]++;
         }),
-        { numRuns: 1500 },
+        { numRuns: 1000 },
       );
-      expect(seen.refused).toBeGreaterThan(100);
-      expect(seen.restored).toBeGreaterThan(100);
+      expect(seen.refused).toBeGreaterThan(50);
+      expect(seen.restored).toBeGreaterThan(50);
     },
   );
 

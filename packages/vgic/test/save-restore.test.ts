@@ -132,11 +132,11 @@ const property = (config: fc.Arbitrary<GicConfig>, version: 2 | 3, tamper?: Tamp
 
 describe('save and restore', () => {
   it('a restored GICv3 goes on exactly as the saved one, wherever it was saved', () => {
-    fc.assert(property(version3, 3), { numRuns: 300 });
+    fc.assert(property(version3, 3), { numRuns: 200 });
   });
 
   it('a restored GICv2 goes on exactly as the saved one, wherever it was saved', () => {
-    fc.assert(property(version2, 2), { numRuns: 300 });
+    fc.assert(property(version2, 2), { numRuns: 200 });
   });
 
   it.each([2, 3] as const)(
