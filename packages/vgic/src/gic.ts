@@ -146,6 +146,8 @@ export class Gic implements FrameContext {
   /** GICv2: where the guest finds its CPU interface, or -1. */
   #cpuInterfaceBase = -1;
   #guestsStopped = 0;
+  /** The vCPUs that were in the guest then. */
+  readonly #stopped: Uint8Array;
 
   /**
    * @param parts a caller that places frames and vCPUs on physical CPUs by itself, as KVM's device does, brings them.
@@ -165,6 +167,7 @@ export class Gic implements FrameContext {
       this.onKick(vcpu);
     };
     this.distributor = new DistributorState(vcpus);
+    this.#stopped = new Uint8Array(vcpus);
     const pendbaser = version === 3 ? TABLE_BASE_RESET : 0;
     this.lpis = new Lpis(this.irqs, pendbaser, config.memory, config.intidBits ?? LPI_BITS_KVM);
     this.addresses = parts?.addresses ?? new AddressMap();
@@ -271,9 +274,14 @@ export class Gic implements FrameContext {
     this.put(vcpu);
   }
 
-  /** The vCPU enters the guest again after it was stopped there: no kick is forgotten. */
+  /**
+   * A loaded vCPU enters the guest again after it was stopped there: no kick is forgotten. One that `onKick` has made enter
+   * meanwhile leaves first, since list registers may not be filled twice; one that it has taken off its CPU stays off.
+   */
   resume(vcpu: number): void {
     const saved = this.#saved[vcpu];
+    if (saved.residence === OUT) return;
+    if (saved.residence === IN_GUEST) this.leave(vcpu);
     saved.residence = IN_GUEST;
     fillListRegisters(this.irqs, saved, vcpu);
   }
@@ -500,14 +508,15 @@ export class Gic implements FrameContext {
   stopGuests(): void {
     if (this.#guestsStopped++ > 0) return;
     for (let vcpu = 0; vcpu < this.irqs.vcpus; vcpu++) {
-      if (this.isInGuest(vcpu)) foldListRegisters(this.irqs, this.#saved[vcpu], vcpu, this.onResample);
+      this.#stopped[vcpu] = this.isInGuest(vcpu) ? 1 : 0;
+      this.leave(vcpu);
     }
   }
 
   resumeGuests(): void {
     if (--this.#guestsStopped > 0) return;
     for (let vcpu = 0; vcpu < this.irqs.vcpus; vcpu++) {
-      if (this.isInGuest(vcpu)) fillListRegisters(this.irqs, this.#saved[vcpu], vcpu);
+      if (this.#stopped[vcpu]) this.resume(vcpu);
     }
   }
 

@@ -273,10 +273,10 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   flush: (target) => onVcpu(target, (_slot, vm, vcpu) => vm.enter(vcpu) || hardwareView(vm, vcpu)),
   sync(target) {
     const put = target.request.flag('put', true);
-    return onVcpu(target, (_slot, vm, vcpu) => {
+    return onVcpu(target, (slot, vm, vcpu) => {
       const view = hardwareView(vm, vcpu);
       vm.exit(vcpu, put);
-      const acknowledged = vm.acknowledged.splice(0);
+      const acknowledged = slot.acknowledged.splice(0);
       if (acknowledged.length > 0) view.acked = acknowledged;
       return view;
     });

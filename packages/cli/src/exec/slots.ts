@@ -15,6 +15,8 @@ import { BadField, type Request } from './request.js';
 export const SLOTS = 8;
 
 const GICV2_MOST_VCPUS = 8;
+const FIRST_SPI = 32;
+const MOST_ACKNOWLEDGED = 64;
 
 /** ITSs that a machine can have. */
 export const MOST_ITS = 16;
@@ -51,6 +53,8 @@ export interface Slot {
   readonly options: CreateOptions;
   readonly vm: VirtualMachine;
   readonly memory: ScriptMemory;
+  /** Pins (INTID - 32) of the SPIs that the guest has ended, as KVM notifies them; the oracle keeps the first ones too. */
+  readonly acknowledged: number[];
   /** The routes set by the script, in order; they replace the default ones. */
   routes: Route[];
 }
@@ -146,7 +150,13 @@ export class Slots {
       memory.release();
       return result;
     }
-    this.#slots[slot] = { options, vm, memory, routes: [] };
+    const acknowledged: number[] = [];
+    if (vm.device !== undefined) {
+      vm.device.model.onResample = (intid) => {
+        if (acknowledged.length < MOST_ACKNOWLEDGED) acknowledged.push(intid - FIRST_SPI);
+      };
+    }
+    this.#slots[slot] = { options, vm, memory, acknowledged, routes: [] };
     return 0;
   }
 

@@ -35,6 +35,11 @@ export class InterruptRouting {
     return 0;
   }
 
+  /** The GSIs that are routed to a pin: what an end of that SPI is reported to. */
+  *gsisOf(pin: number): Generator<number> {
+    for (const route of this.#routes.values()) if (route.type === 'irqchip' && route.pin === pin) yield route.gsi;
+  }
+
   signal(machine: VirtualMachine, gsi: number, level: boolean): number {
     const route = this.#routes.get(gsi);
     if (route === undefined) return -ERRNO.ENOENT;

@@ -24,9 +24,6 @@ import type { VirtualMachine } from './virtual-machine.js';
 
 const { EBUSY, EFAULT, EINVAL, ENXIO } = ERRNO;
 
-/** Acknowledged GSIs that are kept until someone takes them. */
-const MOST_ACKNOWLEDGED = 64;
-
 /**
  * The VGIC as KVM's device: KVM_SET_DEVICE_ATTR, KVM_GET_DEVICE_ATTR and KVM_HAS_DEVICE_ATTR with its groups, numbers and
  * errors. {@link set}, {@link get} and {@link has} answer 0 or a negative errno as the ioctl does; {@link write} and
@@ -60,7 +57,9 @@ export class VgicDevice {
       },
     );
     this.model.onResample = (intid) => {
-      if (machine.acknowledged.length < MOST_ACKNOWLEDGED) machine.acknowledged.push(intid - PRIVATE_COUNT);
+      for (const gsi of machine.routing.gsisOf(intid - PRIVATE_COUNT)) {
+        if (!machine.acknowledged.includes(gsi)) machine.acknowledged.push(gsi);
+      }
     };
   }
 

@@ -34,7 +34,9 @@ export class VirtualMachine {
   readonly memory: GuestMemory | undefined;
   device: VgicDevice | undefined;
   readonly routing = new InterruptRouting();
-  /** GSIs whose resamplers the guest has acknowledged since they were last taken. */
+  /**
+   * The GSIs whose interrupt the guest has ended since somebody last emptied this: their irqfd resamplers are to be told.
+   */
   readonly acknowledged: number[] = [];
   readonly cpuInterfaces: CpuInterface[] = [];
   readonly #cpus: Int32Array;
