@@ -81,6 +81,14 @@ export class ItsGuest {
     return guest;
   }
 
+  /** The same machine at the other end, with this RAM and nothing else yet. */
+  static arrived(guest: ItsGuest, ram: Uint8Array): ItsGuest {
+    const twin = new ItsGuest(guest.config, ram);
+    twin.#free = guest.#free;
+    for (const [key, itt] of guest.#itts) twin.#itts.set(key, itt);
+    return twin;
+  }
+
   get gic() {
     return this.guest.gic;
   }
@@ -178,7 +186,7 @@ export class ItsGuest {
   /** MAPD with V=1; the ITT is new RAM unless given. Answers its address. */
   mapDevice(deviceId: number, eventBits = 5, itt?: number, n = 0): number {
     const address = itt ?? this.take(Math.max(256, 8 * 2 ** eventBits));
-    this.#itts.set(deviceId, address);
+    this.#itts.set(n * 2 ** 32 + deviceId, address);
     this.issue('MAPD', { deviceId, size: eventBits - 1, ittAddress: address / 256, valid: 1 }, n);
     return address;
   }
@@ -196,8 +204,8 @@ export class ItsGuest {
   }
 
   /** A device's ITT, where mapDevice placed it. */
-  itt(deviceId: number): number {
-    return this.#itts.get(deviceId) ?? -1;
+  itt(deviceId: number, n = 0): number {
+    return this.#itts.get(n * 2 ** 32 + deviceId) ?? -1;
   }
 
   // ---- MSIs and vCPUs

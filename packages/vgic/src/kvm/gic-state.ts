@@ -1,4 +1,5 @@
 import type { SystemRegisterName } from '../architecture/system-registers.js';
+import type { DetachedLpi } from './detached-lpis.js';
 import * as uapi from './uapi.js';
 
 /** One KVM_SET_DEVICE_ATTR: its attribute and value in hexadecimal (`0x…`). */
@@ -27,6 +28,8 @@ export interface GicState {
   readonly its: readonly { readonly registers: readonly Omit<RegisterRecord, 'group'>[] }[];
   /** LPIs that a guest has acknowledged and not ended. */
   readonly activeLpis: readonly number[];
+  /** LPIs that the tables do not bring back as they are. */
+  readonly detachedLpis: readonly DetachedLpi[];
   /** The INTIDs of each vCPU's interrupts in the order in which they were queued: it decides between equal priorities. */
   readonly queues: readonly (readonly number[])[];
   /** The input lines of all interrupts, 32 to a word, edge-triggered ones included. */

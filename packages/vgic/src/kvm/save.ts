@@ -6,6 +6,7 @@ import { ITS_FRAME } from '../frames/its.js';
 import type { Gic } from '../gic.js';
 import { testBit } from '../interrupts/bitmap.js';
 import { ITS_TABLE_ABIS } from '../state/its-tables.js';
+import { detachedLpis } from './detached-lpis.js';
 import {
   DIST,
   type GicState,
@@ -60,6 +61,7 @@ export function saveGic(gic: Gic): GicState {
     records: saver.records,
     its: saveAllIts(gic),
     activeLpis: activeLpis(gic),
+    detachedLpis: detachedLpis(gic),
     queues: Array.from({ length: irqs.vcpus }, (_, vcpu) => queueOf(gic, vcpu)),
     lines: Array.from(irqs.line.subarray(0, irqs.sharedEnd >>> 5)),
     activeSources: Array.from(irqs.activeSource.entries()).filter(([, source]) => source !== 0),

@@ -1,0 +1,106 @@
+import { LPI_MIN } from '../architecture/intid.js';
+import { LPI_PRIORITY_MASK } from '../architecture/its.js';
+import type { Gic } from '../gic.js';
+import { setBit, testBit, writeBit } from '../interrupts/bitmap.js';
+import { NO_VCPU } from '../interrupts/interrupts.js';
+import { NO_COLLECTION } from '../its/device.js';
+
+/**
+ * An LPI that the ITS's tables do not bring back as it is: no translation leads to it any more while a vCPU still has it
+ * to take or to end, or MOVALL has put it elsewhere than its collection is, where its pending state would not be looked
+ * for. KVM loses the pending state of such LPIs when a machine moves.
+ */
+export interface DetachedLpi {
+  readonly intid: number;
+  /** The vCPU that gets it, or NO_VCPU (-1). */
+  readonly target: number;
+  /** The configuration as the GIC has read it. */
+  readonly priority: number;
+  readonly enabled: boolean;
+  readonly pending: boolean;
+}
+
+/** No translation that is saved leads to the LPI. */
+const NOT_FOUND = -2;
+
+/** The vCPU at which a restore of the tables puts each LPI, by its index from the first LPI on. */
+function targetsFromTables(gic: Gic): Int16Array {
+  const targets = new Int16Array(gic.irqs.existingLpis.length << 5).fill(NOT_FOUND);
+  for (const its of gic.its) {
+    for (const device of [...its.devices.values()].sort((a, b) => a.id - b.id)) {
+      if (its.deviceTable.entryAddress(device.id) < 0) continue;
+      device.each((_event, intid, collection) => {
+        const n = intid - LPI_MIN;
+        // the first translation makes the LPI; those whose collection is gone are not saved
+        if (collection !== NO_COLLECTION && targets[n] === NOT_FOUND) targets[n] = its.targetOf(collection);
+        return true;
+      });
+    }
+  }
+  return targets;
+}
+
+export function detachedLpis(gic: Gic): DetachedLpi[] {
+  const { irqs } = gic;
+  const detached: DetachedLpi[] = [];
+  const targets = targetsFromTables(gic);
+  irqs.eachLpi((i) => {
+    const target = irqs.target[i];
+    const found = targets[i - irqs.lpiBase];
+    // without a translation it matters as long as a vCPU has it
+    if (found === target || (found === NOT_FOUND && irqs.lists.owner[i] < 0)) return true;
+    const pending = testBit(irqs.latch, i);
+    const priority = irqs.priority[i];
+    detached.push({ intid: irqs.intidOf(i), target, priority, enabled: testBit(irqs.enabled, i), pending });
+    return true;
+  });
+  return detached;
+}
+
+/** Whether a value from outside is an LPI that this GIC can have. */
+export function isDetachedLpi(gic: Gic, value: unknown): value is DetachedLpi {
+  if (typeof value !== 'object' || value === null) return false;
+  const { intid, target, priority, enabled, pending } = value as Partial<DetachedLpi>;
+  return (
+    Number.isInteger(intid) &&
+    (intid as number) >= LPI_MIN &&
+    (intid as number) < 2 ** gic.lpis.intidBits &&
+    Number.isInteger(target) &&
+    (target as number) >= NO_VCPU &&
+    (target as number) < gic.irqs.vcpus &&
+    Number.isInteger(priority) &&
+    ((priority as number) & ~LPI_PRIORITY_MASK) === 0 &&
+    typeof enabled === 'boolean' &&
+    typeof pending === 'boolean'
+  );
+}
+
+/**
+ * Gives the LPIs their state, the tables being restored. Answers the indices of those that exist for this alone:
+ * release them when the vCPUs' lists are restored, which keep what is to be taken or ended.
+ */
+export function restoreDetachedLpis(gic: Gic, lpis: readonly DetachedLpi[]): number[] {
+  const { irqs } = gic;
+  const created: number[] = [];
+  for (const { intid, target, priority, enabled, pending } of lpis) {
+    let i = irqs.lpiIndex(intid);
+    if (i < 0) {
+      i = irqs.createLpi(intid, target);
+      irqs.priority[i] = priority;
+      if (enabled) setBit(irqs.enabled, i);
+      created.push(i);
+    }
+    irqs.target[i] = target;
+    writeBit(irqs.latch, i, pending);
+    if (pending && target !== NO_VCPU) consumePendingBit(gic, target, intid);
+  }
+  return created;
+}
+
+/** The save has written the LPI to its pending table; left there, the bit would make the next LPI of that number pending. */
+function consumePendingBit({ lpis }: Gic, vcpu: number, intid: number): void {
+  const address = lpis.pendingAddress(vcpu, intid);
+  const byte = lpis.memory?.load8(address) ?? -1;
+  const bit = 1 << (intid & 7);
+  if (byte >= 0 && byte & bit) lpis.memory?.store8(address, byte & ~bit);
+}
