@@ -137,10 +137,12 @@ export class Machine {
    * Runs until that virtual time at most, exact to the instruction. Without it, for 10 ms of virtual time at most:
    * call it again and again.
    */
-  run(until: number = this.#time + DEFAULT_RUN): Outcome {
+  run(limit: number = this.#time + DEFAULT_RUN): Outcome {
     if (!this.#loaded) throw new Error('This machine has no program; load one first.');
     if (this.#inGuest !== NOBODY) throw new Error('This machine is running already.');
-    if (Number.isNaN(until)) throw new RangeError('A machine cannot run until NaN.');
+    if (Number.isNaN(limit)) throw new RangeError('A machine cannot run until NaN.');
+    // There is no part of an instruction.
+    const until = Math.floor(limit);
     this.#stopRequested = false;
     for (;;) {
       // Also before coming back: what is due at this moment belongs to this moment, whoever looks at it.

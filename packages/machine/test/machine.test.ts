@@ -40,6 +40,14 @@ describe('a run', () => {
     expect(machine.time).toBe(10_123_456);
   });
 
+  it('knows no part of an instruction: it stops at the last whole one', () => {
+    const { machine } = boot('spin');
+    for (let until = 0; until < 40; until += 0.3) {
+      expect(machine.run(until)).toEqual({ reason: 'time' });
+      expect(machine.time).toBe(Math.floor(until));
+    }
+  });
+
   it('says that the guest waits for input alone, at no cost and as often as asked', () => {
     const { machine } = boot('sleep', { vcpus: 2 });
     expect(machine.run()).toEqual({ reason: 'waiting' });
