@@ -58,7 +58,10 @@ export function build(name) {
       .sort();
     const elf = join(temporary, `${name}.elf`);
     // From inside the folder and by relative names, so that no path gets into the image.
-    execFileSync(compiler, [...flags, '-T', linkerScript, '-o', elf, ...shared, ...sources], { cwd: folder, stdio: 'inherit' });
+    execFileSync(compiler, [...flags, '-T', linkerScript, '-o', elf, ...shared, ...sources], {
+      cwd: folder,
+      stdio: 'inherit',
+    });
     const image = join(temporary, `${name}.bin`);
     execFileSync('aarch64-linux-gnu-objcopy', ['-O', 'binary', elf, image]);
     return readFileSync(image);
