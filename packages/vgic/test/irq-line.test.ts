@@ -138,7 +138,6 @@ describe('GSI routing and irqfd', () => {
   });
 });
 
-/** Known to be wrong: each of these turns red when it is mended, and becomes a plain test then. */
 describe('irqfd resampling of many and of routed GSIs', () => {
   it('every GSI whose interrupt has ended is reported, however many there are', () => {
     const { machine, guest } = readyMachine(3);

@@ -69,7 +69,6 @@ describe('a kick that is answered at once', () => {
   });
 });
 
-/** Known to be wrong: each of these turns red when it is mended, and becomes a plain test then. */
 describe('a kick that is answered at once', () => {
   it('by a store that stops all vCPUs loses nothing', () => {
     const guest = eager(Guest.ready({ vcpus: 2 }));

@@ -236,8 +236,8 @@ describe('save and restore', () => {
 });
 
 /** Known to be wrong: each of these turns red when it is mended, and becomes a plain test then. */
-describe('save and restore, not yet', () => {
-  it.fails('a GICv2’s interrupt that only its line holds pending is not pending any more when the line falls after the restore', () => {
+describe('save and restore', () => {
+  it('a GICv2’s interrupt that only its line holds pending is not pending any more when the line falls after the restore', () => {
     const guest = Guest.ready({ version: 2, interrupts: 64 });
     guest.spi(40);
     guest.gic.setLine(40, true);
@@ -247,7 +247,7 @@ describe('save and restore, not yet', () => {
     expect(new Guest({}, gic).serve()).toEqual([]);
   });
 
-  it.fails('with 8 bits of priority the running priority holds over a restore', () => {
+  it('with 8 bits of priority the running priority holds over a restore', () => {
     const guest = Guest.ready({ interrupts: 64, priorityBits: 8 });
     guest.spi(40, { edge: true });
     guest.gic.setLine(40, true);
@@ -354,7 +354,11 @@ describe('negative controls of save and restore', () => {
     ['the priorities of SPI 32 to 35', 3, without(1, 0x420)],
     ['the route of SPI 32', 3, without(1, 0x6100)],
     ['the priority mask', 3, without(6, 0xc230)],
-    ['the active priorities', 3, without(6, 0xc648)],
+    [
+      'the active priorities',
+      3,
+      (state) => ({ ...state, activePriorities: state.activePriorities.map((words) => words.map(() => 0)) }),
+    ],
     ['the senders of pending SGIs', 2, without(1, 0xf20)],
     ['the senders of active SGIs', 2, (state) => ({ ...state, activeSources: [] })],
     ['the targets of SPI 32 to 35', 2, without(1, 0x820)],
@@ -363,6 +367,8 @@ describe('negative controls of save and restore', () => {
 
   it.each(losses)('the comparison sees that %s are missing', (_what, version, tamper) => {
     const result = fc.check(property(version === 3 ? version3 : version2, version, tamper), {
+      // always the same streams: that one of them shows the loss is not left to chance
+      seed: 1,
       numRuns: 300,
       endOnFailure: true,
     });

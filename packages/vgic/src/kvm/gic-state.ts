@@ -34,6 +34,8 @@ export interface GicState {
   readonly queues: readonly (readonly number[])[];
   /** The input lines of all interrupts, 32 to a word, edge-triggered ones included. */
   readonly lines: readonly number[];
+  /** All active priority registers of each vCPU, group 0's and group 1's: with 8 bits of priority KVM's API shows one of 4. */
+  readonly activePriorities: readonly (readonly number[])[];
   /** GICv2: [index of the interrupt, the sender of the active SGI]. */
   readonly activeSources: readonly (readonly [number, number])[];
 }

@@ -1,13 +1,14 @@
 import { LPI_MIN } from '../architecture/intid.js';
 import { ERRNO, GicError, throwErrno } from '../errors.js';
 import { ITS_FRAME } from '../frames/its.js';
-import type { Gic, GicConfig } from '../gic.js';
+import type { Gic } from '../gic.js';
 import { setBit } from '../interrupts/bitmap.js';
 import { ITS_TABLE_ABIS } from '../state/its-tables.js';
-import { isDetachedLpi, restoreDetachedLpis } from './detached-lpis.js';
-import { type GicState, ITS_REGISTER_ORDER, type RegisterRecord } from './gic-state.js';
+import { checkState } from './check-state.js';
+import { restoreDetachedLpis } from './detached-lpis.js';
+import type { GicState, RegisterRecord } from './gic-state.js';
 import { accessItsRegister } from './its-register-access.js';
-import { accessRegister, describeAttribute, isRegisterGroup, vcpuOfAttribute } from './register-access.js';
+import { accessRegister, describeAttribute, vcpuOfAttribute } from './register-access.js';
 import { requireStopped } from './save.js';
 
 /**
@@ -49,11 +50,7 @@ export function restoreGic(gic: Gic, state: GicState): void {
 /** An ITS after its tables are back in RAM: registers, then the tables, then GITS_CTLR, with which MSIs may come. */
 function restoreIts(gic: Gic, n: number, registers: readonly Omit<RegisterRecord, 'group'>[]): void {
   let restored = false;
-  if (!Array.isArray(registers) || registers.length > ITS_REGISTER_ORDER.length)
-    refuse(`The state of ITS ${n} is none.`);
   for (const { attr, value } of registers) {
-    if (!HEXADECIMAL.test(attr) || !HEXADECIMAL.test(value))
-      refuse(`The state of ITS ${n} has a register that is none.`);
     const offset = Number(attr);
     if (offset === ITS_FRAME.named('GITS_CTLR')?.offset && !restored) {
       const result = ITS_TABLE_ABIS[gic.its[n].abiRevision].restore(gic.its[n]);
@@ -72,11 +69,14 @@ function restoreQueues(gic: Gic, queues: GicState['queues']): void {
   for (let vcpu = 0; vcpu < irqs.vcpus; vcpu++) while (lists.head[vcpu] >= 0) lists.remove(lists.head[vcpu]);
   for (const [vcpu, queue] of queues.entries()) {
     for (const intid of queue) {
-      const i = isWord(intid) ? irqs.indexOf(vcpu, intid) : -1;
+      const i = irqs.indexOf(vcpu, intid);
       // an LPI whose translation another one's has overwritten in RAM
       if (i < 0 && intid >= LPI_MIN && gic.its.length > 0) continue;
       if (i < 0 || lists.owner[i] >= 0) {
-        refuse(`The GIC state queues an interrupt on vCPU ${vcpu} that can't be there: ${intid}.`);
+        throw new GicError(
+          'EINVAL',
+          `The GIC state queues an interrupt on vCPU ${vcpu} that can't be there: ${intid}.`,
+        );
       }
       lists.append(vcpu, i);
     }

@@ -64,6 +64,7 @@ export function saveGic(gic: Gic): GicState {
     detachedLpis: detachedLpis(gic),
     queues: Array.from({ length: irqs.vcpus }, (_, vcpu) => queueOf(gic, vcpu)),
     lines: Array.from(irqs.line.subarray(0, irqs.sharedEnd >>> 5)),
+    activePriorities: Array.from({ length: irqs.vcpus }, (_, vcpu) => activePriorities(gic, vcpu)),
     activeSources: Array.from(irqs.activeSource.entries()).filter(([, source]) => source !== 0),
   };
 }
@@ -93,15 +94,24 @@ class RecordSaver {
   }
 
   #register(group: number, name: string, vcpu: number): void {
-    for (const offset of wordsOf(this.gic, group, name, vcpu)) {
+    const { irqs, its, lpis } = this.gic;
+    // without an ITS this one reads zero until it is written, and no write makes it so again
+    if (name === 'GICR_PROPBASER' && its.length === 0 && lpis.propbaserLow === 0) return;
+    const latchAlone = irqs.version === 2 && name === 'GICD_ISPENDR';
+    for (const [n, offset] of [...wordsOf(this.gic, group, name, vcpu)].entries()) {
       const attr = attribute(this.gic, vcpu, group, offset);
-      const value = this.#read(vcpu, group, attr);
-      // without an ITS this one reads zero until it is written, and no write makes it so again
-      if (name === 'GICR_PROPBASER' && this.gic.its.length === 0 && this.gic.lpis.propbaserLow === 0) continue;
-      // GICv2: the pending state of SGIs is GICD_SPENDSGIR's
-      const sgis = this.gic.irqs.version === 2 && name === 'GICD_ISPENDR' && offset % 0x80 === 0;
-      this.#add(group, attr, sgis ? value & ~SGIS : value);
+      this.#add(group, attr, latchAlone ? this.#v2Latch(vcpu, n) : this.#read(vcpu, group, attr));
     }
+  }
+
+  /**
+   * GICv2's GICD_ISPENDR shows the line too, which would become a latch: the latch is taken instead, `lines` has the rest.
+   * The pending state of SGIs is GICD_SPENDSGIR's. For vCPUs but the first there is the private word alone.
+   */
+  #v2Latch(vcpu: number, n: number): number {
+    const { irqs } = this.gic;
+    const word = irqs.wordOf(vcpu, n * 32);
+    return n === 0 ? irqs.latch[word] & ~SGIS : irqs.latch[word];
   }
 
   /** A register of clear-bits: everything is cleared before what is set is set. */
@@ -163,6 +173,11 @@ function activeLpis(gic: Gic): number[] {
     return true;
   });
   return intids;
+}
+
+function activePriorities(gic: Gic, vcpu: number): number[] {
+  const { ap0r, ap1r } = gic.savedInterface(vcpu);
+  return [...ap0r, ...ap1r];
 }
 
 function queueOf(gic: Gic, vcpu: number): number[] {
