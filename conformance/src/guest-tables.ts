@@ -75,7 +75,7 @@ export function planTables(random: Random, { vcpus, its, itsBases, ramBytes }: C
   if (random.chance(0.2)) lpis.add(random.pick([FIRST_LPI, 16383, 16384, 65535]));
   const events = [...new Set([0, 1, random.between(2, 7), random.between(2, 31)])];
   const collections = [...new Set([0, random.between(1, 3), random.pick([2, 5, 4095, 8191])])];
-  if (random.chance(0.1)) collections.push(random.pick([8192, 65535]));
+  if (random.chance(0.2)) collections.push(random.pick([8192, 65535]));
   const plans: ItsPlan[] = [];
   for (let number = 0; number < Math.min(its, NEVER_MORE_THAN); number++) {
     const indirect = random.chance(0.4);

@@ -13,8 +13,11 @@ import {
   deviceEntry,
   ENTRY,
   type ItsPlan,
+  PAGE,
   RAM_BASE,
 } from './guest-tables.js';
+import { oddTable } from './its.js';
+import { damageTables, growDeviceTable, ite } from './its-damage.js';
 import { ADDRESS, CONTROL, GROUP, hex, hex64 } from './protocol.js';
 import {
   GITS_BASER,
@@ -87,7 +90,7 @@ export function readTables(s: Sequence): void {
     s.emit({ op: 'mem_read', addr: hex(at), len: 32 }, 'pending table');
   }
   // a stray write anywhere shows here
-  if (random.chance(0.02)) s.emit({ op: 'mem_read', addr: hex(RAM_BASE), len: ramBytes }, 'all of RAM');
+  if (random.chance(0.004)) s.emit({ op: 'mem_read', addr: hex(RAM_BASE), len: ramBytes }, 'all of RAM');
 }
 
 export function saveTables(s: Sequence): void {
@@ -96,105 +99,7 @@ export function saveTables(s: Sequence): void {
   readTables(s);
 }
 
-// ---- damage
-
-const VALID = 0x80000000;
-
-/** Where entries lie, and what kind they are. */
-function placeOf(s: Sequence, its: ItsPlan): readonly [address: number, kind: 'DTE' | 'CTE' | 'ITE' | 'first level'] {
-  const { random } = s;
-  const device = random.pick(its.devices);
-  switch (random.below(its.secondLevel ? 4 : 3)) {
-    case 0:
-      return [its.collectionTable + random.below(5) * ENTRY, 'CTE'];
-    case 1: {
-      const near = random.chance(0.8) ? device.id : device.id + random.below(4);
-      return [deviceEntry(its, near) ?? its.deviceTable, 'DTE'];
-    }
-    case 2:
-      return [device.itt + (random.chance(0.8) ? random.pick(s.tables!.events) : random.below(32)) * ENTRY, 'ITE'];
-    default:
-      return [its.deviceTable + random.pick([...its.secondLevel!.keys(), 0, 1]) * ENTRY, 'first level'];
-  }
-}
-
-/**
- * INTIDs with more than 16 bits are left out here: KVM takes them (see NOTES.md), and what follows is its own business.
- * They have a kind of damage of their own, below.
- */
-const intidInItt = (s: Sequence): number =>
-  s.random.chance(0.8) ? s.random.pick(s.lpis) : s.random.pick([0, 1, 8191, 8192, 16384, 65535, s.random.below(65536)]);
-
-function newEntry(s: Sequence, its: ItsPlan, kind: 'DTE' | 'CTE' | 'ITE' | 'first level'): string {
-  const { random } = s;
-  const tables = s.tables!;
-  const end = RAM_BASE + tables.ramBytes;
-  switch (kind) {
-    case 'CTE': {
-      const target = random.chance(0.7)
-        ? s.realVcpu()
-        : random.pick([s.vcpus, 255, 511, 512, 0xffff, 0x10000, 0xffffffff, 0xfffffffe, random.word()]);
-      const id = random.chance(0.8) ? random.pick(tables.collections) : random.pick([7, 8191, 8192, 65535]);
-      const reserved = random.chance(0.05) ? random.below(0x800) << 20 : 0;
-      const valid = random.chance(0.85) ? VALID : 0;
-      return bytesOf((target << 16) | id, valid | reserved | (target >>> 16));
-    }
-    case 'DTE': {
-      const device = random.pick(its.devices);
-      const size = random.chance(0.6) ? device.eventBits - 1 : random.below(32);
-      const itt = random.chance(0.6)
-        ? device.itt
-        : random.pick([tables.spare, its.collectionTable, end - 0x100, end - 0x1000, end, 0, 0x3fffff00, 2 ** 45]);
-      const next = random.chance(0.6) ? random.below(8) : random.pick([0, 1, 8191, 8192, 16383, random.below(16384)]);
-      return dte(random.chance(0.85), next, itt, size);
-    }
-    case 'ITE': {
-      const next = random.chance(0.6) ? random.below(8) : random.pick([0, 1, 31, 32, 255, 0xffff, random.below(65536)]);
-      const collection = random.chance(0.85) ? random.pick(tables.collections) : random.below(65536);
-      return ite(next, intidInItt(s), collection);
-    }
-    default: {
-      const page = random.chance(0.5)
-        ? random.pick([...its.secondLevel!.values()])
-        : random.pick([0, end, tables.spare]);
-      return bytesOf(page | (random.chance(0.2) ? random.below(0x10000) : 0), random.chance(0.8) ? VALID : 0);
-    }
-  }
-}
-
-function dte(valid: boolean, next: number, itt: number, size: number): string {
-  const units = itt / 2 ** 8;
-  const low = ((units * 2 ** 5) % 2 ** 32) | size;
-  return bytesOf(low, (valid ? VALID : 0) | (next << 17) | (Math.floor(units / 2 ** 27) & 0x1ffff));
-}
-
-const ite = (next: number, intid: number, collection: number): string =>
-  bytesOf(((intid & 0xffff) << 16) | collection, (next << 16) | (intid >>> 16));
-
-/** Turns some bits of an entry as it was last seen; an ITE's INTID keeps 16 bits. */
-function flipped(s: Sequence, address: number, kind: string): string | undefined {
-  const { random } = s;
-  const seen = s.entries.get(address);
-  if (!seen) return undefined;
-  const bytes = Buffer.from(seen, 'hex');
-  for (let i = random.weighted([[5, 1] as const, [2, 2] as const, [1, 4] as const]); i > 0; i--) {
-    const bit = random.below(64);
-    if (kind === 'ITE' && bit >= 32 && bit < 48) continue;
-    bytes[bit >> 3]! ^= 1 << (bit & 7);
-  }
-  return bytes.toString('hex');
-}
-
-/** Damages a few entries in memory. */
-export function damageTables(s: Sequence): void {
-  const { random } = s;
-  for (let i = random.weighted([[5, 1] as const, [2, 2] as const, [1, 5] as const]); i > 0; i--) {
-    const its = random.pick(s.tables!.its);
-    const [address, kind] = placeOf(s, its);
-    const bytes = (random.chance(0.5) ? flipped(s, address, kind) : undefined) ?? newEntry(s, its, kind);
-    s.emit({ op: 'mem_write', addr: hex(address), hex: bytes }, `damage to a ${kind}`);
-  }
-}
+// ---- restore
 
 /** An INTID that no guest can have mapped, in an ITE that is otherwise right: the one declared difference of restores. */
 function restoreForged(s: Sequence, its: ItsPlan): void {
@@ -208,7 +113,15 @@ function restoreForged(s: Sequence, its: ItsPlan): void {
   write(ite(0, 0, 0));
 }
 
-// ---- restore
+/** As many collections as a page of the table can hold: no entry ends it. */
+function fillCollectionTable(s: Sequence, its: ItsPlan): void {
+  const entries = Array.from({ length: PAGE / ENTRY }, (_, id) => bytesOf((s.realVcpu() << 16) | id, 0x80000000));
+  s.emit({ op: 'mem_write', addr: hex(its.collectionTable), hex: entries.join('') }, 'full collection table');
+  setRegister(s, its.dev, GITS_BASER + 8, collectionBaser(its));
+  restoreTables(s, its, false);
+  control(s, CONTROL.ITS_SAVE_TABLES, its.dev, 'save tables');
+  s.emit({ op: 'mem_read', addr: hex(its.collectionTable + PAGE - ENTRY), len: 2 * ENTRY }, 'collection table');
+}
 
 /** Has an ITS read its tables; the state that follows tells what it has mapped. */
 export function restoreTables(s: Sequence, its: ItsPlan, fresh: boolean): void {
@@ -226,15 +139,18 @@ export function restoreInPlace(s: Sequence): void {
   if (!forged && random.chance(0.35)) damageTables(s);
   if (random.chance(0.75)) {
     control(s, CONTROL.ITS_RESET, its.dev, 'reset ITS');
+    if (random.chance(0.2)) readRegisters(s, its);
     s.vm.queues[its.number]!.unsure = true;
     for (const [register, value] of [
       [GITS_CBASER, cbaser(its.queue, its.queuePages)],
-      [GITS_BASER, deviceBaser(its)],
-      [GITS_BASER + 8, collectionBaser(its)],
+      [GITS_BASER, random.chance(0.93) ? deviceBaser(its) : oddTable(s, its, true)],
+      [GITS_BASER + 8, random.chance(0.93) ? collectionBaser(its) : oddTable(s, its, false)],
     ] as const) {
       if (random.chance(0.95)) setRegister(s, its.dev, register, value);
     }
   }
+  if (!forged && random.chance(0.02)) growDeviceTable(s, its);
+  if (random.chance(0.002)) fillCollectionTable(s, its);
   if (forged) restoreForged(s, its);
   else for (let times = random.chance(0.15) ? 2 : 1; times > 0; times--) restoreTables(s, its, false);
   if (random.chance(0.5)) readTables(s);
@@ -270,23 +186,25 @@ const SAVED: readonly number[] = [
 
 export type SavedIts = Map<number, string>;
 
-/** Tables into memory, registers out. `saved` gets the registers of each ITS. */
+function readRegisters(s: Sequence, { dev }: ItsPlan): SavedIts {
+  const values: SavedIts = new Map();
+  for (const offset of SAVED) {
+    s.emit(
+      { op: 'get_attr', dev, group: GROUP.ITS_REGS, attr: hex(offset) },
+      `save ${registerName(offset)}`,
+      ({ value }: Answer) => {
+        if (value !== undefined) values.set(offset, value);
+      },
+    );
+  }
+  return values;
+}
+
+/** Tables into memory, registers out: `saved` gets those of each ITS. */
 export function saveIts(s: Sequence, saved: SavedIts[]): void {
   writeTables(s);
   readTables(s);
-  for (const { dev, number } of s.tables!.its) {
-    const values: SavedIts = new Map();
-    saved[number] = values;
-    for (const offset of SAVED) {
-      s.emit(
-        { op: 'get_attr', dev, group: GROUP.ITS_REGS, attr: hex(offset) },
-        `save ${registerName(offset)}`,
-        ({ value }: Answer) => {
-          if (value !== undefined) values.set(offset, value);
-        },
-      );
-    }
-  }
+  for (const its of s.tables!.its) saved[its.number] = readRegisters(s, its);
 }
 
 /** Registers in, then the tables from memory (which came before), then GITS_CTLR; in one case of ten in another order. */

@@ -95,39 +95,39 @@ export function toggleIts(s: Sequence): void {
   control(s, its, true);
 }
 
-/** A table moves, grows, is taken away, or gets the same place once more, while translations are there. */
-export function moveTables(s: Sequence): void {
+/** GITS_BASER<n> as planned, elsewhere, of another size or kind, or where no RAM is. */
+export function oddTable(s: Sequence, its: ItsPlan, device: boolean): string {
   const { random } = s;
-  const its = random.pick(s.tables!.its);
-  const device = random.chance(0.5);
   const [address, pages] = device ? [its.deviceTable, its.devicePages] : [its.collectionTable, 1];
   const indirect = device && its.secondLevel !== undefined;
   const end = RAM_BASE + s.tables!.ramBytes;
-  const value = random.weighted([
+  const planned = BigInt(baser(address, pages, indirect));
+  return random.weighted([
     [4, () => baser(address, pages, indirect)],
     [2, () => baser(s.tables!.spare, 1, indirect)],
     [1, () => baser(address, 1 + random.below(4), indirect)],
     [1, () => baser(address, 256, indirect)],
     [1, () => baser(address, pages, !indirect)],
-    [1, () => baser(random.pick([end - PAGE, end, 0x3fff0000, 0]), 2, indirect)],
-    // without Valid, with another page size, with bits 15:12, which are bits 51:48 of the address
-    [1, () => `0x${(BigInt(baser(address, pages, indirect)) & ~(1n << 63n)).toString(16)}`],
-    [
-      1,
-      () =>
-        `0x${(BigInt(baser(address, pages, indirect)) ^ BigInt(random.pick([0x100, 0x200, 0x1000, 0xc00]))).toString(16)}`,
-    ],
+    [1, () => baser(random.pick([end - PAGE, end, 0]), 2, indirect)],
+    [1, () => baser(RAM_BASE - PAGE, 2, indirect)],
+    [1, () => `0x${(planned & ~(1n << 63n)).toString(16)}`],
+    // another page size or shareability; bits 15:12, which are bits 51:48 of the address
+    [1, () => `0x${(planned ^ BigInt(random.pick([0x100, 0x200, 0x1000, 0xc00]))).toString(16)}`],
   ])();
+}
+
+/** A table moves, grows, is taken away, or gets the same place once more, while translations are there. */
+export function moveTables(s: Sequence): void {
+  const { random } = s;
+  const its = random.pick(s.tables!.its);
+  const device = random.chance(0.5);
+  const offset = GITS_BASER + (device ? 0 : 8);
   if (random.chance(0.9)) control(s, its, false);
-  register(s, its, GITS_BASER + (device ? 0 : 8), value, 'GITS_BASER');
+  register(s, its, offset, oddTable(s, its, device), 'GITS_BASER');
   if (random.chance(0.3)) {
-    s.emit(
-      { op: 'mmio_read', vcpu: s.realVcpu(), addr: hex(its.base + GITS_BASER + (device ? 0 : 8)), len: 8 },
-      'GITS_BASER read',
-    );
+    s.emit({ op: 'mmio_read', vcpu: s.realVcpu(), addr: hex(its.base + offset), len: 8 }, 'GITS_BASER read');
   }
-  if (random.chance(0.2))
-    register(s, its, GITS_BASER + (device ? 0 : 8), device ? deviceBaser(its) : collectionBaser(its), 'GITS_BASER');
+  if (random.chance(0.2)) register(s, its, offset, device ? deviceBaser(its) : collectionBaser(its), 'GITS_BASER');
   control(s, its, true);
   if (random.chance(0.4)) mapAll(s, its);
 }

@@ -3,7 +3,8 @@
  * slot, in the order that Documentation/virt/kvm/devices/arm-vgic-v3.rst asks for: the answers of the first half are
  * the values of the second.
  */
-import { damageTables, restoreIts, type SavedIts, saveIts } from './its-state.js';
+import { damageTables } from './its-damage.js';
+import { restoreIts, type SavedIts, saveIts } from './its-state.js';
 import { affinityOf, GROUP, hex, hex64 } from './protocol.js';
 import { CPU_REGS_2, DISTRIBUTOR_2, DISTRIBUTOR_3, REDISTRIBUTOR, SYSTEM_REGISTERS } from './registers.js';
 import type { Answer, Sequence } from './sequence.js';

@@ -42,24 +42,29 @@ describe.skipIf(missing)(`the differential test against KVM's VGIC ${needsOracle
     return findings[0]!.shrunk.operations;
   };
 
-  it('finds no difference between the oracle and itself over 150 000 operations of every profile', async () => {
+  it('finds no difference between the oracle and itself over 200 000 operations of every profile', async () => {
     const result = await run({
       left: oracle,
       right: oracle,
       profiles: PROFILES,
       seed: 7,
-      operations: 150_000,
+      operations: 200_000,
       lanes: 2,
       mostFindings: 1,
     });
     expect(result.findings).toEqual([]);
     expect(result.differences).toBe(0);
-    expect(result.operations).toBeGreaterThanOrEqual(150_000);
+    expect(result.operations).toBeGreaterThanOrEqual(200_000);
     // and they were operations that matter
     expect(result.coverage.taken).toBeGreaterThan(1000);
     expect(result.coverage.restores).toBeGreaterThan(20);
     expect(result.coverage.listRegisterStates.overflow).toBeGreaterThan(100);
     expect(result.coverage.listRegisterStates.both).toBeGreaterThan(100);
+    expect(result.coverage.msisDelivered).toBeGreaterThan(500);
+    expect(result.coverage.lpisTaken).toBeGreaterThan(100);
+    expect(result.coverage.tables.saved).toBeGreaterThan(100);
+    expect(result.coverage.tables.restoredInFreshVm).toBeGreaterThan(10);
+    expect(result.coverage.tables.restoredInPlace).toBeGreaterThan(50);
   });
 
   it('finds no difference through a proxy that falsifies nothing', async () => {
@@ -88,6 +93,24 @@ describe.skipIf(missing)(`the differential test against KVM's VGIC ${needsOracle
     expect((await smallest('errno', 'user-space')).length).toBeLessThanOrEqual(3);
   });
 
+  it('finds a lost command of an ITS by the MSI that still arrives', async () => {
+    const operations = await smallest('discard', 'its-commands');
+    expect(operations.some(({ op, hex }) => op === 'mem_write' && String(hex).startsWith('0f'))).toBe(true);
+    expect(operations.length).toBeLessThanOrEqual(40);
+  });
+
+  it('finds pending tables that were not saved', async () => {
+    const operations = await smallest('pending-tables', 'its-migration');
+    expect(operations.some(({ op, group, attr }) => op === 'set_attr' && group === 4 && attr === 3)).toBe(true);
+    expect(operations.length).toBeLessThanOrEqual(30);
+  });
+
+  it('finds a restore of damaged tables that fails with another error', async () => {
+    const operations = await smallest('restore-error', 'its-migration');
+    expect(operations.at(-1)).toMatchObject({ op: 'set_attr', group: 4, attr: 2 });
+    expect(operations.length).toBeLessThanOrEqual(20);
+  });
+
   it('finds a program that ends, and goes on with a new one to shrink it', async () => {
     const operations = await smallest('crash', 'delivery-v3');
     expect(operations.at(-1)).toMatchObject({ op: 'icc_write', reg: 'ICC_DIR_EL1' });
@@ -105,18 +128,18 @@ describe.skipIf(missing)(`the differential test against KVM's VGIC ${needsOracle
 describe.skipIf(missing || !existsSync(VGIC_BUILT))(
   `vgic ${missing ? needsOracle : existsSync(VGIC_BUILT) ? '' : '(skipped: not built: npm run build)'}`.trim(),
   () => {
-    it("answers as KVM's VGIC does over 300 000 operations of every profile", async () => {
+    it("answers as KVM's VGIC does over 600 000 operations of every profile", async () => {
       const { operations, findings, coverage } = await run({
         left: buildOracle(),
         right: VGIC,
         profiles: PROFILES,
         seed: 11,
-        operations: 300_000,
+        operations: 600_000,
         lanes: 2,
         mostFindings: 1,
       });
       expect(findings.map(({ shrunk }) => [shrunk.operations, shrunk.difference])).toEqual([]);
-      expect(operations).toBeGreaterThanOrEqual(300_000);
+      expect(operations).toBeGreaterThanOrEqual(600_000);
       expect(coverage.taken).toBeGreaterThan(2000);
     });
 

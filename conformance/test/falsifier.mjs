@@ -26,6 +26,21 @@ const FAULTS = {
         ? { ...answer, value: `0x${(Number(answer.value) + 1).toString(16)}` }
         : answer,
   },
+  /** A DISCARD never gets into an ITS's queue. */
+  discard: {
+    command: (command) => command.op === 'mem_write' && /^0f[0-9a-f]{62}$/.test(command.hex ?? ''),
+    answer: (_command, answer) => (answer.replaced ? { ret: 0 } : answer),
+  },
+  /** The pending tables are not written when a machine is saved. */
+  'pending-tables': {
+    command: (command) => command.op === 'set_attr' && command.group === 4 && command.attr === 3,
+    answer: (_command, answer) => (answer.replaced ? { ret: 0 } : answer),
+  },
+  /** A restore of an ITS that fails says so, but with another error. */
+  'restore-error': {
+    answer: (command, answer) =>
+      command.dev && command.group === 4 && command.attr === 2 && answer.err === -22 ? { err: -14 } : answer,
+  },
   /** EBUSY becomes EINVAL. */
   errno: { answer: (_command, answer) => (answer.err === -16 ? { err: -22 } : answer) },
   /** Nothing comes any more after a write of ICC_BPR0_EL1. */

@@ -56,6 +56,44 @@ describe('the comparison', () => {
   });
 });
 
+describe('the declared difference of restores', () => {
+  const restore = { op: 'set_attr', dev: 'its0', group: 4, attr: 2 };
+  const took = '{"ret":0}';
+  const refused = '{"err":-22}';
+  const dump = (lpis: number, ...shown: number[]) =>
+    JSON.stringify({
+      text: `nr_lpis:\t${lpis}\n${shown.map((intid) => `       LPI ${intid}     0 1000000 \n`).join('')}`,
+    });
+  const proof = { operation: { op: 'vgic_state' }, left: '{"err":-40}' };
+
+  it.each([
+    ['a state dump that never ends', '{"err":-40}'],
+    ['a state dump that shows another LPI in its place', dump(2, 8192, 8192)],
+  ])('is excused with the proof of %s', (_what, left) => {
+    expect(compare(restore, took, refused, { ...proof, left }).kind).toBe('declared');
+  });
+
+  it.each([
+    ['without a proof', restore, took, refused, undefined],
+    ['with a state dump that shows all LPIs', restore, took, refused, { ...proof, left: dump(2, 8192, 8193) }],
+    [
+      'with a state dump of another machine',
+      restore,
+      took,
+      refused,
+      { ...proof, operation: { op: 'vgic_state', vm: 1 } },
+    ],
+    ['before another operation', restore, took, refused, { ...proof, operation: { op: 'pending' } }],
+    ['with another error', restore, took, '{"err":-14}', proof],
+    ['where KVM fails too', restore, '{"err":-14}', refused, proof],
+    ['the other way round', restore, refused, took, proof],
+    ['of a save', { ...restore, attr: 1 }, took, refused, proof],
+    ['of the GIC itself', { op: 'set_attr', group: 4, attr: 2 }, took, refused, proof],
+  ])('is a difference %s', (_what, operation, left, right, next) => {
+    expect(compare(operation, left, right, next).kind).toBe('different');
+  });
+});
+
 describe('the protocol', () => {
   it('reads a script with comments, blank lines and lines that are no commands', () => {
     expect(parseScript('# a comment\n\n{"op":"flush","vcpu":1}\nnonsense\n').map(lineOf)).toEqual([
