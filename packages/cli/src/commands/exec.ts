@@ -45,7 +45,7 @@ The operations are described in conformance/kvm/README.md.`;
 /** `vgic exec`: drives virtual GICs by a script. */
 export function execCommand(): Command {
   return new Command('exec')
-    .description('drive virtual GICs by JSON lines, one operation a line, one answer a line')
+    .description('Drive virtual GICs by JSON lines, one operation a line, one answer a line')
     .argument('[FILE]', 'the script; without it, standard input')
     .addHelpText('after', HELP)
     .action(execute);
