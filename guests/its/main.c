@@ -156,6 +156,11 @@ void boot(const void *device_tree) {
     if (result == 0) spin_until(v, shared_read(vcpus[i].online), "a vCPU did not start", i);
   }
   if (!shared_read(aborted)) run_phases(v);
+  if (shared_read(aborted)) {
+    /* What is still under way, on vCPUs that go on, is none of the failure. */
+    pause(500000);
+    account("of the phase that failed");
+  }
   irq_off();
   report_all();
   psci(PSCI_SYSTEM_OFF, 0, 0, 0);

@@ -53,7 +53,7 @@ static bool report_accounts(void) {
   struct account total = {.kind = "in all"};
   for (u32 i = 0; i < account_count; i++) {
     const struct account *one = &accounts[i];
-    print("LPI %s sent %u taken %u lost %u spurious %u\n", one->kind, one->sent, one->taken, one->lost, one->spurious);
+    print("LPI, %s: sent %u taken %u lost %u spurious %u\n", one->kind, one->sent, one->taken, one->lost, one->spurious);
     total.sent += one->sent;
     total.taken += one->taken;
     total.lost += one->lost;

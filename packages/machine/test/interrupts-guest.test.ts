@@ -1,43 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { crc32 } from '../src/crc32.js';
-import { Machine, type MachineConfig, type MachineState } from '../src/index.js';
+import { Machine, type MachineConfig } from '../src/index.js';
+import { bootGuest, digest, finish, guestImage, LIMIT, listen } from './guest-run.js';
 
-/** The guest that counts every interrupt; see guests/interrupts. */
-const image = new URL('../../../guests/interrupts/interrupts.bin', import.meta.url);
-if (!existsSync(image)) throw new Error('The guest is missing: run "node guests/build.mjs" first.');
-const kernel = readFileSync(image);
-
-const LIMIT = 20_000_000_000;
-
-function boot(config: Partial<MachineConfig> = {}, append = 'rounds=2') {
-  const machine = new Machine({ vcpus: 4, memory: 128 << 20, gic: 3, ...config });
-  machine.load({ kernel, append });
-  return listen(machine);
-}
-
-function listen(machine: Machine) {
-  const printed: number[] = [];
-  machine.onConsoleOutput = (byte) => printed.push(byte);
-  return { machine, text: () => Buffer.from(printed).toString() };
-}
-
-/** A state with its large parts as checksums: equal for equal machines, and quickly compared. */
-function digest(state: MachineState) {
-  const { pages, contents, size } = state.ram;
-  return {
-    ...state,
-    vcpus: state.vcpus.map((bytes) => Buffer.from(bytes).toString('hex')),
-    ram: { size, pages: Array.from(pages).join(), contents: crc32(contents) },
-  };
-}
-
-/** How the guest ends: everything of it. */
-function finish({ machine }: ReturnType<typeof boot>) {
-  expect(machine.run(LIMIT)).toEqual({ reason: 'off' });
-  return digest(machine.save());
-}
+const kernel = guestImage('interrupts');
+const boot = (config: Partial<MachineConfig> = {}, append = 'rounds=2') => bootGuest(kernel, append, config);
 
 describe('the guest that proves an interrupt controller', () => {
   it.each([

@@ -1,14 +1,15 @@
 import { LPI_MIN } from '../architecture/intid.js';
 import { LPI_PRIORITY_MASK } from '../architecture/its.js';
 import type { Gic } from '../gic.js';
-import { setBit, testBit, writeBit } from '../interrupts/bitmap.js';
+import { testBit, writeBit } from '../interrupts/bitmap.js';
 import { NO_VCPU } from '../interrupts/interrupts.js';
 import { NO_COLLECTION } from '../its/device.js';
 
 /**
  * An LPI that the ITS's tables do not bring back as it is: no translation leads to it any more while a vCPU still has it
- * to take or to end, or MOVALL has put it elsewhere than its collection is, where its pending state would not be looked
- * for. KVM loses the pending state of such LPIs when a machine moves.
+ * to take or to end; or MOVALL has put it elsewhere than its collection is, where its pending state would not be looked
+ * for; or the guest has written its configuration and not told the GIC by INV yet. KVM loses the pending state of the
+ * former when a machine moves, and tells itself the latter.
  */
 export interface DetachedLpi {
   readonly intid: number;
@@ -48,7 +49,8 @@ export function detachedLpis(gic: Gic): DetachedLpi[] {
     const target = irqs.target[i];
     const found = targets[i - irqs.lpiBase];
     // without a translation it matters as long as a vCPU has it
-    if (found === target || (found === NOT_FOUND && irqs.lists.owner[i] < 0)) return true;
+    if (found === NOT_FOUND ? irqs.lists.owner[i] < 0 : found === target && gic.lpis.isConfiguredAsInTable(i))
+      return true;
     const pending = testBit(irqs.latch, i);
     const priority = irqs.priority[i];
     detached.push({ intid: irqs.intidOf(i), target, priority, enabled: testBit(irqs.enabled, i), pending });
@@ -86,10 +88,10 @@ export function restoreDetachedLpis(gic: Gic, lpis: readonly DetachedLpi[]): num
     let i = irqs.lpiIndex(intid);
     if (i < 0) {
       i = irqs.createLpi(intid, target);
-      irqs.priority[i] = priority;
-      if (enabled) setBit(irqs.enabled, i);
       created.push(i);
     }
+    irqs.priority[i] = priority;
+    writeBit(irqs.enabled, i, enabled);
     irqs.target[i] = target;
     writeBit(irqs.latch, i, pending);
     if (pending && target !== NO_VCPU) consumePendingBit(gic, target, intid);
