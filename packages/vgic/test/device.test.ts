@@ -230,6 +230,19 @@ describe('KVM_VGIC_V3_ADDR_TYPE_REDIST_REGION', () => {
     expect(gic.contains(0x2060000, 4)).toBe(false);
   });
 
+  it.each([
+    ['of one redistributor that the next goes on behind', 0x1020000, 0],
+    ['of one redistributor that stands alone', 0x1040000, 1 << 4],
+  ])('in a region %s GICR_TYPER.Last says so', (_what, next, last) => {
+    const { machine, device } = machineWithDevice(3, { vcpus: 2 });
+    device.write(ADDR, DIST_V3, BigInt(GICD_BASE));
+    set(device, region(1, 0x1000000, 0));
+    set(device, region(1, next, 1));
+    initialise(device);
+    expect(machine.prepareRun(0)).toBe(0);
+    expect(machine.gic!.read(0, 0x1000008, 4)).toBe(last);
+  });
+
   it('with too few redistributors the virtual machine does not run: ENXIO', () => {
     const { machine, device } = machineWithDevice(3, { vcpus: 3 });
     device.write(ADDR, DIST_V3, BigInt(GICD_BASE));

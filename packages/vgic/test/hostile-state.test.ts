@@ -81,7 +81,17 @@ const poison = fc.oneof(
     1e300,
     0.5,
   ),
-  fc.constantFrom<unknown>([], {}, [null], [[]], [{}], [[0, 0]], [['0x1', '0x1']], { length: 5 }),
+  fc.constantFrom<unknown>(
+    [],
+    {},
+    [null],
+    [[]],
+    [{}],
+    [[0, 0]],
+    [['0x1', '0x1']],
+    { length: 5 },
+    { toString: null, valueOf: null },
+  ),
   fc.integer({ min: 0, max: 0xffffffff }).map((value) => `0x${value.toString(16)}`),
   fc.bigInt({ min: 0n, max: 0xffffffffffffffffn }).map((value) => `0x${value.toString(16)}`),
   fc.jsonValue(),
@@ -120,9 +130,6 @@ function mutate(version: 2 | 3, list: readonly Edit[]): unknown {
   return state;
 }
 
-/** What still escapes; see the tests that fail below. */
-const NOT_YET = /is not iterable|Cannot convert object to primitive value/;
-
 /** Restores and then runs a little, as a machine would that did not look at the refusal. */
 function survive(version: 2 | 3, state: unknown): 'restored' | 'refused' {
   const gic = new Gic({ version, ...CONFIG });
@@ -130,7 +137,8 @@ function survive(version: 2 | 3, state: unknown): 'restored' | 'refused' {
   try {
     restoreGic(gic, state as GicState);
   } catch (error) {
-    if (!(error instanceof GicError) && !NOT_YET.test(String(error))) throw error;
+    if (!(error instanceof GicError)) throw error;
+    expect(error.message.length).toBeLessThan(500);
     outcome = 'refused';
   }
   const guest = new Guest({}, gic);
@@ -210,7 +218,7 @@ describe('a hostile state', () => {
 });
 
 /** Known to be wrong: each of these turns red when it is mended, and becomes a plain test then. */
-describe('a hostile state', () => {
+describe('a hostile state that can’t be printed, or is not even a list', () => {
   const UNPRINTABLE = { toString: null, valueOf: null };
   const deep = JSON.parse('['.repeat(100_000) + ']'.repeat(100_000));
   const cases: [string, unknown][] = [

@@ -69,7 +69,7 @@ describe('a kick that is answered at once', () => {
   });
 });
 
-describe('a kick that is answered at once', () => {
+describe('a kick that is answered while guests are stopped or on their way out', () => {
   it('by a store that stops all vCPUs loses nothing', () => {
     const guest = eager(Guest.ready({ vcpus: 2 }));
     for (const intid of [40, 41]) guest.spi(intid, { edge: true, vcpu: 1 });

@@ -182,6 +182,16 @@ describe('redistributor: SGIs and PPIs', () => {
     expect(guest.load('GICR_IPRIORITYR', 24, 0)).toBe(0);
   });
 
+  it('each is the same to every vCPU: it is its own vCPU’s', () => {
+    const guest = new Guest({ vcpus: 3 });
+    for (let owner = 0; owner < 3; owner++) {
+      const address = guest.address('GICR_ISENABLER0', 0, owner);
+      guest.gic.write((owner + 1) % 3, address, 4, 1 << (20 + owner), 0);
+      const seen = [0, 1, 2].map((vcpu) => guest.gic.read(vcpu, address, 4));
+      expect(seen).toEqual(Array(3).fill(0xffff | (1 << (20 + owner))));
+    }
+  });
+
   it('one vCPU can make another’s PPI pending', () => {
     const guest = Guest.ready({ vcpus: 2 });
     guest.enable(27, 1);

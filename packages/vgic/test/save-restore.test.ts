@@ -16,8 +16,6 @@ type Tamper = (state: GicState) => unknown;
 function restored(actors: Actors, config: GicConfig, tamper: Tamper = (state) => state): Actors {
   const gic = new Gic(config);
   restoreGic(gic, tamper(copy(saveGic(actors.guest.gic))) as GicState);
-  // a GICv2's latches are not carried apart from its lines yet: see the test that fails below
-  if (config.version === 2) gic.irqs.latch.set(actors.guest.gic.irqs.latch);
   const twin = new Actors(new Guest(config, gic));
   for (const [vcpu, stack] of actors.stacks.entries()) twin.stacks[vcpu].push(...stack);
   for (const [vcpu, dropped] of actors.dropped.entries()) twin.dropped[vcpu].push(...dropped);
@@ -99,7 +97,7 @@ const base = { vcpus: CAST.vcpus, interrupts: 64 };
 const version3: fc.Arbitrary<GicConfig> = fc.record({
   version: fc.constant(3 as const),
   listRegisters: fc.constantFrom(1, 2, 4),
-  priorityBits: fc.constantFrom(5, 6, 7),
+  priorityBits: fc.constantFrom(5, 6, 7, 8),
   vcpus: fc.constant(base.vcpus),
   interrupts: fc.constant(base.interrupts),
 });
@@ -236,7 +234,7 @@ describe('save and restore', () => {
 });
 
 /** Known to be wrong: each of these turns red when it is mended, and becomes a plain test then. */
-describe('save and restore', () => {
+describe('save and restore of what KVM’s interface can’t carry', () => {
   it('a GICv2’s interrupt that only its line holds pending is not pending any more when the line falls after the restore', () => {
     const guest = Guest.ready({ version: 2, interrupts: 64 });
     guest.spi(40);
