@@ -49,14 +49,17 @@ export function itsRegister(s: Sequence): void {
     s.emit({ op: 'mmio_write', vcpu: s.realVcpu(), addr: hex(base), value: '0x0' }, 'GITS_CTLR write');
   }
   access(s, frame, base, register, write);
-  if (s.random.chance(0.5)) {
-    s.emit({ op: 'mmio_read', vcpu: s.realVcpu(), addr: hex(base + register.offset) }, `${register.name} read`);
+  if (s.random.chance(0.6)) {
+    const addr = hex(base + register.offset + (register.bytes > 8 ? s.random.below(2) * 8 : 0));
+    const len = register.width === 8 ? { len: 8 } : {};
+    s.emit({ op: 'mmio_read', vcpu: s.realVcpu(), addr, ...len }, `${register.name} read`);
   }
 }
 
 /** Where in a register (or an array of them) an access goes: mostly to an interrupt of the sequence. */
 function placeIn(s: Sequence, register: Register, width: number): number {
   const { random } = s;
+  if (register.name === 'GITS_BASER' && random.chance(0.8)) return random.below(16) & -width;
   if (!register.bits) return register.bytes > width && random.chance(0.5) ? random.below(register.bytes) & -width : 0;
   const interrupts = (register.bytes * 8) / register.bits;
   const fitting = s.intids.filter((intid) => intid < interrupts);

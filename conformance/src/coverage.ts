@@ -3,6 +3,10 @@ import { FIRST_LPI } from './guest-tables.js';
 import { COMMANDS } from './its-commands.js';
 import { ERRNO } from './protocol.js';
 
+/** Labels of operations that have to do with an ITS, with its tables, or with LPIs and their tables. */
+const ITS_LABEL =
+  /^(GITS_|ITS|MSI$|irqfd MSI|route MSI|LPI|ITE |before |after |pending table|first-level|damage|collection table|device table|translation table|full collection|all of RAM|memory copy|state after restore|create ITS|initialise ITS|(save|restore|reset) (GITS_|tables|pending tables|ITS)|(save |restore )?GICR_(PROPBASER|PENDBASER|INVLPIR|INVALLR))/;
+
 const COMMAND_NAMES: ReadonlySet<string> = new Set(COMMANDS.map(({ name }) => name));
 
 const ACKNOWLEDGE = /^(ICC_IAR[01]_EL1|GICC_A?IAR) read$/;
@@ -18,6 +22,8 @@ export class Coverage {
   restores = 0;
   resampled = 0;
   warnings = 0;
+  /** Operations that have to do with ITSs and LPIs. */
+  its = 0;
   /** Of the interrupts taken, LPIs. */
   lpisTaken = 0;
   /** MSIs that KVM_SIGNAL_MSI said to have delivered, and eventfds that did. */
@@ -37,6 +43,7 @@ export class Coverage {
       this.#labels.set(label, entry);
     }
     entry.times++;
+    if (COMMAND_NAMES.has(label) || ITS_LABEL.test(label)) this.its++;
     if (answer.includes('"warnings":')) this.warnings++;
     const failed = /"err":-(\d+)/.exec(answer);
     if (failed) {
@@ -135,6 +142,7 @@ export class Coverage {
     const sent = commands.reduce((sum, [, entry]) => sum + entry.sent, 0);
     const each = commands.map(([name, entry]) => `${name} ${entry.sent} (${share(entry.effective, entry.observed)})`);
     return [
+      `  operations on ITSs and LPIs: ${this.its}`,
       `  ITS commands: ${sent}, in brackets how many of those looked at changed what can be seen: ${each.join(', ')}`,
       `  MSIs: ${this.msis}, delivered ${this.msisDelivered}; LPIs taken: ${this.lpisTaken}`,
       `  translation tables saved: ${saved}; restores that mapped LPIs: in a fresh VM ${restoredInFreshVm}, in place ${restoredInPlace}`,

@@ -39,7 +39,19 @@ function newEntry(s: Sequence, its: ItsPlan, kind: 'DTE' | 'CTE' | 'ITE' | 'firs
     case 'CTE': {
       const target = random.chance(0.7)
         ? s.realVcpu()
-        : random.pick([s.vcpus, 255, 511, 512, 0xffff, 0x10000, 0xffffffff, 0xfffffffe, random.word()]);
+        : random.pick([
+            s.vcpus,
+            s.vcpus,
+            s.vcpus,
+            255,
+            511,
+            512,
+            0xffff,
+            0x10000,
+            0xffffffff,
+            0xfffffffe,
+            random.word(),
+          ]);
       const id = random.chance(0.8) ? random.pick(tables.collections) : random.pick([7, 8191, 8192, 65535]);
       const reserved = random.chance(0.05) ? random.below(0x800) << 20 : 0;
       const valid = random.chance(0.85) ? VALID : 0;

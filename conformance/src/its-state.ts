@@ -150,7 +150,7 @@ export function restoreInPlace(s: Sequence): void {
     }
   }
   if (!forged && random.chance(0.02)) growDeviceTable(s, its);
-  if (random.chance(0.002)) fillCollectionTable(s, its);
+  if (random.chance(0.005)) fillCollectionTable(s, its);
   if (forged) restoreForged(s, its);
   else for (let times = random.chance(0.15) ? 2 : 1; times > 0; times--) restoreTables(s, its, false);
   if (random.chance(0.5)) readTables(s);

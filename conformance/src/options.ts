@@ -8,7 +8,7 @@ export const USAGE = `npm run conformance -- [options]
 
 Runs the same random operations on Linux's own VGIC (left) and on vgic (right), and compares every answer.
 
-  --operations N     operations to compare in all (default 4000000)
+  --operations N     operations to compare in all (default 6000000)
   --seed N           only this seed (default: the fixed seed 1 and a fresh one, half each)
   --sequence N       only this sequence of the seed
   --profile NAME     only this profile; may be repeated: ${PROFILES.map(({ name }) => name).join(', ')}
@@ -51,7 +51,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
   }
   if (values.help) return 'help';
   return {
-    operations: number('operations', values.operations) ?? 4_000_000,
+    operations: number('operations', values.operations) ?? 6_000_000,
     seed: number('seed', values.seed),
     sequence: number('sequence', values.sequence),
     profiles: (values.profile?.map(profileNamed) ?? PROFILES).map((profile) => without(profile, values.without ?? [])),

@@ -122,6 +122,22 @@ function tableBase(context: ValueContext, name: string): string {
   );
 }
 
+/** Where the registers with a table's place have Shareability, OuterCache and InnerCache. */
+const ATTRIBUTES = [
+  [10n, 3n],
+  [53n, 7n],
+  [59n, 7n],
+] as const;
+
+/** Other memory attributes now and then. */
+function attributes(random: Random, value: bigint): bigint {
+  let changed = value;
+  for (const [shift, mask] of ATTRIBUTES) {
+    if (random.chance(0.3)) changed = (changed & ~(mask << shift)) | ((BigInt(random.below(8)) & mask) << shift);
+  }
+  return changed;
+}
+
 /** The ITS's registers, as its guest means them; one time in five with a bit that is different. */
 function itsValue(context: ValueContext, domain: Register['values'], at: number): string {
   const { random, tables } = context;
@@ -149,6 +165,7 @@ function itsValue(context: ValueContext, domain: Register['values'], at: number)
       );
   }
   if (random.chance(0.2)) value ^= 1n << BigInt(random.below(64));
+  if (domain === 'itsQueue' || domain === 'itsTable') value = attributes(random, value);
   const whole = BigInt.asUintN(64, at & 4 ? value >> 32n : value);
   return `0x${whole.toString(16)}`;
 }
