@@ -27,6 +27,34 @@ export const FIELDS = {
   valid: field(2, 63, 1),
   /** MOVALL's second redistributor. */
   target2: field(3, 16, 32),
+
+  // GICv4
+  vpe: field(1, 32, 16),
+  virtualIntid: field(2, 0, 32),
+  /** The LPI that rings when the vLPI becomes pending for a vPE that is not resident; 1023 is none. */
+  doorbell: field(2, 32, 32),
+  /** VMOVI.D: the doorbell changes too. */
+  doorbellValid: field(2, 0, 1),
+  /** Bits of the vINTIDs, less one. */
+  virtualSize: field(3, 0, 5),
+  /** Address bits 51:16 of the virtual pending table. */
+  pendingAddress: field(3, 16, 36),
+
+  // GICv4.1
+  allocate: field(0, 8, 1),
+  pendingZero: field(0, 9, 1),
+  /** Address bits 51:16 of the virtual configuration table. */
+  configurationAddress: field(0, 16, 36),
+  defaultDoorbell: field(1, 0, 32),
+  /** VMOVP.DB, and the default doorbell from then on. */
+  moveDoorbell: field(2, 63, 1),
+  movedDoorbell: field(3, 0, 32),
+  sgiEnable: field(0, 8, 1),
+  sgiClear: field(0, 9, 1),
+  sgiGroup: field(0, 10, 1),
+  /** Bits 7:4 of the priority. */
+  sgiPriority: field(0, 20, 4),
+  sgiIntid: field(0, 32, 4),
 } as const;
 
 export type FieldName = keyof typeof FIELDS;
@@ -49,8 +77,38 @@ export const COMMANDS = {
 
 export type CommandName = keyof typeof COMMANDS;
 
+/** The commands that GICv4 adds. Source: IHI 0069, 5.3.15 "VINVALL" and following. */
+export const VIRTUAL_COMMANDS = {
+  VMOVI: { opcode: 0x21, fields: ['deviceId', 'eventId', 'vpe', 'doorbellValid', 'doorbell'] },
+  VMOVP: { opcode: 0x22, fields: ['vpe', 'target', 'moveDoorbell', 'movedDoorbell'] },
+  VSGI: { opcode: 0x23, fields: ['vpe', 'sgiIntid', 'sgiPriority', 'sgiGroup', 'sgiClear', 'sgiEnable'] },
+  VSYNC: { opcode: 0x25, fields: ['vpe'] },
+  VMAPP: {
+    opcode: 0x29,
+    fields: [
+      'vpe',
+      'target',
+      'valid',
+      'virtualSize',
+      'pendingAddress',
+      'allocate',
+      'pendingZero',
+      'configurationAddress',
+      'defaultDoorbell',
+    ],
+  },
+  VMAPTI: { opcode: 0x2a, fields: ['deviceId', 'eventId', 'vpe', 'virtualIntid', 'doorbell'] },
+  VMAPI: { opcode: 0x2b, fields: ['deviceId', 'eventId', 'vpe', 'doorbell'] },
+  VINVALL: { opcode: 0x2d, fields: ['vpe'] },
+  INVDB: { opcode: 0x2e, fields: ['vpe'] },
+} as const satisfies Record<string, { opcode: number; fields: readonly FieldName[] }>;
+
+export type VirtualCommandName = keyof typeof VIRTUAL_COMMANDS;
+
 const NAMES: (CommandName | undefined)[] = [];
 for (const [name, { opcode }] of Object.entries(COMMANDS)) NAMES[opcode] = name as CommandName;
+const VIRTUAL_NAMES: (VirtualCommandName | undefined)[] = [];
+for (const [name, { opcode }] of Object.entries(VIRTUAL_COMMANDS)) VIRTUAL_NAMES[opcode] = name as VirtualCommandName;
 
 /** One command as read from the queue: eight 32-bit words. */
 export class Command {
@@ -59,6 +117,11 @@ export class Command {
   /** Undefined for an opcode that is no command of a GICv3 ITS. */
   get name(): CommandName | undefined {
     return NAMES[this.words[0] & 0xff];
+  }
+
+  /** Undefined for an opcode that is not one of those that GICv4 adds. */
+  get virtualName(): VirtualCommandName | undefined {
+    return VIRTUAL_NAMES[this.words[0] & 0xff];
   }
 
   /** A field's value; a number, since none has more than 52 bits. */
@@ -84,9 +147,9 @@ export class Command {
     return this;
   }
 
-  static of(name: CommandName, fields: Partial<Record<FieldName, number>> = {}): Command {
+  static of(name: CommandName | VirtualCommandName, fields: Partial<Record<FieldName, number>> = {}): Command {
     const command = new Command();
-    command.words[0] = COMMANDS[name].opcode;
+    command.words[0] = { ...COMMANDS, ...VIRTUAL_COMMANDS }[name].opcode;
     for (const [key, value] of Object.entries(fields)) command.set(key as FieldName, value);
     return command;
   }

@@ -1,0 +1,50 @@
+import { COMMAND_OFFSET_MASK, COMMAND_SIZE } from '../architecture/its.js';
+import { Command } from '../its/commands.js';
+import type { GuestMemory } from '../its/guest-memory.js';
+import { addressOf } from '../its/lpis.js';
+
+const CBASER_ADDRESS_LOW = 0xfffff000;
+
+/** The ITS command queue: a ring in memory. Source: IHI 0069, 5.3.1 "ITS command interface". */
+export class CommandQueue {
+  /** GITS_CBASER in halves; GITS_CREADR and GITS_CWRITER. */
+  cbaserLow = 0;
+  cbaserHigh = 0;
+  creadr = 0;
+  cwriter = 0;
+  readonly #command = new Command();
+  #running = false;
+
+  constructor(
+    readonly memory: GuestMemory,
+    /** Carries a command out; one that is in error changes nothing. */
+    readonly execute: (command: Command) => void,
+  ) {}
+
+  /** Bytes of the queue. */
+  get size(): number {
+    return ((this.cbaserLow & 0xff) + 1) << 12;
+  }
+
+  /** An offset beyond the queue is ignored. */
+  setCwriter(value: number): void {
+    const offset = value & COMMAND_OFFSET_MASK;
+    if (offset < this.size) this.cwriter = offset;
+  }
+
+  /** Carries out what is there; commands outside RAM are skipped. A handler of a doorbell may write GITS_CWRITER in between. */
+  run(): void {
+    if (this.#running) return;
+    this.#running = true;
+    const command = this.#command;
+    while (this.cwriter !== this.creadr) {
+      const address = addressOf(this.cbaserLow & CBASER_ADDRESS_LOW, this.cbaserHigh) + this.creadr;
+      this.creadr += COMMAND_SIZE;
+      if (this.creadr >= this.size) this.creadr = 0;
+      if (!this.memory.has(address, COMMAND_SIZE)) continue;
+      for (let word = 0; word < 8; word++) command.words[word] = this.memory.load32(address + 4 * word);
+      this.execute(command);
+    }
+    this.#running = false;
+  }
+}

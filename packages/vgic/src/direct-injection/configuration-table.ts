@@ -1,0 +1,75 @@
+import { LPI_MIN } from '../architecture/intid.js';
+import type { GuestMemory } from '../its/guest-memory.js';
+
+/** INTID bits of physical LPIs and of vLPIs here. */
+export const LPI_BITS = 16;
+export const LPI_LIMIT = 2 ** LPI_BITS;
+
+/**
+ * What the redistributors hold of an LPI configuration table, physical or virtual: a byte for each INTID, which stays as it
+ * was read until an INV or its like. Outside RAM a byte is 0, which disables. Source: IHI 0069, 5.1.1 and 5.6.
+ */
+export class ConfigurationTable {
+  readonly #bytes = new Uint8Array(LPI_LIMIT - LPI_MIN);
+  /** Changes when a byte does. */
+  generation = 0;
+  /** How many vPEs or redistributors use it. */
+  users = 0;
+
+  constructor(
+    readonly memory: GuestMemory,
+    /** Of the byte of INTID 8192. */
+    readonly address: number,
+  ) {
+    const from = address - memory.base;
+    if (from >= 0 && from < memory.size) {
+      this.#bytes.set(memory.bytes.subarray(from, Math.min(from + this.#bytes.length, memory.size)));
+    }
+  }
+
+  /** The byte of an LPI, as held. */
+  get(intid: number): number {
+    return this.#bytes[intid - LPI_MIN];
+  }
+
+  /** Reads the byte of an LPI anew. */
+  invalidate(intid: number): void {
+    if (intid < LPI_MIN || intid >= LPI_LIMIT) return;
+    const byte = this.memory.load8(this.address + intid - LPI_MIN);
+    this.#bytes[intid - LPI_MIN] = byte < 0 ? 0 : byte;
+    this.generation++;
+  }
+
+  /** Reads all anew. */
+  invalidateAll(): void {
+    for (let intid = LPI_MIN; intid < LPI_LIMIT; intid++) this.invalidate(intid);
+  }
+}
+
+/** The configuration tables in use, by address: vPEs of one VM share theirs. */
+export class ConfigurationTables {
+  readonly #tables = new Map<number, ConfigurationTable>();
+
+  constructor(readonly memory: GuestMemory) {}
+
+  acquire(address: number): ConfigurationTable {
+    let table = this.#tables.get(address);
+    if (table === undefined) {
+      table = new ConfigurationTable(this.memory, address);
+      this.#tables.set(address, table);
+    }
+    table.users++;
+    return table;
+  }
+
+  release(table: ConfigurationTable | undefined): void {
+    if (table === undefined) return;
+    table.users--;
+    if (table.users === 0) this.#tables.delete(table.address);
+  }
+
+  /** How many are held. */
+  get size(): number {
+    return this.#tables.size;
+  }
+}
