@@ -15,14 +15,14 @@ export class GicMemory extends GuestMemory {
   }
 
   override store8(address: number, value: number): boolean {
-    this.#keep(address);
+    this.#keep(address, 1);
     const stored = super.store8(address, value);
     if (stored) this.#core.ramChanged(address - RAM_BASE, 1);
     return stored;
   }
 
   override store64(address: number, low: number, high: number): boolean {
-    this.#keep(address);
+    this.#keep(address, 8);
     const stored = super.store64(address, low, high);
     if (stored) this.#core.ramChanged(address - RAM_BASE, 8);
     return stored;
@@ -48,8 +48,8 @@ export class GicMemory extends GuestMemory {
     }
   }
 
-  #keep(address: number): void {
-    if (this.#kept === undefined || !this.has(address, 1)) return;
+  #keep(address: number, length: number): void {
+    if (this.#kept === undefined || !this.has(address, length)) return;
     const page = Math.floor((address - RAM_BASE) / PAGE_SIZE);
     if (!this.#kept.has(page)) this.#kept.set(page, this.bytes.slice(page * PAGE_SIZE, (page + 1) * PAGE_SIZE));
   }
