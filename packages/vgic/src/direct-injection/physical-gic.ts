@@ -278,6 +278,8 @@ export class PhysicalGic {
     if (present?.address === configuration) return;
     vpe.vlpis.configuration = this.configurations.acquire(configuration);
     this.configurations.release(present);
+    // an INV before had no table to read
+    this.its.invalidateVpe(vpe.id);
   }
 
   #makeNotResident(vpe: Vpe): void {

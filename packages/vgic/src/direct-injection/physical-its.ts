@@ -267,9 +267,14 @@ export class PhysicalIts {
     const changesDoorbell = this.gic.version === 40 && command.get('doorbellValid') !== 0;
     const doorbell = command.get('doorbell');
     if (changesDoorbell && !isDoorbell(doorbell)) return;
-    const same = device.vpe(event) === to;
-    const pending = !same && this.#takePending(device, event);
+    const from = device.vpe(event);
+    const pending = from !== to && this.#takePending(device, event);
     device.setVpe(event, to);
+    const { vpes } = this.gic;
+    if (vpes.get(from)?.vlpis.configuration !== vpes.get(to)?.vlpis.configuration) {
+      // nobody has read it for the new vPE
+      this.gic.invalidateVlpi(to, device.intid(event));
+    }
     if (changesDoorbell) device.setDoorbell(event, doorbell);
     if (pending) this.gic.raiseVlpi(to, device.intid(event), device.doorbell(event));
   }
