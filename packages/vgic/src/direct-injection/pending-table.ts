@@ -9,7 +9,6 @@ const FIRST_WORD = LPI_MIN / 32;
 
 /** Nothing that can be signalled. */
 export const NO_INTID = -1;
-const UNKNOWN = -2;
 
 /** A priority below all others. */
 const IDLE_PRIORITY = 0x100;
@@ -20,10 +19,11 @@ const IDLE_PRIORITY = 0x100;
  */
 export class PendingTable {
   readonly #pending = new Uint32Array(WORDS);
-  /** A bit for each word of `#pending` that is not 0. */
-  readonly #words = new Uint32Array(WORDS / 32);
+  /** The lowest priority value of what each word of `#pending` could signal, and of each group of 32 words. */
+  readonly #ofWord = new Uint16Array(WORDS).fill(IDLE_PRIORITY);
+  readonly #ofGroup = new Uint16Array(WORDS / 32).fill(IDLE_PRIORITY);
   #best = NO_INTID;
-  /** What `#best` was found with. */
+  /** What the three above were found with. */
   #configuration: ConfigurationTable | undefined;
   #generation = -1;
   configuration: ConfigurationTable | undefined;
@@ -57,52 +57,73 @@ export class PendingTable {
   set(intid: number): boolean {
     if (!this.holds(intid)) return false;
     setBit(this.#pending, intid);
-    setBit(this.#words, intid >>> 5);
-    if (this.#best !== UNKNOWN && this.enabled(intid)) {
-      const priority = this.priority(intid);
-      const best = this.#best === NO_INTID ? IDLE_PRIORITY : this.priority(this.#best);
-      if (priority < best || (priority === best && intid < this.#best)) this.#best = intid;
-    }
+    if (this.#stale || !this.enabled(intid)) return true;
+    const priority = this.priority(intid);
+    const word = intid >>> 5;
+    if (priority < this.#ofWord[word]) this.#ofWord[word] = priority;
+    if (priority < this.#ofGroup[word >>> 5]) this.#ofGroup[word >>> 5] = priority;
+    const best = this.#best === NO_INTID ? IDLE_PRIORITY : this.priority(this.#best);
+    if (priority < best || (priority === best && intid < this.#best)) this.#best = intid;
     return true;
   }
 
   clear(intid: number): void {
     if (!this.has(intid)) return;
     clearBit(this.#pending, intid);
-    if (this.#pending[intid >>> 5] === 0) clearBit(this.#words, intid >>> 5);
-    if (this.#best === intid) this.#best = UNKNOWN;
+    if (this.#stale) return;
+    this.#weighWord(intid >>> 5);
+    this.#weighGroup(intid >>> 10);
+    if (this.#best === intid) this.#best = this.#findBest();
   }
 
   /** The enabled pending LPI of the lowest priority value, and of these the lowest INTID; or NO_INTID. */
   best(): number {
-    const { configuration } = this;
-    if (configuration === undefined) return NO_INTID;
-    if (configuration !== this.#configuration || configuration.generation !== this.#generation) {
-      this.#configuration = configuration;
-      this.#generation = configuration.generation;
-      this.#best = UNKNOWN;
-    }
-    if (this.#best === UNKNOWN) this.#best = this.#findBest();
+    if (this.#stale) this.#weighAll();
     return this.#best;
   }
 
-  #findBest(): number {
-    let best = NO_INTID;
-    let bestPriority = IDLE_PRIORITY;
-    for (let group = 0; group < this.#words.length; group++) {
-      for (let words = this.#words[group]; words !== 0; words &= words - 1) {
-        const word = group * 32 + lowestBit(words);
-        for (let bits = this.#pending[word]; bits !== 0; bits &= bits - 1) {
-          const intid = word * 32 + lowestBit(bits);
-          if (!this.enabled(intid)) continue;
-          const priority = this.priority(intid);
-          if (priority >= bestPriority) continue;
-          best = intid;
-          bestPriority = priority;
-        }
-      }
+  /** The configuration has changed since priorities were weighed. */
+  get #stale(): boolean {
+    const { configuration } = this;
+    return configuration !== this.#configuration || (configuration?.generation ?? -1) !== this.#generation;
+  }
+
+  #weighAll(): void {
+    this.#configuration = this.configuration;
+    this.#generation = this.configuration?.generation ?? -1;
+    for (let word = FIRST_WORD; word < WORDS; word++) this.#weighWord(word);
+    for (let group = 0; group < this.#ofGroup.length; group++) this.#weighGroup(group);
+    this.#best = this.#findBest();
+  }
+
+  #weighWord(word: number): void {
+    let least = IDLE_PRIORITY;
+    for (let bits = this.#pending[word]; bits !== 0; bits &= bits - 1) {
+      const intid = word * 32 + lowestBit(bits);
+      if (this.enabled(intid)) least = Math.min(least, this.priority(intid));
     }
-    return best;
+    this.#ofWord[word] = least;
+  }
+
+  #weighGroup(group: number): void {
+    let least = IDLE_PRIORITY;
+    for (let word = group * 32; word < group * 32 + 32; word++) least = Math.min(least, this.#ofWord[word]);
+    this.#ofGroup[group] = least;
+  }
+
+  #findBest(): number {
+    let group = 0;
+    for (let n = 1; n < this.#ofGroup.length; n++) if (this.#ofGroup[n] < this.#ofGroup[group]) group = n;
+    const priority = this.#ofGroup[group];
+    if (priority === IDLE_PRIORITY) return NO_INTID;
+    let word = group * 32;
+    while (this.#ofWord[word] !== priority) word++;
+    let bits = this.#pending[word];
+    for (; bits !== 0; bits &= bits - 1) {
+      const intid = word * 32 + lowestBit(bits);
+      if (this.enabled(intid) && this.priority(intid) === priority) return intid;
+    }
+    return NO_INTID;
   }
 
   /** Visits what is pending, enabled or not, by ascending INTID. */
@@ -114,19 +135,18 @@ export class PendingTable {
 
   clearAll(): void {
     this.#pending.fill(0);
-    this.#words.fill(0);
+    this.#ofWord.fill(IDLE_PRIORITY);
+    this.#ofGroup.fill(IDLE_PRIORITY);
     this.#best = NO_INTID;
   }
 
   /** Takes the table in memory over, as far as it is RAM. */
   load(memory: GuestMemory, address: number): void {
-    this.clearAll();
-    this.#best = UNKNOWN;
+    this.#pending.fill(0);
     for (let word = FIRST_WORD; word < this.limit / 32; word++) {
-      const bits = memory.has(address + 4 * word, 4) ? memory.load32(address + 4 * word) : 0;
-      this.#pending[word] = bits;
-      if (bits !== 0) setBit(this.#words, word);
+      this.#pending[word] = memory.has(address + 4 * word, 4) ? memory.load32(address + 4 * word) : 0;
     }
+    this.#weighAll();
   }
 
   /** Writes the table back to memory, as far as it is RAM; what is equal already is not written. */
