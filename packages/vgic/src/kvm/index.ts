@@ -1,3 +1,4 @@
+export { ITS_TABLE_ABIS, type ItsTableAbi } from '../state/its-tables.js';
 export type { GicState, RegisterRecord } from './gic-state.js';
 export { CPUS_PER_MACHINE, Host, type HostConfig } from './host.js';
 export { ItsDevice } from './its-device.js';

@@ -1,0 +1,108 @@
+import { COMMANDS, Gic, GuestMemory, SYSTEM_REGISTERS } from 'vgic';
+
+/**
+ * A machine of one vCPU whose guest has mapped devices of 32 events each, an LPI for each event, as `bench` of
+ * conformance/kvm/glue.c makes it.
+ */
+
+const GICD = 0x0800_0000;
+const ITS = 0x0808_0000;
+export const DOORBELL = ITS + 0x1_0040;
+const GICR = 0x080a_0000;
+const GITS_CTLR = 0x0;
+const GITS_CBASER = 0x80;
+const GITS_CWRITER = 0x88;
+export const GITS_BASER = 0x100;
+const GICR_CTLR = 0x0;
+const GICR_PROPBASER = 0x70;
+const GICR_PENDBASER = 0x78;
+/** Upper half of the registers: Valid, and PTZ of GICR_PENDBASER. */
+const VALID = 0x8000_0000;
+const PTZ = 0x4000_0000;
+
+const RAM = 0x4000_0000;
+const COMMAND_BYTES = 32;
+const QUEUE_BYTES = 0x1_0000;
+const FIRST_LPI = 8192;
+/** Priority 0xa0, enabled. */
+const CONFIGURATION = 0xa1;
+export const EVENTS_PER_DEVICE = 32;
+const EVENT_BITS = 5;
+export const INTID_BITS = 24;
+const LIST_REGISTERS = 4;
+
+export interface ItsMachine {
+  readonly gic: Gic;
+  readonly memory: GuestMemory;
+  readonly devices: number;
+  readonly events: number;
+  /** The vCPU's pending table: address and bytes. */
+  readonly pending: number;
+  readonly pendingBytes: number;
+}
+
+/** `events` is a multiple of 32; more than 57344 need INTIDs of more than 16 bits, which are ours alone. */
+export function itsMachine(events: number): ItsMachine {
+  const devices = events / EVENTS_PER_DEVICE;
+  const large = FIRST_LPI + events > 0x1_0000;
+  const intidBits = large ? INTID_BITS : 16;
+  let free = RAM;
+  const take = (bytes: number) => {
+    const at = free;
+    free += Math.ceil(bytes / 0x1_0000) * 0x1_0000;
+    return at;
+  };
+  const properties = take(2 ** intidBits);
+  const pendingBytes = 2 ** intidBits / 8;
+  const pending = take(pendingBytes);
+  const deviceTable = take(devices * 8);
+  const collectionTable = take(0x1_0000);
+  const queue = take(QUEUE_BYTES);
+  const itts = take(events * 8);
+  const bytes = new Uint8Array(free - RAM);
+  bytes.fill(CONFIGURATION, properties - RAM, properties - RAM + 2 ** intidBits);
+  const memory = new GuestMemory(RAM, bytes);
+  const gic = new Gic({
+    ...{ version: 3, vcpus: 1, interrupts: 992, listRegisters: LIST_REGISTERS, memory, itsBases: [ITS] },
+    ...(large ? { intidBits, idBits: 1 } : {}),
+  });
+  gic.load(0);
+  gic.write(0, GICD, 4, 0x12, 0);
+  gic.enter(0);
+  gic.writeSystemRegister(0, SYSTEM_REGISTERS.ICC_PMR_EL1, 0xf8, 0);
+  gic.writeSystemRegister(0, SYSTEM_REGISTERS.ICC_IGRPEN1_EL1, 1, 0);
+  gic.leave(0);
+  gic.write(0, GICR + GICR_PROPBASER, 8, properties + intidBits - 1, 0);
+  gic.write(0, GICR + GICR_PENDBASER, 8, pending, PTZ);
+  gic.write(0, GICR + GICR_CTLR, 4, 1, 0);
+  gic.write(0, ITS + GITS_BASER, 8, deviceTable + Math.ceil((devices * 8) / 0x1_0000) - 1, VALID);
+  gic.write(0, ITS + GITS_BASER + 8, 8, collectionTable, VALID);
+  gic.write(0, ITS + GITS_CBASER, 8, queue + QUEUE_BYTES / 4096 - 1, VALID);
+  gic.write(0, ITS + GITS_CTLR, 4, 1, 0);
+  let writer = 0;
+  /** A command by its first six words; the other two are of MOVALL alone. */
+  const issue = (...words: number[]) => {
+    for (let n = 0; n < 6; n += 2) memory.store64(queue + writer + 4 * n, words[n], words[n + 1]);
+    writer = (writer + COMMAND_BYTES) % QUEUE_BYTES;
+    gic.write(0, ITS + GITS_CWRITER, 8, writer, 0);
+  };
+  issue(COMMANDS.MAPC.opcode, 0, 0, 0, 0, VALID);
+  for (let device = 0; device < devices; device++) {
+    issue(COMMANDS.MAPD.opcode, device, EVENT_BITS - 1, 0, itts + device * EVENTS_PER_DEVICE * 8, VALID);
+    for (let event = 0; event < EVENTS_PER_DEVICE; event++) {
+      issue(COMMANDS.MAPTI.opcode, device, event, FIRST_LPI + device * EVENTS_PER_DEVICE + event, 0, 0);
+    }
+  }
+  return { gic, memory, devices, events, pending, pendingBytes };
+}
+
+/** The MSI of the nth event of the machine. */
+export function sendMsi(gic: Gic, n: number): number {
+  return gic.signalMsi(DOORBELL, n & (EVENTS_PER_DEVICE - 1), n >>> EVENT_BITS);
+}
+
+/** LPIs off and on: nothing is pending any more, no translation is cached. */
+export function dropPending(gic: Gic): void {
+  gic.write(0, GICR + GICR_CTLR, 4, 0, 0);
+  gic.write(0, GICR + GICR_CTLR, 4, 1, 0);
+}
