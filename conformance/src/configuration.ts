@@ -11,6 +11,8 @@ export interface ConfigurationDomain {
   readonly listRegisters: readonly (readonly [weight: number, count: number])[];
   /** ITSs; none if absent. */
   readonly its?: readonly (readonly [weight: number, count: number])[];
+  /** How often the first ITS lies over another frame. */
+  readonly overlay?: number;
   /** How often a configuration that should be refused is asked for. */
   readonly hostile: number;
   /** How often the VM is created without initialising its VGIC. */
@@ -35,6 +37,7 @@ export interface Configuration {
   readonly its: number;
   /** Where each ITS is. */
   readonly itsBases: readonly number[];
+  readonly ramBase: number;
   readonly ramBytes: number;
   /** The arguments as sent. */
   readonly create: Operation;
@@ -95,6 +98,13 @@ const HOSTILE_ITS: typeof HOSTILE = [
 
 /** The translation frame follows the control frame. */
 const ITS_BYTES = 0x20000;
+/** Where RAM is: addresses of more than 31 and of more than 32 bits are a matter of their own. */
+const RAM_BASES = [
+  [6, 0x40000000],
+  [1, 0xc0000000],
+  [1, 0x4_0000_0000],
+  [1, 0xff_0000_0000],
+] as const;
 /** Enough for the tables of three ITSs and of the LPIs. */
 const RAM_WITH_ITS = 0x200000;
 
@@ -115,8 +125,13 @@ export function drawConfiguration(random: Random, domain: ConfigurationDomain, s
   const cpuInterface = elsewhere ? 0x2c000000 : 0x08010000;
   const redistributors = elsewhere ? 0x2f100000 : 0x080a0000;
   const its = domain.its ? random.weighted(domain.its) : 0;
-  const [firstIts, nextIts] = elsewhere ? [0x2f020000, 0x2f040000] : [0x08080000, 0x0c000000];
+  const [usualIts, nextIts] = elsewhere ? [0x2f020000, 0x2f040000] : [0x08080000, 0x0c000000];
+  const firstIts =
+    its && domain.overlay && random.chance(domain.overlay)
+      ? random.pick([redistributors, redistributors + 0x10000, redistributors - 0x10000, distributor - 0x10000])
+      : usualIts;
   const itsBases = Array.from({ length: its }, (_, n) => (n === 0 ? firstIts : nextIts + (n - 1) * ITS_BYTES));
+  const ramBase = its ? random.weighted(RAM_BASES) : 0x40000000;
   const ramBytes = its ? RAM_WITH_ITS : random.pick([0x10000, 0x40000]);
 
   const create: Operation = { op: 'create', ...(slot ? { vm: slot } : {}), gic };
@@ -135,13 +150,19 @@ export function drawConfiguration(random: Random, domain: ConfigurationDomain, s
     create.gicd = hex(distributor);
     if (gic === 2) create.gicc = hex(cpuInterface);
     else create.gicr = hex(redistributors);
-    if (its) create.its_base = hex(firstIts);
   }
-  if (its) create.its = its;
+  if (its) {
+    create.its = its;
+    if (elsewhere || firstIts !== usualIts) {
+      create.its_base = hex(firstIts);
+      create.its_base2 = hex(nextIts);
+    }
+  }
   create.ram_size = hex(ramBytes);
+  if (ramBase !== 0x40000000) create.ram_base = hex(ramBase);
   if (random.chance(domain.hostile)) Object.assign(create, random.pick(its ? HOSTILE_ITS : HOSTILE));
   return {
     gic, host, vcpus, interrupts, listRegisters, priorityBits, idBits, affinity3Valid, systemErrors, auto, initialised,
-    distributor, cpuInterface, redistributors, its, itsBases, ramBytes, create,
+    distributor, cpuInterface, redistributors, its, itsBases, ramBase, ramBytes, create,
   }; // biome-ignore format: one name after the other
 }

@@ -6,7 +6,6 @@ import type { Configuration } from './configuration.js';
 import { hex64 } from './protocol.js';
 import type { Random } from './random.js';
 
-export const RAM_BASE = 0x40000000;
 export const PAGE = 0x10000;
 /** Bytes of a table's entry in ABI revision 0, and of an entry of a table's first level. */
 export const ENTRY = 8;
@@ -43,6 +42,7 @@ export interface ItsPlan {
 }
 
 export interface GuestTables {
+  readonly ramBase: number;
   readonly ramBytes: number;
   /** The LPIs' configuration table (GICR_PROPBASER) and each vCPU's pending table (GICR_PENDBASER). */
   readonly configuration: number;
@@ -60,8 +60,8 @@ export interface GuestTables {
 const NEVER_MORE_THAN = 3;
 
 /** Draws the pools and places of a sequence. */
-export function planTables(random: Random, { vcpus, its, itsBases, ramBytes }: Configuration): GuestTables {
-  let next = RAM_BASE;
+export function planTables(random: Random, { vcpus, its, itsBases, ramBase, ramBytes }: Configuration): GuestTables {
+  let next = ramBase;
   const take = (pages = 1) => {
     const at = next;
     next += pages * PAGE;
@@ -93,7 +93,7 @@ export function planTables(random: Random, { vcpus, its, itsBases, ramBytes }: C
       queue, queuePages, devices: planDevices(random, ids, take()),
     }); // biome-ignore format: one name after the other
   }
-  return { ramBytes, configuration, pending, its: plans, events, collections, lpis: [...lpis], spare: take(),
+  return { ramBase, ramBytes, configuration, pending, its: plans, events, collections, lpis: [...lpis], spare: take(),
     idBits: random.weighted([[8, 15] as const, [1, 13] as const, [1, 31] as const, [0.5, 14] as const]) }; // biome-ignore format: one name after the other
 }
 
@@ -140,18 +140,26 @@ const CACHEABLE_HIGH = 0x38000000;
 const SHAREABLE = 1 << 10;
 const PAGES_64K = 2 << 8;
 
+/** A register that holds an address, with flags in both halves. */
+export const baseRegister = (address: number, high: number, low: number): string =>
+  hex64(high | Math.floor(address / 2 ** 32), (address % 2 ** 32) | low);
+
 /** GITS_BASER<n>: a table of `pages` pages of 64 KiB. */
 export const baser = (address: number, pages: number, indirect: boolean): string =>
-  hex64(VALID | (indirect ? INDIRECT : 0) | CACHEABLE_HIGH, address | SHAREABLE | PAGES_64K | (pages - 1));
+  baseRegister(address, VALID | (indirect ? INDIRECT : 0) | CACHEABLE_HIGH, SHAREABLE | PAGES_64K | (pages - 1));
 
 /** GITS_CBASER: a queue of `pages` pages of 4 KiB. */
 export const cbaser = (address: number, pages: number): string =>
-  hex64(VALID | CACHEABLE_HIGH, address | SHAREABLE | (pages - 1));
+  baseRegister(address, VALID | CACHEABLE_HIGH, SHAREABLE | (pages - 1));
 
 /** The two GITS_BASER<n> as planned. */
 export const deviceBaser = (its: ItsPlan): string =>
   baser(its.deviceTable, its.devicePages, its.secondLevel !== undefined);
 export const collectionBaser = (its: ItsPlan): string => baser(its.collectionTable, 1, false);
+
+/** An entry of a table's first level. */
+export const firstLevelEntry = (page: number, valid: boolean): string =>
+  bytesOf(page % 2 ** 32, (valid ? VALID : 0) | Math.floor(page / 2 ** 32));
 
 /** Bytes in memory order from 32-bit words, as hexadecimal digits. */
 export function bytesOf(...words: readonly number[]): string {

@@ -1,5 +1,5 @@
 /** Tables of an ITS in memory that are not what was saved: random entries, turned bits, entries where there are none. */
-import { baser, bytesOf, deviceEntry, ENTRY, type ItsPlan, RAM_BASE } from './guest-tables.js';
+import { baser, bytesOf, deviceEntry, ENTRY, firstLevelEntry, type ItsPlan } from './guest-tables.js';
 import { GROUP, hex } from './protocol.js';
 import { GITS_BASER } from './registers.js';
 import type { Sequence } from './sequence.js';
@@ -34,7 +34,7 @@ const intidInItt = (s: Sequence): number =>
 function newEntry(s: Sequence, its: ItsPlan, kind: 'DTE' | 'CTE' | 'ITE' | 'first level'): string {
   const { random } = s;
   const tables = s.tables!;
-  const end = RAM_BASE + tables.ramBytes;
+  const end = tables.ramBase + tables.ramBytes;
   switch (kind) {
     case 'CTE': {
       const target = random.chance(0.7)
@@ -62,7 +62,16 @@ function newEntry(s: Sequence, its: ItsPlan, kind: 'DTE' | 'CTE' | 'ITE' | 'firs
       const size = random.chance(0.6) ? device.eventBits - 1 : random.below(32);
       const itt = random.chance(0.6)
         ? device.itt
-        : random.pick([tables.spare, its.collectionTable, end - 0x100, end - 0x1000, end, 0, 0x3fffff00, 2 ** 45]);
+        : random.pick([
+            tables.spare,
+            its.collectionTable,
+            end - 0x100,
+            end - 0x1000,
+            end,
+            0,
+            tables.ramBase - 0x100,
+            2 ** 45,
+          ]);
       const next = random.chance(0.6) ? random.below(8) : random.pick([0, 1, 8191, 8192, 16383, random.below(16384)]);
       return dte(random.chance(0.85), next, itt, size);
     }
@@ -75,7 +84,7 @@ function newEntry(s: Sequence, its: ItsPlan, kind: 'DTE' | 'CTE' | 'ITE' | 'firs
       const page = random.chance(0.5)
         ? random.pick([...its.secondLevel!.values()])
         : random.pick([0, end, tables.spare]);
-      return bytesOf(page | (random.chance(0.2) ? random.below(0x10000) : 0), random.chance(0.8) ? VALID : 0);
+      return firstLevelEntry(page + (random.chance(0.2) ? random.below(0x10000) : 0), random.chance(0.8));
     }
   }
 }

@@ -14,7 +14,6 @@ import {
   ENTRY,
   type ItsPlan,
   PAGE,
-  RAM_BASE,
 } from './guest-tables.js';
 import { oddTable } from './its.js';
 import { damageTables, growDeviceTable, ite } from './its-damage.js';
@@ -73,7 +72,7 @@ function readEntry(s: Sequence, addr: number, label: string): void {
 /** Reads what a save has written: both sides must have the same bytes. */
 export function readTables(s: Sequence): void {
   const { random } = s;
-  const { its: all, events, lpis, pending, ramBytes } = s.tables!;
+  const { its: all, events, lpis, pending, ramBase, ramBytes } = s.tables!;
   for (const its of all) {
     for (const { id, itt } of its.devices) {
       const entry = deviceEntry(its, id);
@@ -90,7 +89,7 @@ export function readTables(s: Sequence): void {
     s.emit({ op: 'mem_read', addr: hex(at), len: 32 }, 'pending table');
   }
   // a stray write anywhere shows here
-  if (random.chance(0.004)) s.emit({ op: 'mem_read', addr: hex(RAM_BASE), len: ramBytes }, 'all of RAM');
+  if (random.chance(0.004)) s.emit({ op: 'mem_read', addr: hex(ramBase), len: ramBytes }, 'all of RAM');
 }
 
 export function saveTables(s: Sequence): void {

@@ -1,5 +1,5 @@
 /** DeviceIDs, EventIDs, INTIDs, collections and targets: mostly from the sequence's pools, or just beside what there can be. */
-import { type ItsPlan, RAM_BASE } from './guest-tables.js';
+import type { ItsPlan } from './guest-tables.js';
 import type { Sequence } from './sequence.js';
 
 export const deviceOf = (s: Sequence, its: ItsPlan): number =>
@@ -43,7 +43,7 @@ export function ittOf(s: Sequence, its: ItsPlan, planned: number): number {
   const { random } = s;
   if (random.chance(0.93)) return planned;
   const tables = s.tables!;
-  const end = RAM_BASE + tables.ramBytes;
+  const end = tables.ramBase + tables.ramBytes;
   return random.pick([
     its.devices[0]!.itt,
     its.collectionTable,
@@ -53,9 +53,9 @@ export function ittOf(s: Sequence, its: ItsPlan, planned: number): number {
     end - 0x100,
     end - 0x1000,
     end,
-    0x3fffff00,
+    tables.ramBase - 0x100,
     0,
-    2 ** 40 + 0x40000000,
+    2 ** 40 + tables.ramBase,
     2 ** 52 - 0x100,
   ]);
 }

@@ -1,6 +1,6 @@
 /** What a guest does with its ITS besides commands: setting it up, taking it down, moving its tables. */
 
-import { baser, bytesOf, collectionBaser, deviceBaser, ENTRY, type ItsPlan, PAGE, RAM_BASE } from './guest-tables.js';
+import { baser, collectionBaser, deviceBaser, ENTRY, firstLevelEntry, type ItsPlan, PAGE } from './guest-tables.js';
 import { commandNamed, queueCommand, resetQueue, ringDoorbell } from './its-commands.js';
 import { collectionOf } from './its-values.js';
 import { bootLpis } from './lpis.js';
@@ -22,9 +22,9 @@ function writeFirstLevel(s: Sequence, its: ItsPlan): void {
   const { random } = s;
   for (const [index, page] of its.secondLevel ?? []) {
     const odd = random.chance(0.03);
-    const address = odd ? random.pick([0, RAM_BASE + s.tables!.ramBytes, page | 0x8000]) : page;
+    const address = odd ? random.pick([0, s.tables!.ramBase + s.tables!.ramBytes, page + 0x8000]) : page;
     s.emit(
-      { op: 'mem_write', addr: hex(its.deviceTable + index * ENTRY), hex: bytesOf(address, 0x80000000) },
+      { op: 'mem_write', addr: hex(its.deviceTable + index * ENTRY), hex: firstLevelEntry(address, true) },
       'first-level entry',
     );
   }
@@ -100,7 +100,7 @@ export function oddTable(s: Sequence, its: ItsPlan, device: boolean): string {
   const { random } = s;
   const [address, pages] = device ? [its.deviceTable, its.devicePages] : [its.collectionTable, 1];
   const indirect = device && its.secondLevel !== undefined;
-  const end = RAM_BASE + s.tables!.ramBytes;
+  const end = s.tables!.ramBase + s.tables!.ramBytes;
   const planned = BigInt(baser(address, pages, indirect));
   return random.weighted([
     [4, () => baser(address, pages, indirect)],
@@ -109,7 +109,7 @@ export function oddTable(s: Sequence, its: ItsPlan, device: boolean): string {
     [1, () => baser(address, 256, indirect)],
     [1, () => baser(address, pages, !indirect)],
     [1, () => baser(random.pick([end - PAGE, end, 0]), 2, indirect)],
-    [1, () => baser(RAM_BASE - PAGE, 2, indirect)],
+    [1, () => baser(s.tables!.ramBase - PAGE, 2, indirect)],
     [1, () => `0x${(planned & ~(1n << 63n)).toString(16)}`],
     // another page size or shareability; bits 15:12, which are bits 51:48 of the address
     [1, () => `0x${(planned ^ BigInt(random.pick([0x100, 0x200, 0x1000, 0xc00]))).toString(16)}`],

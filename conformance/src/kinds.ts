@@ -68,7 +68,7 @@ const LINES_NOT_COMMANDS: readonly string[] = [
 function memory(s: Sequence): void {
   const { random } = s;
   const at = random.chance(0.8)
-    ? 0x40000000 + random.below(0x10000)
+    ? s.vm.configuration.ramBase + random.below(0x10000)
     : random.pick([0x3ffffff8, 0x40000000 + s.ramBytes - 4, 0]);
   const addr = hex(at);
   if (random.chance(0.5)) s.emit({ op: 'mem_read', addr, len: random.pick([0, 1, 8, 64]) }, 'memory read');

@@ -1,6 +1,6 @@
 /** LPIs: their tables in memory, GICR_CTLR.EnableLPIs, and MSIs on every way there is. */
 import { acknowledgeOn, enterOn, exitOn } from './delivery.js';
-import { bytesOf, FIRST_LPI, type ItsPlan, PAGE, RAM_BASE } from './guest-tables.js';
+import { baseRegister, bytesOf, FIRST_LPI, type ItsPlan, PAGE } from './guest-tables.js';
 import { deviceOf, eventOf } from './its-values.js';
 import { hex, hex64 } from './protocol.js';
 import { GITS_TRANSLATER, REDISTRIBUTOR, REDISTRIBUTOR_STRIDE } from './registers.js';
@@ -72,17 +72,18 @@ export function writePending(s: Sequence): void {
 /** GICR_PROPBASER, GICR_PENDBASER and EnableLPIs of a vCPU. */
 function enableOn(s: Sequence, vcpu: number, clean: boolean): void {
   const { random, tables } = s;
-  const { configuration, pending, idBits, ramBytes } = tables!;
+  const { configuration, pending, idBits, ramBase, ramBytes } = tables!;
   const odd = (address: number) =>
-    random.chance(0.96) ? address : random.pick([RAM_BASE + ramBytes, RAM_BASE + ramBytes - PAGE, 0, pending[0]!]);
+    random.chance(0.96) ? address : random.pick([ramBase + ramBytes, ramBase + ramBytes - PAGE, 0, pending[0]!]);
   if (random.chance(0.95)) {
     const bits = random.chance(0.93) ? idBits : random.below(32);
-    const base = odd(configuration) | bits;
+    const base = odd(configuration) + bits;
     if (random.chance(0.9)) writeRedistributor(s, vcpu, 'GICR_PROPBASER', hex(base));
-    else writeRedistributor(s, vcpu, 'GICR_PROPBASER', hex(base), 4);
+    else writeRedistributor(s, vcpu, 'GICR_PROPBASER', hex(base % 2 ** 32), 4);
   }
   const zeroes = clean || random.chance(0.4) ? 0x40000000 : 0;
-  if (random.chance(0.95)) writeRedistributor(s, vcpu, 'GICR_PENDBASER', hex64(zeroes, odd(pending[vcpu]!) | 0x780));
+  if (random.chance(0.95))
+    writeRedistributor(s, vcpu, 'GICR_PENDBASER', baseRegister(odd(pending[vcpu]!), zeroes, 0x780));
   writeRedistributor(s, vcpu, 'GICR_CTLR', '0x1', 4);
 }
 

@@ -326,7 +326,7 @@ export const PROFILES: readonly Profile[] = [
     name: 'its-registers',
     about: "an ITS's frame: every offset and width, tables and queue that move while they are in use",
     weight: 3,
-    configuration: { ...WITH_ITS, hostile: 0.03 },
+    configuration: { ...WITH_ITS, hostile: 0.03, overlay: 0.1 },
     boot: 0.9,
     length: [50, 300],
     kinds: [

@@ -39,8 +39,8 @@ function operationOf(line: string): Operation {
   return { op: RAW, line };
 }
 
-/** `0x...` of a 32-bit value. */
-export const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`;
+/** `0x...` of a value below 2^53; of a negative one, as bit operations make it, the 32 bits. */
+export const hex = (value: number): string => `0x${(value < 0 ? value >>> 0 : value).toString(16)}`;
 
 /** `0x...` of a 64-bit value in two halves. */
 export const hex64 = (high: number, low: number): string =>

@@ -1,5 +1,5 @@
 /** Register values that make a difference, by the domain that registers.ts names. */
-import { baser, cbaser, type GuestTables } from './guest-tables.js';
+import { baseRegister, baser, cbaser, type GuestTables } from './guest-tables.js';
 import { hex, hex64 } from './protocol.js';
 import type { Random } from './random.js';
 import type { Register, SystemRegister } from './registers.js';
@@ -111,8 +111,8 @@ function cpuControl(context: ValueContext, exact: boolean): number {
 function tableBase(context: ValueContext, name: string): string {
   const { random, tables } = context;
   if (tables && random.chance(0.6)) {
-    if (name === 'GICR_PROPBASER') return hex64(0, tables.configuration | tables.idBits);
-    return hex64(random.chance(0.5) ? 0x40000000 : 0, random.pick(tables.pending));
+    if (name === 'GICR_PROPBASER') return baseRegister(tables.configuration, 0, tables.idBits);
+    return baseRegister(random.pick(tables.pending), random.chance(0.5) ? 0x40000000 : 0, 0);
   }
   if (random.chance(0.2)) return hex64(random.word(), random.word());
   const page = random.below(Math.max(1, context.ramBytes >> 16)) << 16;

@@ -38,21 +38,28 @@ const DTE_SIZE_MASK = 0x1f;
 function saveDevices(its: Its): number {
   const { deviceTable, memory } = its;
   if (!deviceTable.valid) return 0;
-  // a device whose place in the table is gone can't be reached any more: the chain goes around it
-  const reachable: { device: Device; address: number }[] = [];
-  for (const device of its.sortDevices()) {
+  const devices = its.sortDevices();
+  for (const [n, device] of devices.entries()) {
+    // a device whose place in the table is gone can't be reached any more: the chain goes around it
     const address = deviceTable.entryAddress(device.id);
-    if (address >= 0) reachable.push({ device, address });
-  }
-  for (const [n, { device, address }] of reachable.entries()) {
+    if (address < 0) continue;
     const result = saveTranslations(its, device);
     if (result !== 0) return result;
-    const following = reachable[n + 1];
-    const next = following === undefined ? 0 : Math.min(following.device.id - device.id, MAX_NEXT_DEVICE);
+    // only now, since an ITT may lie over the table's first level
+    const next = distanceToNext(its, devices, n);
     const itt = device.ittAddress / 2 ** 8;
     const low = ((itt * 2 ** 5) % 2 ** 32) | (device.eventBits - 1);
     const high = VALID | (next << DTE_NEXT_SHIFT) | Math.floor(itt / 2 ** 27);
     if (!memory.store64(address, low >>> 0, high >>> 0)) return -EFAULT;
+  }
+  return 0;
+}
+
+/** From a device to the following one that has a place in the table, or 0. */
+function distanceToNext(its: Its, devices: readonly Device[], n: number): number {
+  for (let following = n + 1; following < devices.length; following++) {
+    const { id } = devices[following];
+    if (its.deviceTable.entryAddress(id) >= 0) return Math.min(id - devices[n].id, MAX_NEXT_DEVICE);
   }
   return 0;
 }
