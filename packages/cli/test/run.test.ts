@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { unreadableBecause } from '../src/input-file.js';
@@ -117,8 +117,6 @@ describe('bad input', () => {
   writeFileSync(file('empty'), '');
   writeFileSync(file('bad.elf'), Uint8Array.from([0x7f, 0x45, 0x4c, 0x46, 2, 1]));
   mkdirSync(file('directory'));
-  writeFileSync(file('locked'), 'x');
-  chmodSync(file('locked'), 0);
 
   it.each<[string, string[], RegExp]>([
     ['no kernel', [], /required option '--kernel <file>' not specified/],
