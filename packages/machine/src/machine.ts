@@ -1,5 +1,5 @@
 import { Gic } from 'vgic';
-import { type GicState, restoreGic, saveGic } from 'vgic/kvm';
+import { restoreGic, saveGic } from 'vgic/kvm';
 import { Bus, type BusDevice } from './bus.js';
 import { type CompleteConfig, completeConfig, type MachineConfig } from './config.js';
 import { Core, type CoreHost, Exit } from './core/index.js';
@@ -186,12 +186,12 @@ export class Machine {
     return this.#uart.unread;
   }
 
-  /** The whole machine; not inside a callback of a run. SnapshotError when the guest has put tables of the ITS outside RAM. */
+  /** The whole machine; not inside a callback of a run. */
   save(): MachineState {
     if (this.#inGuest !== NOBODY) throw new Error('A machine cannot be saved in the middle of an instruction.');
     // The guest is not to notice: what the GIC writes to RAM, to be saved there, is taken back.
     const { value: saved, before: beneath } = this.#gicMemory.undoing(() => ({
-      gic: this.#saveGic(),
+      gic: saveGic(this.gic),
       ram: collectRam(this.core.ram),
     }));
     return {
@@ -206,14 +206,6 @@ export class Machine {
       ram: saved.ram,
       beneath,
     };
-  }
-
-  #saveGic(): GicState {
-    try {
-      return saveGic(this.gic);
-    } catch (error) {
-      throw new SnapshotError(`The machine cannot be saved as its guest has left the GIC: ${(error as Error).message}`);
-    }
   }
 
   /** The machine of a state, standing between the same two instructions; SnapshotError when no machine can have that state. */

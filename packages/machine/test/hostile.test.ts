@@ -1,18 +1,19 @@
-import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Machine, type MachineState, SnapshotError } from '../src/index.js';
+import { guestImage } from './guest-run.js';
 import { testProgram } from './programs/index.js';
 
-/** Saved states of a busy guest, one out of each phase of its life. */
-const kernel = readFileSync(new URL('../../../guests/interrupts/interrupts.bin', import.meta.url));
-const states = (() => {
+/** Saved states of busy guests, one out of each phase of their lives. */
+const states = ['interrupts', 'its'].flatMap((guest) => {
   const machine = new Machine({ vcpus: 4, memory: 16 << 20, gic: 3 });
-  machine.load({ kernel, append: 'rounds=2 timeout=2' });
+  machine.load({ kernel: guestImage(guest), append: 'rounds=2 timeout=2' });
   const list: MachineState[] = [];
   for (let until = 100_000; machine.run(until).reason === 'time'; until += 300_000) list.push(machine.save());
   return list;
-})();
+});
+/** Pages of RAM into which the GIC's save has written its tables. */
+const tablePages = [...new Set(states.flatMap((state) => [...state.beneath.pages]))];
 
 const word = fc.oneof(fc.nat(0xffff_ffff), fc.constantFrom(0, 1, 0xffff_ffff, 0x8000_0000));
 /** Anything that JSON can hold, to be put where something else was. */
@@ -43,8 +44,11 @@ type Change = (state: MachineState) => MachineState;
 const named = (change: Change, ...name: unknown[]): Change =>
   Object.assign(change, { [fc.toStringMethod]: () => JSON.stringify(name) });
 
-const changePart = (part: 'config' | 'schedule' | 'gic' | 'uart' | 'ended' | 'time', at: number[], to: unknown) =>
-  named((state) => ({ ...state, [part]: changeLeaf(state[part], at, to) }), part, at, to);
+const changePart = (
+  part: 'config' | 'schedule' | 'gic' | 'uart' | 'msiDevice' | 'ended' | 'time',
+  at: number[],
+  to: unknown,
+) => named((state) => ({ ...state, [part]: changeLeaf(state[part], at, to) }), part, at, to);
 
 const changeRecord = (at: number, to: number) =>
   named(
@@ -84,13 +88,56 @@ const changeRam = (at: number, to: number) =>
     to,
   );
 
+/** An entry of the ITS's tables or of the pending tables. */
+const changeTable = (page: number, at: number, to: number) =>
+  named(
+    (state) => {
+      const contents = state.ram.contents.slice();
+      const index = state.ram.pages.indexOf(tablePages[page % tablePages.length]);
+      if (index >= 0) new DataView(contents.buffer).setUint32(index * 4096 + at * 4, to, true);
+      return { ...state, ram: { ...state.ram, contents } };
+    },
+    'table',
+    page,
+    at,
+    to,
+  );
+
+const changeMappings = (mappings: unknown) =>
+  named(
+    (state) => ({
+      ...state,
+      gic: { ...state.gic, its: state.gic.its.map((its) => ({ ...its, mappings: mappings as never })) },
+    }),
+    'mappings',
+    mappings,
+  );
+const number = fc.oneof(fc.integer({ min: -2, max: 20 }), fc.integer({ min: 8190, max: 8200 }), word, fc.double());
+const listOf = <T>(one: fc.Arbitrary<T>) =>
+  fc.oneof({ weight: 9, arbitrary: fc.array(one, { maxLength: 5 }) }, anything as never);
+const someMappings = fc.record({
+  collections: listOf(fc.tuple(fc.nat(5), fc.oneof({ weight: 9, arbitrary: fc.nat(3) }, number))),
+  devices: listOf(
+    fc.record({
+      id: fc.oneof(fc.nat(5), number),
+      ittAddress: fc.oneof(fc.nat(), number),
+      eventBits: fc.oneof(fc.integer({ min: 1, max: 16 }), number),
+      events: fc
+        .array(fc.tuple(fc.nat(40), fc.integer({ min: 8192, max: 8300 }), fc.integer({ min: -1, max: 5 })))
+        .map((list) => list.sort(([a], [b]) => a - b)),
+    }),
+  ),
+});
+
 const change = fc.oneof(
   fc
-    .tuple(fc.constantFrom('config', 'schedule', 'gic', 'uart', 'ended', 'time'), path, anything)
+    .tuple(fc.constantFrom('config', 'schedule', 'gic', 'uart', 'msiDevice', 'ended', 'time'), path, anything)
     .map((args) => changePart(...args)),
   fc.tuple(fc.nat(), word).map((args) => changeRecord(...args)),
   fc.tuple(fc.nat(3), fc.nat(), fc.nat(255)).map((args) => changeVcpu(...args)),
   fc.tuple(fc.nat(), word).map((args) => changeRam(...args)),
+  fc.tuple(fc.nat(), fc.nat(1023), word).map((args) => changeTable(...args)),
+  fc.oneof(someMappings, anything).map(changeMappings),
 );
 
 describe('a hostile snapshot', () => {
@@ -122,7 +169,7 @@ describe('a hostile snapshot', () => {
         // What has run can be saved and restored again.
         Machine.restore(machine.save());
       }),
-      { numRuns: 150 },
+      { numRuns: 250 },
     );
     expect(ran).toBeGreaterThan(20);
     expect(refused).toBeGreaterThan(20);

@@ -1,6 +1,6 @@
 import { LPI_MIN } from '../architecture/intid.js';
 import { LPI_ENABLE, LPI_PRIORITY_MASK } from '../architecture/its.js';
-import { clearBit, setBit, testBit, writeBit } from '../interrupts/bitmap.js';
+import { clearBit, setBit, writeBit } from '../interrupts/bitmap.js';
 import { type Interrupts, NO_VCPU } from '../interrupts/interrupts.js';
 import type { GuestMemory } from './guest-memory.js';
 
@@ -89,14 +89,6 @@ export class Lpis {
       irqs.queue(i);
     }
     return true;
-  }
-
-  /** Whether the GIC has an LPI's configuration as the table says it now; INV and INVALL make it so. */
-  isConfiguredAsInTable(i: number): boolean {
-    const { irqs, memory } = this;
-    const configuration = memory?.load8(this.#configurationAddress(irqs.intidOf(i))) ?? -1;
-    const enabled = (configuration & LPI_ENABLE) !== 0;
-    return (configuration & LPI_PRIORITY_MASK) === irqs.priority[i] && enabled === testBit(irqs.enabled, i);
   }
 
   /** The pending state of an LPI that has just come to be: from its target's table, where it is cleared. */

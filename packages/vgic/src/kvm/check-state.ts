@@ -2,6 +2,7 @@ import { GicError } from '../errors.js';
 import type { Gic } from '../gic.js';
 import { isDetachedLpi } from './detached-lpis.js';
 import { type GicState, ITS_REGISTER_ORDER } from './gic-state.js';
+import { isItsMappings } from './its-mappings.js';
 import { isRegisterGroup } from './register-access.js';
 
 /**
@@ -50,7 +51,10 @@ function partsOf(gic: Gic): readonly (readonly [name: keyof GicState, check: Che
     [
       'its',
       arrayOf(
-        (each) => isObject(each) && arrayOf(isRegister, ITS_REGISTER_ORDER.length)(each.registers),
+        (each) =>
+          isObject(each) &&
+          arrayOf(isRegister, ITS_REGISTER_ORDER.length)(each.registers) &&
+          (each.mappings === null || isItsMappings(gic, each.mappings)),
         its.length,
         its.length,
       ),

@@ -2,8 +2,7 @@ import { LPI_MIN } from '../architecture/intid.js';
 import { LPI_PRIORITY_MASK } from '../architecture/its.js';
 import type { Gic } from '../gic.js';
 import { testBit, writeBit } from '../interrupts/bitmap.js';
-import { NO_VCPU } from '../interrupts/interrupts.js';
-import { NO_COLLECTION } from '../its/device.js';
+import { type Interrupts, NO_VCPU } from '../interrupts/interrupts.js';
 
 /**
  * An LPI that the ITS's tables do not bring back as it is: no translation leads to it any more while a vCPU still has it
@@ -21,39 +20,25 @@ export interface DetachedLpi {
   readonly pending: boolean;
 }
 
-/** No translation that is saved leads to the LPI. */
-const NOT_FOUND = -2;
-
-/** The vCPU at which a restore of the tables puts each LPI, by its index from the first LPI on. */
-function targetsFromTables(gic: Gic): Int16Array {
-  const targets = new Int16Array(gic.irqs.existingLpis.length << 5).fill(NOT_FOUND);
-  for (const its of gic.its) {
-    for (const device of [...its.devices.values()].sort((a, b) => a.id - b.id)) {
-      if (its.deviceTable.entryAddress(device.id) < 0) continue;
-      device.each((_event, intid, collection) => {
-        const n = intid - LPI_MIN;
-        // the first translation makes the LPI; those whose collection is gone are not saved
-        if (collection !== NO_COLLECTION && targets[n] === NOT_FOUND) targets[n] = its.targetOf(collection);
-        return true;
-      });
-    }
-  }
-  return targets;
-}
-
-export function detachedLpis(gic: Gic): DetachedLpi[] {
+/** The LPIs that differ from what a restore of the tables would make of them (`found`), or all where it makes none. */
+export function detachedLpis(gic: Gic, found: Interrupts | undefined): DetachedLpi[] {
   const { irqs } = gic;
   const detached: DetachedLpi[] = [];
-  const targets = targetsFromTables(gic);
   irqs.eachLpi((i) => {
+    const intid = irqs.intidOf(i);
     const target = irqs.target[i];
-    const found = targets[i - irqs.lpiBase];
-    // without a translation it matters as long as a vCPU has it
-    if (found === NOT_FOUND ? irqs.lists.owner[i] < 0 : found === target && gic.lpis.isConfiguredAsInTable(i))
-      return true;
-    const pending = testBit(irqs.latch, i);
     const priority = irqs.priority[i];
-    detached.push({ intid: irqs.intidOf(i), target, priority, enabled: testBit(irqs.enabled, i), pending });
+    const enabled = testBit(irqs.enabled, i);
+    const pending = testBit(irqs.latch, i);
+    const same = found?.lpiIndex(intid) ?? -1;
+    const isFound =
+      found !== undefined &&
+      same >= 0 &&
+      found.target[same] === target &&
+      found.priority[same] === priority &&
+      testBit(found.enabled, same) === enabled &&
+      testBit(found.latch, same) === pending;
+    if (!isFound) detached.push({ intid, target, priority, enabled, pending });
     return true;
   });
   return detached;

@@ -1,5 +1,6 @@
 import type { SystemRegisterName } from '../architecture/system-registers.js';
 import type { DetachedLpi } from './detached-lpis.js';
+import type { ItsMappings } from './its-mappings.js';
 import * as uapi from './uapi.js';
 
 /** One KVM_SET_DEVICE_ATTR: its attribute and value in hexadecimal (`0x…`). */
@@ -23,9 +24,12 @@ export interface GicState {
   readonly records: readonly RegisterRecord[];
   /**
    * Each ITS's registers, as KVM_DEV_ARM_VGIC_GRP_ITS_REGS takes them. Its tables and the pending tables are in guest RAM:
-   * restore that first.
+   * restore that first. Where they would not bring back what the ITS translates, that is in `mappings`.
    */
-  readonly its: readonly { readonly registers: readonly Omit<RegisterRecord, 'group'>[] }[];
+  readonly its: readonly {
+    readonly registers: readonly Omit<RegisterRecord, 'group'>[];
+    readonly mappings: ItsMappings | null;
+  }[];
   /** LPIs that a guest has acknowledged and not ended. */
   readonly activeLpis: readonly number[];
   /** LPIs that the tables do not bring back as they are. */

@@ -6,7 +6,8 @@ import { setBit } from '../interrupts/bitmap.js';
 import { ITS_TABLE_ABIS } from '../state/its-tables.js';
 import { checkState } from './check-state.js';
 import { restoreDetachedLpis } from './detached-lpis.js';
-import type { GicState, RegisterRecord } from './gic-state.js';
+import type { GicState } from './gic-state.js';
+import { applyMappings } from './its-mappings.js';
 import { accessItsRegister } from './its-register-access.js';
 import { accessRegister, describeAttribute, vcpuOfAttribute } from './register-access.js';
 import { requireStopped } from './save.js';
@@ -37,7 +38,7 @@ export function restoreGic(gic: Gic, state: GicState): void {
     saved.ap0r.set(words.slice(0, 4));
     saved.ap1r.set(words.slice(4));
   }
-  for (const [n, { registers }] of state.its.entries()) restoreIts(gic, n, registers);
+  for (const [n, its] of state.its.entries()) restoreIts(gic, n, its);
   const detached = restoreDetachedLpis(gic, state.detachedLpis);
   for (const intid of state.activeLpis) {
     const i = irqs.lpiIndex(intid);
@@ -48,12 +49,14 @@ export function restoreGic(gic: Gic, state: GicState): void {
 }
 
 /** An ITS after its tables are back in RAM: registers, then the tables, then GITS_CTLR, with which MSIs may come. */
-function restoreIts(gic: Gic, n: number, registers: readonly Omit<RegisterRecord, 'group'>[]): void {
+function restoreIts(gic: Gic, n: number, { registers, mappings }: GicState['its'][number]): void {
   let restored = false;
   for (const { attr, value } of registers) {
     const offset = Number(attr);
     if (offset === ITS_FRAME.named('GITS_CTLR')?.offset && !restored) {
-      const result = ITS_TABLE_ABIS[gic.its[n].abiRevision].restore(gic.its[n]);
+      const its = gic.its[n];
+      const result = mappings === null ? ITS_TABLE_ABIS[its.abiRevision].restore(its) : 0;
+      if (mappings !== null) applyMappings(its, mappings);
       if (result !== 0) throwErrno(result, `The tables of ITS ${n} in guest memory can't be restored`);
       restored = true;
     }

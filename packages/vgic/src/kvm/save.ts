@@ -1,7 +1,7 @@
 import { affinityOf, PRIVATE_COUNT, SGI_COUNT } from '../architecture/intid.js';
 import { SYSTEM_REGISTERS } from '../architecture/system-registers.js';
 import { VMCR_BPR1_SHIFT } from '../architecture/virtual-interface.js';
-import { ERRNO, GicError, throwErrno } from '../errors.js';
+import { GicError } from '../errors.js';
 import { ITS_FRAME } from '../frames/its.js';
 import type { Gic } from '../gic.js';
 import { testBit } from '../interrupts/bitmap.js';
@@ -18,7 +18,9 @@ import {
   type Step,
   SYSTEM_REGISTER_ORDER,
 } from './gic-state.js';
+import { mappingsOf } from './its-mappings.js';
 import { accessItsRegister } from './its-register-access.js';
+import { readBack } from './read-back.js';
 import { accessRegister, frameOfGroup } from './register-access.js';
 import { userSystemRegister } from './system-register-access.js';
 import * as uapi from './uapi.js';
@@ -45,8 +47,8 @@ function attribute(gic: Gic, vcpu: number, group: number, low: number): bigint {
 
 /**
  * Saves a GIC, no vCPU of which is in the guest. With an ITS its tables and the pending tables are written to guest RAM:
- * save that afterwards.
- * @throws GicError EBUSY if a vCPU is in the guest; EFAULT if a table of the guest's is not in RAM.
+ * save that afterwards. Whatever the guest has done with them, the state brings the GIC back.
+ * @throws GicError EBUSY if a vCPU is in the guest.
  */
 export function saveGic(gic: Gic): GicState {
   requireStopped(gic);
@@ -55,13 +57,17 @@ export function saveGic(gic: Gic): GicState {
   for (const step of irqs.version === 3 ? STEPS_V3 : STEPS_V2) {
     for (let vcpu = 0; vcpu < irqs.vcpus; vcpu++) saver.save(step, vcpu);
   }
+  const tablesRead = saveTables(gic) ? readBack(gic) : undefined;
   return {
     version: 1,
     config: { version: irqs.version, vcpus: irqs.vcpus, interrupts: irqs.count },
     records: saver.records,
-    its: saveAllIts(gic),
+    its: gic.its.map((its, n) => ({
+      registers: itsRegisters(gic, n),
+      mappings: tablesRead === undefined ? mappingsOf(its) : null,
+    })),
     activeLpis: activeLpis(gic),
-    detachedLpis: detachedLpis(gic),
+    detachedLpis: detachedLpis(gic, tablesRead),
     queues: Array.from({ length: irqs.vcpus }, (_, vcpu) => queueOf(gic, vcpu)),
     lines: Array.from(irqs.line.subarray(0, irqs.sharedEnd >>> 5)),
     activePriorities: Array.from({ length: irqs.vcpus }, (_, vcpu) => activePriorities(gic, vcpu)),
@@ -187,22 +193,22 @@ function queueOf(gic: Gic, vcpu: number): number[] {
   return queue;
 }
 
-/** Writes the pending and translation tables to guest RAM and reads the registers of each ITS. */
-function saveAllIts(gic: Gic): GicState['its'] {
-  if (gic.its.length > 0 && !gic.lpis.savePending())
-    throwErrno(-ERRNO.EFAULT, 'A pending table is not in guest memory');
-  return gic.its.map((its, n) => {
-    const result = ITS_TABLE_ABIS[its.abiRevision].save(its);
-    if (result !== 0) throwErrno(result, `The tables of ITS ${n} can't be written to guest memory`);
-    // this one reads zero until it is written, and no write makes it so again
-    const isEmpty = its.cbaserLow === 0 && its.cbaserHigh === 0;
-    const names = ITS_REGISTER_ORDER.filter(([name]) => !(isEmpty && name === 'GITS_CBASER'));
-    const registers = names.map(([name, at]) => {
-      const offset = (ITS_FRAME.named(name)?.offset ?? 0) + at;
-      const buffer = { value: 0n };
-      accessItsRegister(gic, n, offset, buffer, false);
-      return { attr: hex(offset), value: hex(buffer.value) };
-    });
-    return { registers };
+/** Writes the pending and translation tables to guest RAM; false where the guest leaves no place for one. */
+function saveTables(gic: Gic): boolean {
+  let complete = gic.lpis.savePending();
+  for (const its of gic.its) if (ITS_TABLE_ABIS[its.abiRevision].save(its) !== 0) complete = false;
+  return complete;
+}
+
+function itsRegisters(gic: Gic, n: number): GicState['its'][number]['registers'] {
+  const its = gic.its[n];
+  // this one reads zero until it is written, and no write makes it so again
+  const isEmpty = its.cbaserLow === 0 && its.cbaserHigh === 0;
+  const names = ITS_REGISTER_ORDER.filter(([name]) => !(isEmpty && name === 'GITS_CBASER'));
+  return names.map(([name, at]) => {
+    const offset = (ITS_FRAME.named(name)?.offset ?? 0) + at;
+    const buffer = { value: 0n };
+    accessItsRegister(gic, n, offset, buffer, false);
+    return { attr: hex(offset), value: hex(buffer.value) };
   });
 }
