@@ -9,6 +9,8 @@ const PAGE_OFFSET = PAGE - 1;
  */
 export class GuestMemory {
   readonly #view: DataView;
+  /** All of RAM by 32 bits, if the bytes are aligned so. */
+  readonly #words: Uint32Array | undefined;
   readonly size: number;
   #lastDirty = -1;
 
@@ -22,6 +24,7 @@ export class GuestMemory {
   ) {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.size = bytes.byteLength;
+    if (bytes.byteOffset % 4 === 0) this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, this.size >>> 2);
   }
 
   has(address: number, length: number): boolean {
@@ -43,6 +46,20 @@ export class GuestMemory {
   /** 32 bits of RAM; the caller has asked {@link has}. */
   load32(address: number): number {
     return this.#view.getUint32(address - this.base, true);
+  }
+
+  /**
+   * How many entries of 8 bytes are empty from one on that is, at a multiple of 8, up to `most` and within RAM. Hostile
+   * tables have billions of them.
+   */
+  countEmpty(address: number, most: number): number {
+    const words = this.#words;
+    if (words === undefined) return 1;
+    const first = (address - this.base) / 4;
+    const end = Math.min(first + 2 * most, words.length);
+    let at = first;
+    while (at < end && (words[at] | words[at + 1]) === 0) at += 2;
+    return (at - first) / 2;
   }
 
   store8(address: number, value: number): boolean {

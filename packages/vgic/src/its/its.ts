@@ -10,6 +10,7 @@ import { clearBit } from '../interrupts/bitmap.js';
 import type { Interrupts } from '../interrupts/interrupts.js';
 import { Command, type CommandName } from './commands.js';
 import { Device, NO_COLLECTION } from './device.js';
+import { EventPages } from './event-pages.js';
 import type { GuestMemory } from './guest-memory.js';
 import { addressOf, type Lpis } from './lpis.js';
 import { ItsTable } from './tables.js';
@@ -20,6 +21,10 @@ export const COLLECTION_NOT_MAPPED = 0xffffffff;
 /** Bytes of table entries in ABI revision 0. */
 const ENTRY_SIZE = 8;
 const CBASER_ADDRESS_LOW = 0xfffff000;
+/** V8 folds a module's own constants, not imported ones. */
+const EVENT_LIMIT: number = 2 ** EVENT_ID_BITS;
+/** Bytes that a page of translations has in its ITT; an ITT begins at a multiple of them. */
+const ITT_PAGE_SIZE = 256;
 
 /** What became of an MSI. */
 export type MsiResult = 'delivered' | 'unmapped' | 'disabled';
@@ -58,6 +63,8 @@ export class Its {
 
   /** The translation cache: entries of an older generation count no more. */
   #cacheGeneration = 0;
+  /** No more than RAM has room for: more are of ITTs that lie over each other. */
+  readonly #pages: EventPages;
   readonly #command = new Command();
   #lastDevice: Device | undefined;
 
@@ -65,6 +72,7 @@ export class Its {
     this.irqs = context.irqs;
     this.lpis = context.lpis;
     this.memory = context.memory;
+    this.#pages = new EventPages(Math.ceil(context.memory.size / ITT_PAGE_SIZE));
     this.deviceTable = new ItsTable(context.memory, TABLE_TYPE_DEVICE, ENTRY_SIZE);
     this.collectionTable = new ItsTable(context.memory, TABLE_TYPE_COLLECTION, ENTRY_SIZE);
   }
@@ -79,7 +87,7 @@ export class Its {
       if (device === undefined) return false;
       this.#lastDevice = device;
     }
-    if (eventId >= 2 ** EVENT_ID_BITS) return false;
+    if (eventId >= EVENT_LIMIT) return false;
     let intid = device.cachedIntid(eventId, this.#cacheGeneration);
     // the cache goes by DeviceID: it may have been filled from a device that has since been hidden
     for (let each = device.shadowed; intid === 0 && each !== undefined; each = each.shadowed) {
@@ -204,7 +212,7 @@ export class Its {
     if (entry < 0 || (valid && eventBits > EVENT_ID_BITS)) return;
     const present = this.devices.get(id);
     if (present !== undefined) this.freeDevice(present);
-    if (valid) this.addDevice(new Device(id, command.get('ittAddress') * 2 ** 8, eventBits));
+    if (valid) this.addDevice(this.createDevice(id, command.get('ittAddress') * 2 ** 8, eventBits));
     else this.memory.store64(entry, 0, 0);
   }
 
@@ -248,12 +256,18 @@ export class Its {
 
   /** Whether a device's translation table has a place for an event, in RAM. */
   hasEntry(device: Device, event: number): boolean {
-    return event < 2 ** device.eventBits && this.memory.hasPage(device.ittAddress + event * ENTRY_SIZE);
+    return event < 1 << device.eventBits && this.memory.hasPage(device.ittAddress + event * ENTRY_SIZE);
   }
 
-  /** Makes a translation; false where the LPI's tables are outside RAM. */
-  mapTranslation(device: Device, event: number, intid: number, collection: number): boolean {
-    if (this.lpis.map(intid, this.targetOf(collection)) < 0) return false;
+  /** Makes a translation; false where the LPI's tables are outside RAM, or there are too many translations. */
+  mapTranslation(
+    device: Device,
+    event: number,
+    intid: number,
+    collection: number,
+    target = this.targetOf(collection),
+  ): boolean {
+    if (!device.reserve(event) || this.lpis.map(intid, target) < 0) return false;
     device.map(event, intid, collection);
     return true;
   }
@@ -292,6 +306,11 @@ export class Its {
 
   // ---- devices and collections
 
+  /** A device of this ITS, which {@link addDevice} makes known. */
+  createDevice(id: number, ittAddress: number, eventBits: number): Device {
+    return new Device(id, ittAddress, eventBits, this.#pages);
+  }
+
   addDevice(device: Device): void {
     const present = this.devices.get(device.id);
     if (present === undefined) {
@@ -309,6 +328,7 @@ export class Its {
       this.irqs.releaseLpi(this.irqs.lpiBase + intid - LPI_MIN);
       return true;
     });
+    device.clear();
     this.invalidateCache();
     let above = this.devices.get(device.id);
     if (above === device) {

@@ -1,7 +1,7 @@
 import { LPI_MIN } from '../architecture/intid.js';
 import { LPI_ENABLE, LPI_PRIORITY_MASK } from '../architecture/its.js';
-import { clearBit, setBit, writeBit } from '../interrupts/bitmap.js';
-import { type Interrupts, NO_VCPU } from '../interrupts/interrupts.js';
+import { setBit, writeBit } from '../interrupts/bitmap.js';
+import type { Interrupts } from '../interrupts/interrupts.js';
 import type { GuestMemory } from './guest-memory.js';
 
 /** INTID bits that KVM's LPIs have; `vgic` can have up to 24. */
@@ -46,7 +46,7 @@ export class Lpis {
 
   /** One more than the largest INTID that the configuration table has room for. */
   get limit(): number {
-    return 2 ** Math.min((this.propbaserLow & PROPBASER_ID_BITS) + 1, this.intidBits);
+    return 1 << Math.min((this.propbaserLow & PROPBASER_ID_BITS) + 1, this.intidBits);
   }
 
   #configurationAddress(intid: number): number {
@@ -70,41 +70,41 @@ export class Lpis {
       return present;
     }
     const i = irqs.createLpi(intid, target);
-    if (this.readConfiguration(i, NO_VCPU) && this.#takePending(i)) return i;
+    if (this.#loadConfiguration(i, intid) && this.#takePending(i, intid, target)) return i;
     irqs.releaseLpi(i);
     return -1;
   }
 
-  /**
-   * Priority and enable from the configuration table; `only`: just if the LPI goes to that vCPU. False where the table is
-   * outside RAM.
-   */
-  readConfiguration(i: number, only: number): boolean {
+  /** Priority and enable; false where the table is outside RAM. */
+  #loadConfiguration(i: number, intid: number): boolean {
     const { irqs, memory } = this;
-    const configuration = memory?.load8(this.#configurationAddress(irqs.intidOf(i))) ?? -1;
+    const configuration = memory === undefined ? -1 : memory.load8(this.#configurationAddress(intid));
     if (configuration < 0) return false;
-    if (only < 0 || irqs.target[i] === only) {
-      irqs.priority[i] = configuration & LPI_PRIORITY_MASK;
-      writeBit(irqs.enabled, i, (configuration & LPI_ENABLE) !== 0);
-      irqs.queue(i);
-    }
+    irqs.priority[i] = configuration & LPI_PRIORITY_MASK;
+    writeBit(irqs.enabled, i, (configuration & LPI_ENABLE) !== 0);
     return true;
   }
 
+  /** An LPI's priority and enable from the configuration table; `only`: just if it goes to that vCPU. */
+  readConfiguration(i: number, only: number): void {
+    const { irqs } = this;
+    if (only >= 0 && irqs.target[i] !== only) return;
+    if (this.#loadConfiguration(i, irqs.intidOf(i))) irqs.queue(i);
+  }
+
   /** The pending state of an LPI that has just come to be: from its target's table, where it is cleared. */
-  #takePending(i: number): boolean {
+  #takePending(i: number, intid: number, vcpu: number): boolean {
     const { irqs, memory } = this;
-    const vcpu = irqs.target[i];
     if (vcpu < 0) return true;
-    const intid = irqs.intidOf(i);
+    if (memory === undefined) return false;
     const address = this.pendingAddress(vcpu, intid);
-    const byte = memory?.load8(address) ?? -1;
+    const byte = memory.load8(address);
     if (byte < 0) return false;
     const bit = 1 << (intid & 7);
-    if (byte & bit) setBit(irqs.latch, i);
-    else clearBit(irqs.latch, i);
+    if ((byte & bit) === 0) return true;
+    setBit(irqs.latch, i);
     irqs.queue(i);
-    return (byte & bit) === 0 || (memory?.store8(address, byte & ~bit) ?? false);
+    return memory.store8(address, byte & ~bit);
   }
 
   /** INVALL: the configuration of a vCPU's LPIs is read anew. */

@@ -2,7 +2,7 @@ import { LPI_MIN } from '../architecture/intid.js';
 import { DEVICE_ID_BITS, EVENT_ID_BITS } from '../architecture/its.js';
 import type { Gic } from '../gic.js';
 import { NO_VCPU } from '../interrupts/interrupts.js';
-import { Device, NO_COLLECTION } from '../its/device.js';
+import { type Device, NO_COLLECTION } from '../its/device.js';
 import { COLLECTION_NOT_MAPPED, type Its } from '../its/its.js';
 
 /**
@@ -76,9 +76,11 @@ export function applyMappings(its: Its, mappings: ItsMappings): void {
   const { irqs } = its;
   for (const [id, vcpu] of mappings.collections) its.collections.set(id, vcpu);
   for (const { id, ittAddress, eventBits, events } of mappings.devices) {
-    const device = new Device(id, ittAddress, eventBits);
+    const device = its.createDevice(id, ittAddress, eventBits);
     its.addDevice(device);
     for (const [event, intid, collection] of events) {
+      // more than RAM has room for, the ITS that was saved did not have
+      if (!device.reserve(event)) return;
       const present = irqs.lpiIndex(intid);
       if (present >= 0) irqs.referLpi(present);
       else irqs.createLpi(intid, NO_VCPU);

@@ -1,7 +1,8 @@
 import { LPI_MIN } from '../architecture/intid.js';
 import { BASER_VALID, EVENT_ID_BITS, PAGE_64K } from '../architecture/its.js';
 import { ERRNO } from '../errors.js';
-import { Device, NO_COLLECTION } from '../its/device.js';
+import { NO_VCPU } from '../interrupts/interrupts.js';
+import { type Device, NO_COLLECTION } from '../its/device.js';
 import { COLLECTION_NOT_MAPPED, type Its } from '../its/its.js';
 
 const { EEXIST, EFAULT, EINVAL } = ERRNO;
@@ -116,7 +117,9 @@ function scan(its: Its, base: number, length: number, firstId: number, read: Ent
   for (let at = 0; ; ) {
     const address = base + at;
     if (!memory.has(address, ENTRY)) return -EFAULT;
-    const next = read(id, memory.load32(address), memory.load32(address + 4));
+    const low = memory.load32(address);
+    const high = memory.load32(address + 4);
+    const next = (low | high) === 0 ? memory.countEmpty(address, (length - at) / ENTRY) : read(id, low, high);
     if (next <= 0) return next;
     if (next * ENTRY >= length - at) return END_OF_TABLE;
     id += next;
@@ -125,18 +128,20 @@ function scan(its: Its, base: number, length: number, firstId: number, read: Ent
 }
 
 function restoreTranslations(its: Its, device: Device): number {
-  const events = 2 ** device.eventBits;
+  const events = 1 << device.eventBits;
+  const intids = 1 << its.lpis.intidBits;
   const result = scan(its, device.ittAddress, events * ENTRY, 0, (event, low, high) => {
     const collection = low & 0xffff;
     const intid = (high & 0xffff) * 2 ** 16 + (low >>> 16);
     const next = high >>> 16;
     if (intid === 0) return 1;
     if (intid < LPI_MIN || event + next >= events) return -EINVAL;
-    if (!its.collections.has(collection) || !its.hasEntry(device, event)) return -EINVAL;
+    const vcpu = its.collections.get(collection);
+    if (vcpu === undefined || !its.hasEntry(device, event)) return -EINVAL;
+    const target = vcpu === COLLECTION_NOT_MAPPED ? NO_VCPU : vcpu;
     // INTIDs that no guest can have mapped: KVM takes them, and its tables then reach beyond what they may
-    if (intid >= 2 ** its.lpis.intidBits)
-      return its.lpis.hasTablesFor(intid, its.targetOf(collection)) ? -EINVAL : -EFAULT;
-    return its.mapTranslation(device, event, intid, collection) ? next : -EFAULT;
+    if (intid >= intids) return its.lpis.hasTablesFor(intid, target) ? -EINVAL : -EFAULT;
+    return its.mapTranslation(device, event, intid, collection, target) ? next : -EFAULT;
   });
   return Math.min(result, 0);
 }
@@ -146,7 +151,7 @@ function restoreDevice(its: Its, id: number, low: number, high: number): number 
   const eventBits = (low & DTE_SIZE_MASK) + 1;
   const itt = ((high & 0x1ffff) * 2 ** 27 + (low >>> 5)) * 2 ** 8;
   if (eventBits > EVENT_ID_BITS || its.deviceTable.entryAddress(id) < 0) return -EINVAL;
-  const device = new Device(id, itt, eventBits);
+  const device = its.createDevice(id, itt, eventBits);
   its.addDevice(device);
   const result = restoreTranslations(its, device);
   if (result !== 0) {
