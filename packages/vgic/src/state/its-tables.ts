@@ -127,7 +127,11 @@ function scan(its: Its, base: number, length: number, firstId: number, read: Ent
   }
 }
 
-function restoreTranslations(its: Its, device: Device): number {
+/**
+ * `onUnmappable` is told of INTIDs that no guest can have mapped. KVM takes them, and its tables then reach beyond what they
+ * may; here the restore fails, but only where KVM's has come to its end.
+ */
+function restoreTranslations(its: Its, device: Device, onUnmappable: () => void): number {
   const events = 1 << device.eventBits;
   const intids = 1 << its.lpis.intidBits;
   const result = scan(its, device.ittAddress, events * ENTRY, 0, (event, low, high) => {
@@ -139,21 +143,23 @@ function restoreTranslations(its: Its, device: Device): number {
     const vcpu = its.collections.get(collection);
     if (vcpu === undefined || !its.hasEntry(device, event)) return -EINVAL;
     const target = vcpu === COLLECTION_NOT_MAPPED ? NO_VCPU : vcpu;
-    // INTIDs that no guest can have mapped: KVM takes them, and its tables then reach beyond what they may
-    if (intid >= intids) return its.lpis.hasTablesFor(intid, target) ? -EINVAL : -EFAULT;
+    if (intid >= intids) {
+      onUnmappable();
+      return its.lpis.hasTablesFor(intid, target) ? next : -EFAULT;
+    }
     return its.mapTranslation(device, event, intid, collection, target) ? next : -EFAULT;
   });
   return Math.min(result, 0);
 }
 
-function restoreDevice(its: Its, id: number, low: number, high: number): number {
+function restoreDevice(its: Its, id: number, low: number, high: number, onUnmappable: () => void): number {
   if (!(high & VALID)) return 1;
   const eventBits = (low & DTE_SIZE_MASK) + 1;
   const itt = ((high & 0x1ffff) * 2 ** 27 + (low >>> 5)) * 2 ** 8;
   if (eventBits > EVENT_ID_BITS || its.deviceTable.entryAddress(id) < 0) return -EINVAL;
   const device = its.createDevice(id, itt, eventBits);
   its.addDevice(device);
-  const result = restoreTranslations(its, device);
+  const result = restoreTranslations(its, device, onUnmappable);
   if (result !== 0) {
     its.freeDevice(device);
     return result;
@@ -164,17 +170,22 @@ function restoreDevice(its: Its, id: number, low: number, high: number): number 
 function restoreDevices(its: Its): number {
   const { deviceTable } = its;
   if (!deviceTable.valid) return 0;
-  const readDevice: EntryReader = (id, low, high) => restoreDevice(its, id, low, high);
+  let unmappable = false;
+  const onUnmappable = () => {
+    unmappable = true;
+  };
+  const readDevice: EntryReader = (id, low, high) => restoreDevice(its, id, low, high, onUnmappable);
   const perPage = PAGE_64K / ENTRY;
-  const result = deviceTable.indirect
+  const scanned = deviceTable.indirect
     ? scan(its, deviceTable.address, (deviceTable.length / LEVEL_1_ENTRY) * ENTRY, 0, (index, low, high) => {
         if (!(high & VALID)) return 1;
         const page = (high & 0xfffff) * 2 ** 32 + ((low & 0xffff0000) >>> 0);
         return scan(its, page, PAGE_64K, index * perPage, readDevice);
       })
     : scan(its, deviceTable.address, deviceTable.length, 0, readDevice);
+  const result = scanned >= 0 && unmappable ? -EINVAL : Math.min(scanned, 0);
   if (result < 0) its.freeAllDevices();
-  return Math.min(result, 0);
+  return result;
 }
 
 function restoreCollections(its: Its): number {
