@@ -1,4 +1,5 @@
 import { SGI_COUNT } from '../architecture/intid.js';
+import type { ResidentVpe } from '../cpu-interface/cpu-interface.js';
 import { lowestBit } from '../interrupts/bitmap.js';
 import type { GuestMemory } from '../its/guest-memory.js';
 import { NO_INTID, PendingTable } from './pending-table.js';
@@ -33,7 +34,7 @@ export interface VpeMapping {
 }
 
 /** A virtual PE that VMAPP has mapped: what redistributors keep of it. Source: IHI 0069, chapter 5.6 and 6. */
-export class Vpe {
+export class Vpe implements ResidentVpe {
   readonly vlpis: PendingTable;
   readonly pendingAddress: number;
   target: number;
@@ -134,6 +135,11 @@ export class Vpe {
   /** Of a vSGI or vLPI, with the priority bits that are implemented. */
   priority(intid: number): number {
     return intid < SGI_COUNT ? this.#sgis[intid] & SGI_PRIORITY_MASK & this.priorityMask : this.vlpis.priority(intid);
+  }
+
+  /** A vLPI is of group 1. */
+  isGroup1(intid: number): boolean {
+    return intid >= SGI_COUNT || this.sgiGroup(intid) === GROUP_1;
   }
 
   isPending(intid: number): boolean {

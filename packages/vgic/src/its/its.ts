@@ -6,8 +6,8 @@ import {
   TABLE_TYPE_COLLECTION,
   TABLE_TYPE_DEVICE,
 } from '../architecture/its.js';
-import { clearBit } from '../interrupts/bitmap.js';
-import type { Interrupts } from '../interrupts/interrupts.js';
+import { testBit } from '../interrupts/bitmap.js';
+import { type Interrupts, NO_VCPU } from '../interrupts/interrupts.js';
 import { Command, type CommandName } from './commands.js';
 import { Device, NO_COLLECTION } from './device.js';
 import { EventPages } from './event-pages.js';
@@ -25,6 +25,10 @@ const CBASER_ADDRESS_LOW = 0xfffff000;
 const EVENT_LIMIT: number = 2 ** EVENT_ID_BITS;
 /** Bytes that a page of translations has in its ITT; an ITT begins at a multiple of them. */
 const ITT_PAGE_SIZE = 256;
+
+/** {@link Its.resolve}: no translation to a vCPU; the ITS, or LPIs at the vCPU, are disabled. */
+export const UNMAPPED = -1;
+export const DISABLED = -2;
 
 /** What became of an MSI. */
 export type MsiResult = 'delivered' | 'unmapped' | 'disabled';
@@ -66,6 +70,8 @@ export class Its {
   /** No more than RAM has room for: more are of ITTs that lie over each other. */
   readonly #pages: EventPages;
   readonly #command = new Command();
+  /** Told before the translation of an event goes that leads to an LPI (its index) which is injected directly. */
+  onEventGone: (deviceId: number, eventId: number, lpi: number) => void = () => {};
   #lastDevice: Device | undefined;
 
   constructor(context: ItsContext) {
@@ -94,28 +100,35 @@ export class Its {
       intid = each.cachedIntid(eventId, this.#cacheGeneration);
     }
     if (intid === 0) return false;
-    this.#makePending(this.irqs.lpiBase + intid - LPI_MIN);
+    this.irqs.pend(this.irqs.lpiBase + intid - LPI_MIN);
     return true;
   }
 
-  #makePending(i: number): void {
-    this.irqs.latch[i >>> 5] |= 1 << (i & 31);
-    this.irqs.queue(i);
+  /** An MSI through the tables. */
+  trigger(deviceId: number, eventId: number): MsiResult {
+    const i = this.resolve(deviceId, eventId);
+    if (i < 0) return i === UNMAPPED ? 'unmapped' : 'disabled';
+    this.irqs.pend(i);
+    return 'delivered';
   }
 
-  /** An MSI through the tables; a translation found goes to the cache. */
-  trigger(deviceId: number, eventId: number): MsiResult {
-    if (!this.enabled) return 'disabled';
+  /**
+   * Index of the LPI that an MSI leads to, UNMAPPED or DISABLED. A translation found goes to the cache, but for one that is
+   * injected directly.
+   */
+  resolve(deviceId: number, eventId: number): number {
+    if (!this.enabled) return DISABLED;
     const device = this.devices.get(deviceId);
     const intid = device === undefined ? 0 : device.intid(eventId);
-    if (device === undefined || intid === 0) return 'unmapped';
+    if (device === undefined || intid === 0) return UNMAPPED;
     const vcpu = this.targetOf(device.collection(eventId));
-    if (vcpu < 0) return 'unmapped';
-    if (!this.lpis.enabled[vcpu]) return 'disabled';
+    if (vcpu < 0) return UNMAPPED;
+    if (!this.lpis.enabled[vcpu]) return DISABLED;
+    const i = this.irqs.lpiBase + intid - LPI_MIN;
+    if (testBit(this.irqs.direct, i)) return i;
     device.cache(eventId, this.#cacheGeneration);
     for (let each = device.shadowed; each !== undefined; each = each.shadowed) each.uncache(eventId);
-    this.#makePending(this.irqs.lpiBase + intid - LPI_MIN);
-    return 'delivered';
+    return i;
   }
 
   /** The vCPU of a collection that is mapped to one that exists, or -1. */
@@ -181,7 +194,7 @@ export class Its {
     DISCARD: (command) => this.#discard(command.get('deviceId'), command.get('eventId')),
     INV: (command) => {
       const i = this.#lpiOf(command);
-      if (i >= 0) this.lpis.readConfiguration(i, -1);
+      if (i >= 0) this.lpis.readConfiguration(i, NO_VCPU);
     },
     INVALL: (command) => {
       const vcpu = this.targetOf(command.get('collection'));
@@ -192,7 +205,7 @@ export class Its {
     },
     CLEAR: (command) => {
       const i = this.#lpiOf(command);
-      if (i >= 0) clearBit(this.irqs.latch, i);
+      if (i >= 0) this.irqs.clearPending(i);
     },
     // every command is complete when the next one is read
     SYNC: () => {},
@@ -230,7 +243,7 @@ export class Its {
       for (const device of this.devices.values()) {
         for (let each: Device | undefined = device; each !== undefined; each = each.shadowed) {
           each.each((_event, intid, collection) => {
-            if (collection === id) this.irqs.target[this.irqs.lpiBase + intid - LPI_MIN] = vcpu;
+            if (collection === id) this.irqs.retarget(this.irqs.lpiBase + intid - LPI_MIN, vcpu);
             return true;
           });
         }
@@ -281,14 +294,14 @@ export class Its {
     if (!this.#isMapped(collection)) return;
     device.setCollection(event, collection);
     this.invalidateCache();
-    this.irqs.target[i] = this.targetOf(collection);
+    this.irqs.retarget(i, this.targetOf(collection));
   }
 
   #moveAll(from: number, to: number): void {
     const { irqs } = this;
     if (from >= irqs.vcpus || to >= irqs.vcpus || from === to) return;
     irqs.eachLpi((i) => {
-      if (irqs.target[i] === from) irqs.target[i] = to;
+      if (irqs.target[i] === from) irqs.retarget(i, to);
       return true;
     });
     this.invalidateCache();
@@ -299,9 +312,16 @@ export class Its {
     const intid = device?.intid(event) ?? 0;
     if (device === undefined || intid === 0 || !this.#isMapped(device.collection(event))) return;
     this.invalidateCache();
+    this.#eventGoes(device, event, intid);
     device.unmap(event);
     this.irqs.releaseLpi(this.irqs.lpiBase + intid - LPI_MIN);
     this.memory.store64(device.ittAddress + event * ENTRY_SIZE, 0, 0);
+  }
+
+  /** An event's translation is about to go. An MSI of the host that is forwarded to it is the host's again. */
+  #eventGoes(device: Device, event: number, intid: number): void {
+    const i = this.irqs.lpiBase + intid - LPI_MIN;
+    if (testBit(this.irqs.direct, i)) this.onEventGone(device.id, event, i);
   }
 
   // ---- devices and collections
@@ -324,7 +344,8 @@ export class Its {
 
   /** Takes a device away, with its translations. */
   freeDevice(device: Device): void {
-    device.each((_event, intid) => {
+    device.each((event, intid) => {
+      this.#eventGoes(device, event, intid);
       this.irqs.releaseLpi(this.irqs.lpiBase + intid - LPI_MIN);
       return true;
     });

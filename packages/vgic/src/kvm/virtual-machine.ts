@@ -98,6 +98,7 @@ export class VirtualMachine {
 
   /** The file descriptors are closed: every vCPU leaves its physical CPU. */
   destroy(): void {
+    this.device?.model.close();
     this.host.machines.delete(this);
   }
 
@@ -175,7 +176,7 @@ export class VirtualMachine {
     if (this.hasVcpu(vcpu) && this.#waiting[vcpu]) return 0;
     const result = this.load(vcpu);
     if (result !== 0) return result;
-    this.gic?.exit(vcpu);
+    this.gic?.wait(vcpu);
     this.#waiting[vcpu] = 1;
     return 0;
   }
