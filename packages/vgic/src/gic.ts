@@ -302,6 +302,12 @@ export class Gic implements FrameContext {
     return this.direct.setForwarding(msi, its, deviceId, eventId);
   }
 
+  /** What KVM answers when it is to end the forwarding of an MSI that is not forwarded to this event. */
+  checkForwarding(address: number, eventId: number, deviceId: number): number {
+    const its = this.#itsAt(address);
+    return this.direct === undefined || its === undefined ? 0 : this.direct.checkForwarding(its, deviceId, eventId);
+  }
+
   /** The MSI goes to the host again; whatever is pending of its LPI stays pending. */
   unsetForwarding(msi: number): void {
     this.direct?.unsetForwarding(msi);

@@ -44,6 +44,8 @@ export class DirectInjection implements Injector {
   readonly waiting: Uint8Array;
   /** The virtual pending table was parsed since the vPE became resident (GICR_VPENDBASER.Dirty is 0). */
   readonly ready: Uint8Array;
+  /** Groups enabled when the vPE was last made resident: bit 0 and bit 1. */
+  readonly groups: Uint8Array;
   readonly #resident: Uint8Array;
   /** The vPE is to be made resident anew at the vCPU's next entry. */
   readonly #reload: Uint8Array;
@@ -63,6 +65,7 @@ export class DirectInjection implements Injector {
     this.pendingLast = new Uint8Array(irqs.vcpus);
     this.waiting = new Uint8Array(irqs.vcpus);
     this.ready = new Uint8Array(irqs.vcpus);
+    this.groups = new Uint8Array(irqs.vcpus);
     this.#resident = new Uint8Array(irqs.vcpus);
     this.#reload = new Uint8Array(irqs.vcpus);
     for (const [vcpu, vpe] of this.vpes.entries()) {
@@ -96,7 +99,9 @@ export class DirectInjection implements Injector {
     if (driver.version === 40) driver.maskDoorbell(vpe, true);
     const enabled = context.irqs.distributorEnabled;
     // without vSGIs no vPE has anything of group 0
-    driver.makeResident(vpe, enabled && this.#vsgis, enabled);
+    const group0 = enabled && this.#vsgis;
+    driver.makeResident(vpe, group0, enabled);
+    this.groups[vcpu] = driver.version === 40 ? 3 : (group0 ? 1 : 0) | (enabled ? 2 : 0);
     if (driver.version === 40) driver.clearDoorbell(vpe);
     this.#resident[vcpu] = 1;
     context.attach(vcpu, driver.residentOn(vpe.cpu));
@@ -153,7 +158,8 @@ export class DirectInjection implements Injector {
   /**
    * An MSI of the host is forwarded to an event of the guest's; what is pending in software goes with it. As
    * kvm_vgic_v4_set_forwarding: 0, also for an LPI that is forwarded already; UNMAPPED_INTERRUPT for an event that leads
-   * nowhere; EBUSY while the ITS or the LPIs of the target are disabled. After an answer that is not 0 nothing has changed.
+   * nowhere; EBUSY while the ITS or the LPIs of the target are disabled; EINVAL for an MSI that the
+   * host's GICv4 does not get, or that another virtual machine has. After an answer that is not 0 nothing has changed.
    */
   setForwarding(msi: number, its: Its, deviceId: number, eventId: number): number {
     const { irqs } = this.context;
@@ -164,9 +170,12 @@ export class DirectInjection implements Injector {
     const vcpu = irqs.target[lpi];
     // two events, the other of which leads nowhere, can leave an LPI without a target
     if (vcpu < 0) return UNMAPPED_INTERRUPT;
+    if (!this.driver.canForward(msi)) return -ERRNO.EINVAL;
     // it stays in software
     if (intid >= LPI_LIMIT) return 0;
     this.unsetForwarding(msi);
+    // another virtual machine's
+    if (this.driver.mappingOf(msi) !== undefined) return -ERRNO.EINVAL;
     const configuration = (irqs.priority[lpi] & LPI_PRIORITY_MASK) | (testBit(irqs.enabled, lpi) ? LPI_ENABLE : 0);
     this.driver.mapVlpi(msi, this.vpes[vcpu], intid, configuration);
     const forwarding = { msi, its, deviceId, eventId, lpi };
@@ -177,6 +186,13 @@ export class DirectInjection implements Injector {
     clearBit(irqs.latch, lpi);
     this.setPending(lpi, true);
     return 0;
+  }
+
+  /** What KVM answers when it is to end the forwarding of an MSI that is not forwarded to this event. */
+  checkForwarding(its: Its, deviceId: number, eventId: number): number {
+    const lpi = its.resolve(deviceId, eventId);
+    if (lpi < 0) return lpi === DISABLED ? -ERRNO.EBUSY : UNMAPPED_INTERRUPT;
+    return testBit(this.context.irqs.direct, lpi) ? -ERRNO.EINVAL : 0;
   }
 
   /** An MSI is forwarded no more: it is the host's again, and what is pending of its LPI is the GIC's again. */

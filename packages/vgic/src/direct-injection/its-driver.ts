@@ -117,6 +117,11 @@ export class ItsDriver {
   /** Told of a host device's MSI that goes to the host: it is not forwarded. Within the operation that sent it. */
   onMsi: (msi: number) => void = () => {};
 
+  /** Whether an MSI comes by an ITS that has GICv4. */
+  canForward: (msi: number) => boolean = () => true;
+  /** For people: told of each command and each change of residency, in a line. */
+  onTrace: ((line: string) => void) | undefined;
+
   readonly #pages: HostPages;
   readonly #queue: number;
   /** The host's LPI configuration table. */
@@ -202,6 +207,7 @@ export class ItsDriver {
   }
 
   #issue(name: CommandName | VirtualCommandName, fields: Fields): void {
+    this.onTrace?.([name, ...Object.entries(fields).map(([field, value]) => `${field}=${value}`)].join(' '));
     const { words } = Command.of(name, fields);
     const at = this.gic.its.queue.cwriter;
     for (let n = 0; n < 8; n += 2) this.memory.store64(this.#queue + at + 4 * n, words[n], words[n + 1]);
@@ -328,6 +334,7 @@ export class ItsDriver {
 
   /** The vPE is to run on its CPU. GICv4.1: with these groups enabled. */
   makeResident(vpe: HostVpe, group0: boolean, group1: boolean): void {
+    this.onTrace?.(`resident vpe=${vpe.id} cpu=${vpe.cpu} group0=${group0} group1=${group1}`);
     if (this.version === 41) {
       const groups = (group0 ? VPENDBASER_GROUP_0_ENABLE : 0) | (group1 ? VPENDBASER_GROUP_1_ENABLE : 0);
       this.#writeRedistributor(vpe.cpu, 'GICR_VPENDBASER', vpe.id, VPENDBASER_VALID | groups);
@@ -346,7 +353,9 @@ export class ItsDriver {
     const wanted = doorbell ? VPENDBASER_DOORBELL : VPENDBASER_PENDING_LAST;
     this.#writeRedistributor(vpe.cpu, 'GICR_VPENDBASER', low, this.version === 41 ? wanted : 0);
     this.gic.readRedistributor(vpe.cpu, GICR.GICR_VPENDBASER, 8);
-    return (this.gic.high & VPENDBASER_PENDING_LAST) !== 0;
+    const pendingLast = (this.gic.high & VPENDBASER_PENDING_LAST) !== 0;
+    this.onTrace?.(`not resident vpe=${vpe.id} doorbell=${doorbell} pendingLast=${pendingLast}`);
+    return pendingLast;
   }
 
   /** What a CPU's virtual CPU interface sees of a vPE that is resident there. */

@@ -94,6 +94,11 @@ export class Vpe implements ResidentVpe {
     return this.#sgis[sgi] & SGI_GROUP_1 ? GROUP_1 : GROUP_0;
   }
 
+  /** The configuration byte of a vSGI: priority in bits 7:4, group 1 in bit 1, enable in bit 0. */
+  sgiConfiguration(sgi: number): number {
+    return this.#sgis[sgi];
+  }
+
   /** Whether a vSGI is enabled, and its group among `groups`. */
   sgiEnabled(sgi: number, groups: number): boolean {
     return (this.#sgis[sgi] & SGI_ENABLE) !== 0 && (this.sgiGroup(sgi) & groups) !== 0;

@@ -51,6 +51,12 @@ export class Host {
     if (version !== 3) throw new GicError('EINVAL', 'A host with a GICv2 has no GICv4.');
     const cpus = MACHINES * CPUS_PER_MACHINE;
     this.directInjection = new ItsDriver({ gicv4, vsgis, cpus, msis: HOST_INTERRUPT_COUNT, priorityBits });
+    this.directInjection.canForward = (msi) => this.interrupts.direct(msi);
+  }
+
+  /** Interrupts of the host that can be forwarded: numbers below this. */
+  get msis(): number {
+    return HOST_INTERRUPT_COUNT;
   }
 
   /** Whether a vCPU other than this one is loaded on a physical CPU. */

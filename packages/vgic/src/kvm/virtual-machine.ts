@@ -6,6 +6,7 @@ import { clearBit, setBit } from '../interrupts/bitmap.js';
 import { HOST_INTERRUPT_COUNT } from '../interrupts/host-interrupts.js';
 import type { GuestMemory } from '../its/guest-memory.js';
 import { CPUS_PER_MACHINE, type Host } from './host.js';
+import { PassedThroughMsis } from './passed-through-msis.js';
 import { InterruptRouting } from './routing.js';
 import { KVM_ARM_IRQ_TYPE_PPI, KVM_ARM_IRQ_TYPE_SPI } from './uapi.js';
 import { VgicDevice } from './vgic-device.js';
@@ -34,6 +35,7 @@ export class VirtualMachine {
   readonly memory: GuestMemory | undefined;
   device: VgicDevice | undefined;
   readonly routing = new InterruptRouting();
+  readonly passedThrough = new PassedThroughMsis(this);
   /**
    * The GSIs whose interrupt the guest has ended since somebody last emptied this: their irqfd resamplers are to be told.
    */
@@ -179,6 +181,11 @@ export class VirtualMachine {
     this.gic?.wait(vcpu);
     this.#waiting[vcpu] = 1;
     return 0;
+  }
+
+  /** Whether a vCPU waits for an interrupt, and so has no vPE that is resident. */
+  isWaiting(vcpu: number): boolean {
+    return this.#waiting[vcpu] !== 0;
   }
 
   /** A vCPU that makes an access runs, so something woke it. */
