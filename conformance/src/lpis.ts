@@ -16,7 +16,7 @@ const redistributor = (s: Sequence, vcpu: number, name: string): string =>
       REDISTRIBUTOR.registers.find((register) => register.name === name)!.offset,
   );
 
-function writeRedistributor(s: Sequence, vcpu: number, name: string, value: string, len: 4 | 8 = 8): void {
+export function writeRedistributor(s: Sequence, vcpu: number, name: string, value: string, len: 4 | 8 = 8): void {
   const operation = { op: 'mmio_write', vcpu, addr: redistributor(s, vcpu, name), value };
   s.emit(len === 8 ? { ...operation, len } : operation, `${name} write`);
 }
@@ -70,7 +70,7 @@ export function writePending(s: Sequence): void {
 }
 
 /** GICR_PROPBASER, GICR_PENDBASER and EnableLPIs of a vCPU. */
-function enableOn(s: Sequence, vcpu: number, clean: boolean): void {
+export function enableOn(s: Sequence, vcpu: number, clean: boolean): void {
   const { random, tables } = s;
   const { configuration, pending, idBits, ramBase, ramBytes } = tables!;
   const odd = (address: number) =>

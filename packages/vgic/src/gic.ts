@@ -386,6 +386,8 @@ export class Gic implements FrameContext {
     const { direct } = this;
     if (direct === undefined) return;
     this.prepareFirstRun();
+    // its vPE may have something to signal from now on
+    saved.cpu.setHcr(saved.hcr);
     direct.waiting[vcpu] = 0;
     direct.load(vcpu);
   }
@@ -409,6 +411,7 @@ export class Gic implements FrameContext {
     this.leave(vcpu);
     if (saved.residence === OUT) return;
     this.direct?.put(vcpu);
+    if (this.direct !== undefined) saved.cpu.setHcr(0);
     saved.put();
     saved.residence = OUT;
   }

@@ -37,7 +37,7 @@ export const GROUP: RegisterHandlers = {
     const word = wordAt(context, vcpu, at);
     irqs.group[word] = value;
     configureVsgis(context, word, 0xffffffff);
-    irqs.queueWord(word, 0xffffffff);
+    irqs.queueWord(word, ~irqs.direct[word]);
   },
 };
 
@@ -66,7 +66,7 @@ function enable(context: FrameContext, word: number, value: number): void {
   const changed = value & ~irqs.enabled[word];
   irqs.enabled[word] |= value;
   configureVsgis(context, word, changed);
-  irqs.queueWord(word, value);
+  irqs.queueWord(word, value & ~irqs.direct[word]);
 }
 
 export const SET_ENABLE: RegisterHandlers = {
