@@ -142,9 +142,10 @@ export function forward(s: Sequence): void {
   const { its, deviceId, eventId, hostIrq } = anyEvent(s);
   stop(s);
   const operation = { op: 'set_forwarding', host_irq: hostIrq, devid: deviceId, data: eventId };
-  const doorbell = its.base + (random.chance(0.98) ? GITS_TRANSLATER : 0x20000);
+  const elsewhere = !vm.forwarded.has(hostIrq) && random.chance(0.02);
+  const doorbell = elsewhere ? 0x0a000000 : its.base + GITS_TRANSLATER;
   s.emit({ ...operation, doorbell: hex(doorbell) }, 'set forwarding', (answer: Answer) => {
-    if (answer.ret === 0) vm.forwarded.add(hostIrq);
+    if (answer.ret === 0 && !elsewhere) vm.forwarded.add(hostIrq);
   });
   command(s, its, ['MAPC', { collection: NO_COLLECTION, valid: 0 }]);
   for (let vcpu = 0; vcpu < s.vcpus; vcpu++) {
@@ -380,10 +381,22 @@ export function switchVsgis(s: Sequence): void {
   if (vm.vsgis) for (let vcpu = 0; vcpu < s.vcpus; vcpu++) writeGicr(s, vcpu, 'GICR_ICPENDR0', '0xffff');
   vm.vsgis = !vm.vsgis;
   control(s, vm.vsgis ? NASSGIREQ : 0);
-  for (let vcpu = 0; vcpu < s.vcpus && vm.vsgis; vcpu++) {
+  if (vm.vsgis) enableSgisAnew(s);
+  control(s, (vm.vsgis ? NASSGIREQ : 0) | ENABLE);
+}
+
+function enableSgisAnew(s: Sequence): void {
+  for (let vcpu = 0; vcpu < s.vcpus; vcpu++) {
     for (const name of ['GICR_ISENABLER0', 'GICR_ICENABLER0', 'GICR_ISENABLER0']) writeGicr(s, vcpu, name, '0xffff');
   }
-  control(s, (vm.vsgis ? NASSGIREQ : 0) | ENABLE);
+}
+
+/** The restored guest goes on, and its devices are forwarded to it. */
+export function settleAfterRestore(s: Sequence): void {
+  // a queue that was restored in another order would carry its commands out once more
+  for (const its of s.tables!.its) resetQueue(s, its);
+  if (s.vm.vsgis) enableSgisAnew(s);
+  for (let n = s.random.below(5); n > 0; n--) forward(s);
 }
 
 /** SGIs, and the registers that they have, whoever delivers them. */

@@ -42,10 +42,10 @@ export class PassedThroughMsis {
     return gic.checkForwarding(Number(route.doorbell), route.data, route.deviceId);
   }
 
-  /** The device sends its MSI. Returns the way it took, and what irqfd answered. */
+  /** The device sends its MSI, whichever machine it is forwarded to. Returns the way it took, and what irqfd answered. */
   fire(irq: number): { via: MsiWay; result: number } {
     const { directInjection } = this.machine.host;
-    if (directInjection !== undefined && this.#gic?.direct?.forwardingOf(irq) !== undefined) {
+    if (directInjection?.mappingOf(irq) !== undefined) {
       directInjection.send(irq);
       return { via: 'vlpi', result: 0 };
     }
