@@ -501,7 +501,7 @@ export const PROFILES: readonly Profile[] = [
     name: 'gicv4',
     about:
       "LPIs forwarded to the host's GICv4.0 or 4.1, vSGIs, and all that a guest, a scheduler and a VMM do meanwhile",
-    weight: 5,
+    weight: 7,
     configuration: GICV4,
     boot: 1,
     length: [30, 200],
@@ -511,7 +511,7 @@ export const PROFILES: readonly Profile[] = [
     name: 'gicv4-migration',
     about:
       'the same, saved with what is pending on the host, and restored in another machine that is forwarded to again',
-    weight: 2,
+    weight: 3,
     configuration: { ...GICV4, gicv4: [[1, { version: 41, vsgis: true }]] },
     boot: 1,
     length: [20, 80],
