@@ -29,6 +29,7 @@ interface ForwardableEvent {
 }
 
 const FIRST_HOST_IRQ = 32;
+const UNUSED_HOST_IRQ = 900;
 /** A collection that no command maps: MAPC with V=0 of it does nothing but empty the translation cache. */
 const NO_COLLECTION = 8190;
 
@@ -142,10 +143,11 @@ export function forward(s: Sequence): void {
   const { its, deviceId, eventId, hostIrq } = anyEvent(s);
   stop(s);
   const operation = { op: 'set_forwarding', host_irq: hostIrq, devid: deviceId, data: eventId };
-  const elsewhere = !vm.forwarded.has(hostIrq) && random.chance(0.02);
-  const doorbell = elsewhere ? 0x0a000000 : its.base + GITS_TRANSLATER;
-  s.emit({ ...operation, doorbell: hex(doorbell) }, 'set forwarding', (answer: Answer) => {
-    if (answer.ret === 0 && !elsewhere) vm.forwarded.add(hostIrq);
+  if (random.chance(0.02)) {
+    s.emit({ ...operation, host_irq: UNUSED_HOST_IRQ, doorbell: '0x0a000000' }, 'set forwarding where no ITS is');
+  }
+  s.emit({ ...operation, doorbell: hex(its.base + GITS_TRANSLATER) }, 'set forwarding', (answer: Answer) => {
+    if (answer.ret === 0) vm.forwarded.add(hostIrq);
   });
   command(s, its, ['MAPC', { collection: NO_COLLECTION, valid: 0 }]);
   for (let vcpu = 0; vcpu < s.vcpus; vcpu++) {
