@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
-import { ImageError, Machine, type MachineConfig, type Program } from '@vgic/machine';
+import { completeConfig, ImageError, Machine, type MachineConfig, type Program } from '@vgic/machine';
 import { Command } from 'commander';
+import { addDeviceOptions, type DeviceRequest, openBackends } from '../device-options.js';
 import { readInputFile } from '../input-file.js';
 import { Refusal } from '../refusal.js';
 import { addSaveOptions, type SaveOptions, saveRequest } from '../save-request.js';
@@ -16,6 +17,7 @@ interface RunOptions extends SaveOptions {
   memory: number;
   gic: 2 | 3;
   listRegisters: number;
+  device: DeviceRequest[];
 }
 
 const MIB = 2 ** 20;
@@ -28,6 +30,7 @@ PSCI SYSTEM_OFF ends with exit status 0, SYSTEM_RESET starts the program again f
 
 Examples:
   vgic run --kernel Image --initrd initrd.img --append "console=ttyAMA0" --smp 4 --memory 512
+  vgic run --kernel Image --initrd initrd.img --device virtio-net-pci --device virtio-blk-pci,file=disk.img,readonly
   vgic run --kernel guest.elf --save guest.snapshot --on "login:"
   vgic restore guest.snapshot`;
 
@@ -42,7 +45,7 @@ export function runCommand(): Command {
     .option('--memory <MB>', 'RAM in MiB, an even number to 3072', wholeNumber(2, 3072), 128)
     .option('--gic <version>', 'the interrupt controller, GICv2 or GICv3', wholeNumber(2, 3), 3)
     .option('--list-registers <n>', "list registers of each vCPU's interface, 1 to 16", wholeNumber(1, 16), 4);
-  return addSaveOptions(command)
+  return addSaveOptions(addDeviceOptions(command))
     .addHelpText('after', HELP)
     .action(async (options: RunOptions) => {
       const save = saveRequest(options);
@@ -56,9 +59,10 @@ export function runCommand(): Command {
 
 function startMachine(program: Program, options: RunOptions): Machine {
   const { smp: vcpus, gic, listRegisters } = options;
-  const config: MachineConfig = { vcpus, memory: options.memory * MIB, gic, listRegisters };
+  const devices = options.device.map(({ config }) => config);
+  const config: MachineConfig = { vcpus, memory: options.memory * MIB, gic, listRegisters, devices };
   try {
-    const machine = new Machine(config);
+    const machine = new Machine(config, openBackends(completeConfig(config).devices, options.device));
     machine.load(program);
     return machine;
   } catch (error) {

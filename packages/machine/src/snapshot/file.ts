@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { Machine } from '../machine.js';
+import type { Backends } from '../pcie-devices.js';
 import { decodeSnapshot } from './decode.js';
 import { encodeSnapshot } from './encode.js';
 import { SnapshotError } from './snapshot-error.js';
@@ -47,7 +48,7 @@ export function writeSnapshot(path: string, machine: Machine): void {
 }
 
 /** Reads a snapshot file and builds its machine, which stands between the same two instructions; SnapshotError if it cannot. */
-export function readSnapshot(path: string): Machine {
+export function readSnapshot(path: string, backends: Backends = {}): Machine {
   let bytes: Uint8Array;
   try {
     bytes = readWhole(path);
@@ -55,7 +56,7 @@ export function readSnapshot(path: string): Machine {
     if (error instanceof SnapshotError) throw error;
     throw new SnapshotError(`The snapshot ${path} cannot be read: ${reason(error)}.`);
   }
-  return Machine.restore(decodeSnapshot(bytes, zlibCompression));
+  return Machine.restore(decodeSnapshot(bytes, zlibCompression), backends);
 }
 
 /** A new file in the directory of `path`, readable by its owner alone: it will hold the guest's memory. */

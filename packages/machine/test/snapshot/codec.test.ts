@@ -37,7 +37,7 @@ const state = fc
     const scheduler = new Scheduler(vcpus, 100);
     if (vcpus > 1) scheduler.powerOn(1, { entry: 0x4000_0000n, context: 0xffff_ffff_ffff_ffffn });
     return {
-      config: { vcpus, memory: MEMORY, gic: 3, listRegisters: 4, quantum: 100 },
+      config: { vcpus, memory: MEMORY, gic: 3, listRegisters: 4, quantum: 100, devices: [] },
       time,
       ended,
       schedule: scheduler.save(),
@@ -45,6 +45,7 @@ const state = fc
       gic: { version: 1, records: [{ group: 1, attr: '0', value: 'ff' }] } as never,
       uart: uart.save(),
       msiDevice: new MsiDevice({ signal: () => true, now: () => 0 }).save(),
+      devices: [],
       ram: collectRam(ram),
       beneath: collectRam(ram.fill(0, MEMORY >> 1)),
     };
