@@ -9,7 +9,7 @@ export { MEMORY_MAP, RAM_BASE } from './memory-map.js';
 export type { Backends } from './pcie-devices.js';
 export { decodeSnapshot } from './snapshot/decode.js';
 export { encodeSnapshot } from './snapshot/encode.js';
-export { readSnapshot, writeSnapshot } from './snapshot/file.js';
+export { type BackendSource, readSnapshot, writeSnapshot } from './snapshot/file.js';
 export { type Compression, FORMAT_VERSION } from './snapshot/format.js';
 export { SnapshotError } from './snapshot/snapshot-error.js';
 export { type Disk, MemoryDisk } from './virtio/block.js';

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { completeConfig, ImageError, Machine, type MachineConfig, type Program } from '@vgic/machine';
+import { type Backends, type CompleteConfig, completeConfig, ImageError, Machine, type Program } from '@vgic/machine';
 import { Command } from 'commander';
 import { addDeviceOptions, type DeviceRequest, openBackends } from '../device-options.js';
 import { readInputFile } from '../input-file.js';
@@ -52,19 +52,32 @@ export function runCommand(): Command {
       const program: Program = { kernel: readInputFile(options.kernel), name: basename(options.kernel) };
       if (options.initrd !== undefined) program.initrd = readInputFile(options.initrd);
       if (options.append !== undefined) program.append = options.append;
-      const start = () => startMachine(program, options);
+      const { config, backends } = machineOf(options);
+      const start = () => startMachine(program, config, backends);
       await new Session(start(), start, save).run();
     });
 }
 
-function startMachine(program: Program, options: RunOptions): Machine {
+function machineOf(options: RunOptions): { config: CompleteConfig; backends: Backends } {
   const { smp: vcpus, gic, listRegisters } = options;
-  const devices = options.device.map(({ config }) => config);
-  const config: MachineConfig = { vcpus, memory: options.memory * MIB, gic, listRegisters, devices };
-  try {
-    const machine = new Machine(config, openBackends(completeConfig(config).devices, options.device));
+  const devices = options.device.map((request) => request.config);
+  return refusing(() => {
+    const config = completeConfig({ vcpus, memory: options.memory * MIB, gic, listRegisters, devices });
+    return { config, backends: openBackends(config.devices, options.device) };
+  });
+}
+
+function startMachine(program: Program, config: CompleteConfig, backends: Backends): Machine {
+  return refusing(() => {
+    const machine = new Machine(config, backends);
     machine.load(program);
     return machine;
+  });
+}
+
+function refusing<T>(action: () => T): T {
+  try {
+    return action();
   } catch (error) {
     if (error instanceof ImageError || error instanceof RangeError) throw new Refusal(error.message);
     throw error;
