@@ -69,7 +69,7 @@ export class Machine {
   /** Virtual time of the next thing that happens by itself; 0 when it has to be found out anew. */
   #nextEvent = 0;
   #fruitless = 0;
-  /** What `onConsoleOutput` has thrown: it goes on to the caller of `run` when the instruction is over. */
+  /** What something of the owner's has thrown: it goes on to the caller of `run` when the instruction is over. */
   #thrown: { error: unknown } | undefined;
 
   /** RangeError with one sentence when there is no such machine, no room for it, or a device lacks its backend. */
@@ -101,7 +101,7 @@ export class Machine {
       if (vcpu === this.#inGuest) this.#stale = true;
     };
     this.#uart = new Pl011({
-      output: (byte) => this.#output(byte),
+      output: (byte) => this.#callOut(() => this.onConsoleOutput(byte)),
       line: (level) => this.#setLine(UART_INTID, level, 0),
       now: () => this.time,
     });
@@ -113,6 +113,7 @@ export class Machine {
         if (v2m) v2m.signal(address, data);
         else this.#signalMsi(address, data, requester);
       },
+      callOut: (action) => this.#callOut(action),
       intx: (line, level) => this.#setLine(PCIE_INTID + line, level, 0),
     });
     this.#psci = this.#psciHost();
@@ -202,6 +203,11 @@ export class Machine {
   /** Bytes typed that the guest has not read. */
   get unreadConsoleInput(): number {
     return this.#uart.unread;
+  }
+
+  /** Types bytes at the virtio-console-pci of a slot; returns how many are taken: what the guest does not read adds up to 1 MiB. */
+  sendDeviceInput(slot: number, bytes: Uint8Array): number {
+    return this.#pcie.sendConsoleInput(slot, bytes);
   }
 
   /** The whole machine; not inside a callback of a run. */
@@ -304,9 +310,10 @@ export class Machine {
     }
   }
 
-  #output(byte: number): void {
+  /** Calls what the machine's owner has given; an error ends the run. */
+  #callOut(action: () => void): void {
     try {
-      this.onConsoleOutput(byte);
+      action();
     } catch (error) {
       this.#thrown = { error };
       this.stop();

@@ -3,7 +3,8 @@ import type { Dma } from './dma.js';
 import { parseMac } from './network/addresses.js';
 import { INTX_LINES, intxLine, PcieHost, requesterId } from './pcie/host.js';
 import { type Disk, SECTOR, VirtioBlock } from './virtio/block.js';
-import type { VirtioDevice, VirtioHost } from './virtio/device.js';
+import { VirtioConsole } from './virtio/console.js';
+import type { VirtioDevice } from './virtio/device.js';
 import { VirtioNet } from './virtio/net.js';
 import { VirtioRng } from './virtio/rng.js';
 import { VirtioPci, type VirtioPciState } from './virtio/virtio-pci.js';
@@ -12,6 +13,8 @@ import { VirtioPci, type VirtioPciState } from './virtio/virtio-pci.js';
 export interface Backends {
   /** What the virtio-blk-pci devices keep their sectors on: each needs one. */
   disks?: Readonly<Record<number, Disk>>;
+  /** Where what the guest sends to its virtio-console-pci devices goes; nowhere when left out. */
+  consoles?: Readonly<Record<number, (bytes: Uint8Array) => void>>;
 }
 
 /** What the bus needs of the board. */
@@ -21,6 +24,8 @@ export interface PcieBoard {
   now(): number;
   /** A write of a word to an address that is not RAM, by a requester: a message-signalled interrupt. */
   signal(address: number, data: number, requester: number): void;
+  /** Calls what is of this computer: what it throws is for whoever runs the machine. */
+  callOut(action: () => void): void;
   /** An INTx line of the host has changed. */
   intx(line: number, level: boolean): void;
 }
@@ -65,6 +70,16 @@ export class PcieDevices {
     for (const { virtio } of this.#devices) virtio.advance(now);
   }
 
+  /** Types bytes at the virtio-console-pci of a slot; returns how many are taken. */
+  sendConsoleInput(slot: number, bytes: Uint8Array): number {
+    const found = this.#devices.find(({ config }) => config.slot === slot)?.virtio;
+    if (!(found?.device instanceof VirtioConsole))
+      throw new RangeError(`There is no virtio-console-pci at slot ${slot}.`);
+    const taken = found.device.receive(bytes);
+    found.work();
+    return taken;
+  }
+
   save(): VirtioPciState[] {
     return this.#devices.map(({ virtio }) => virtio.save());
   }
@@ -89,7 +104,7 @@ export class PcieDevices {
   }
 }
 
-function buildDevice(config: CompleteDevice, backends: Backends, host: VirtioHost): VirtioDevice {
+function buildDevice(config: CompleteDevice, backends: Backends, host: PcieBoard): VirtioDevice {
   const { slot, type } = config;
   switch (type) {
     case 'virtio-net-pci':
@@ -106,7 +121,7 @@ function buildDevice(config: CompleteDevice, backends: Backends, host: VirtioHos
     }
     case 'virtio-rng-pci':
       return new VirtioRng(config.seed);
-    default:
-      throw new RangeError(`There is no ${type} yet.`);
+    case 'virtio-console-pci':
+      return new VirtioConsole((bytes) => host.callOut(() => backends.consoles?.[slot]?.(bytes)));
   }
 }

@@ -10,9 +10,9 @@ export const UNREACHABLE = { host: 1, protocol: 2, port: 3 } as const;
 /** How much of a packet that is answered by an error comes back: its header and 8 bytes. */
 const QUOTED = 28;
 
-/** The reply to an echo request to the gateway; undefined to all else. */
+/** The reply to an echo request; undefined to all else. */
 export function answerEcho({ source, destination, payload }: Ipv4Packet): Ipv4Packet | undefined {
-  if (destination !== NETWORK.gateway || payload.length < HEADER || payload[0] !== TYPE.echo) return undefined;
+  if (payload.length < HEADER || payload[0] !== TYPE.echo) return undefined;
   if (checksum(payload) !== 0) return undefined;
   const reply = payload.slice();
   return packetOf(TYPE.echoReply, payload[1], reply, destination, source);

@@ -98,10 +98,12 @@ export class UserNetwork {
     if (protocol === PROTOCOL.udp && this.#receiveUdp(packet)) return;
     // Without an address the guest can ask for one, and nothing else.
     if (!isGuestAddress(source)) return;
-    const reply = protocol === PROTOCOL.icmp ? answerEcho(packet) : undefined;
-    if (reply) this.#sendPacket(reply);
-    else if (destination !== NETWORK.broadcast && destination !== BROADCAST_IP && !isSilent(packet))
+    if (protocol === PROTOCOL.icmp && destination === NETWORK.gateway) {
+      const reply = answerEcho(packet);
+      if (reply) this.#sendPacket(reply);
+    } else if (destination !== NETWORK.broadcast && destination !== BROADCAST_IP && !isSilent(packet)) {
       this.#sendPacket(unreachable(packet, unreachableCode(packet)));
+    }
   }
 
   /** DHCP; says whether that was it. */

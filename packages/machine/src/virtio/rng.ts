@@ -9,7 +9,7 @@ const MOST_BYTES = 4096;
 
 /**
  * Bytes from a generator with a seed: a run of the machine can be repeated, and a guest is not to keep secrets with them.
- * The generator is xoshiro128** of Blackman and Vigna, its state filled by a multiplicative sequence from the seed.
+ * The generator is xoshiro128** of Blackman and Vigna, its state hashed from the seed.
  */
 export class VirtioRng implements VirtioDevice {
   readonly type = 4;
@@ -22,8 +22,10 @@ export class VirtioRng implements VirtioDevice {
   constructor(seed: number) {
     let value = seed >>> 0;
     for (let word = 0; word < 4; word++) {
-      value = (Math.imul(value ^ (value >>> 15), 0x2c1b_3c6d) + 0x9e37_79b9) >>> 0;
-      this.#words[word] = value ^ (value >>> 13);
+      value = (value + 0x9e37_79b9) >>> 0;
+      const once = Math.imul(value ^ (value >>> 16), 0x21f0_aaad);
+      const twice = Math.imul(once ^ (once >>> 15), 0x735a_2d97);
+      this.#words[word] = twice ^ (twice >>> 15);
     }
     // All zeros would stay so.
     this.#words[3] |= 1;
