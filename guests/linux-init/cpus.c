@@ -1,7 +1,5 @@
-/* What the kernel says of itself and of its CPUs; CPUs taken offline and online again. */
+/* The kernel and its CPUs; CPUs taken offline and online again. */
 #include "test.h"
-
-#define MOST_CPUS 64
 
 /** The CPUs of a list such as 0-2,4, a bit each. */
 static u64 cpus_of(const char *path) {
@@ -27,7 +25,7 @@ static u64 cpus_of(const char *path) {
   return mask;
 }
 
-static u64 online(void) {
+u64 online_cpus(void) {
   return cpus_of("/sys/devices/system/cpu/online");
 }
 
@@ -35,7 +33,7 @@ static u64 online(void) {
 void test_boot(const struct arguments *arguments) {
   struct utsname name;
   u64 count = 0;
-  for (u64 cpus = online(); cpus; cpus &= cpus - 1) count++;
+  for (u64 cpus = online_cpus(); cpus; cpus &= cpus - 1) count++;
   if (call(SYS_UNAME, (long)&name, 0, 0, 0, 0, 0) < 0) fail("uname fails");
   say("boot release=%s cpus=%u time=%t", name.release, count, now());
   const u64 wanted = number_argument(arguments, 0, count, 1, MOST_CPUS);
@@ -43,42 +41,23 @@ void test_boot(const struct arguments *arguments) {
 }
 
 static void switch_cpu(u64 cpu, bool on) {
-  char path[] = "/sys/devices/system/cpu/cpuNN/online\0";
-  char *at = (char *)find(path, "NN");
-  if (cpu >= 10) *at++ = '0' + cpu / 10;
-  *at++ = '0' + cpu % 10;
-  const char *end = "/online";
-  while (*end) *at++ = *end++;
-  *at = 0;
+  char path[64];
+  format_text(path, sizeof path, "/sys/devices/system/cpu/cpu%u/online", cpu);
   write_text(path, on ? "1" : "0");
 }
 
 /** cpus[:ROUNDS]: each CPU but the first is taken offline and brought back, by PSCI CPU_OFF and CPU_ON; once unless told. */
 void test_cpus(const struct arguments *arguments) {
   const u64 rounds = number_argument(arguments, 0, 1, 1, 1000);
-  const u64 all = online();
+  const u64 all = online_cpus();
   for (u64 round = 0; round < rounds; round++) {
     for (u64 cpu = 1; cpu < MOST_CPUS; cpu++) {
       if (!(all >> cpu & 1)) continue;
       switch_cpu(cpu, false);
-      if (online() != (all & ~(1ul << cpu))) fail("cpu %u is not the one that went offline", cpu);
+      if (online_cpus() != (all & ~(1ul << cpu))) fail("cpu %u is not the one that went offline", cpu);
       switch_cpu(cpu, true);
-      if (online() != all) fail("cpu %u does not come back", cpu);
+      if (online_cpus() != all) fail("cpu %u does not come back", cpu);
       say("cpus cpu=%u offline and online", cpu);
     }
-  }
-}
-
-/** interrupts: the lines of /proc/interrupts. */
-void test_interrupts(const struct arguments *arguments) {
-  static char text[16 * KIBIBYTE];
-  char *rest = text;
-  (void)arguments;
-  if (read_text("/proc/interrupts", text, sizeof text) < 0) fail("/proc/interrupts cannot be read");
-  while (*rest) {
-    char *line = rest;
-    while (*rest && *rest != '\n') rest++;
-    if (*rest) *rest++ = 0;
-    say("interrupts %s", line);
   }
 }

@@ -3,7 +3,7 @@
 
 #define BLOCK (4 * KIBIBYTE)
 #define PATIENCE (5 * SECOND)
-#define NOTHING_CHANGES (2 * MILLISECOND)
+#define NOTHING_CHANGES (10 * MILLISECOND)
 
 static u8 written[BLOCK] __attribute__((aligned(BLOCK)));
 static u8 found[BLOCK] __attribute__((aligned(BLOCK)));

@@ -18,7 +18,7 @@ static void request(int fd, const char *path) {
   const char *const parts[] = {"GET /", path, " HTTP/1.0\r\n\r\n"};
   u64 length = 0;
   for (u32 i = 0; i < 3; i++) {
-    copy(buffer + length, parts[i], length_of(parts[i]));
+    memcpy(buffer + length, parts[i], length_of(parts[i]));
     length += length_of(parts[i]);
   }
   const long result = write_file(fd, buffer, length);
@@ -40,7 +40,7 @@ static u64 read_header(int fd) {
     fail("the server answers %s", buffer);
   }
   const u64 body = end + 4 - buffer;
-  copy(buffer, buffer + body, length - body);
+  memcpy(buffer, buffer + body, length - body);
   return length - body;
 }
 

@@ -21,6 +21,7 @@ static const struct test tests[] = {
   {"ping", NEEDS_NETWORK, test_ping},
   {"flood", NEEDS_NETWORK, test_flood},
   {"hold", NEEDS_NETWORK, test_hold},
+  {"move", NEEDS_NETWORK, test_move},
   {"fetch", NEEDS_NETWORK, test_fetch},
 };
 

@@ -8,9 +8,9 @@ static void load(const char *name) {
   const char *const folder = "/modules/", *const suffix = ".ko";
   const u64 length = length_of(name);
   if (length + 13 > sizeof path) fail("the module %s has too long a name", name);
-  copy(path, folder, 9);
-  copy(path + 9, name, length);
-  copy(path + 9 + length, suffix, 4);
+  memcpy(path, folder, 9);
+  memcpy(path + 9, name, length);
+  memcpy(path + 9 + length, suffix, 4);
   const long fd = open_file(path, O_RDONLY);
   if (fd < 0) fail("%s cannot be opened: error %u", path, -fd);
   const long result = call(SYS_FINIT_MODULE, fd, (long)"", 0, 0, 0, 0);

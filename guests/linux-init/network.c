@@ -2,7 +2,7 @@
 #include "command-line.h"
 #include "test.h"
 
-#define NOTHING_CHANGES (2 * MILLISECOND)
+#define NOTHING_CHANGES (10 * MILLISECOND)
 #define PATIENCE (5 * SECOND)
 
 static u8 own_address[4] = {10, 0, 2, 15};
@@ -11,7 +11,7 @@ static u32 prefix_length = 24;
 
 struct sockaddr_in peer(u32 port) {
   struct sockaddr_in address = {.family = AF_INET, .port = swap16(port)};
-  copy(&address.address, peer_address, 4);
+  memcpy(&address.address, peer_address, 4);
   return address;
 }
 
@@ -40,9 +40,9 @@ static void configure(int fd, struct ifreq *request, u32 what, const char *name)
 }
 
 static void set_address(int fd, struct ifreq *request, u32 what, const u8 address[4], const char *name) {
-  clear(request->bytes, sizeof request->bytes);
+  memset(request->bytes, 0, sizeof request->bytes);
   request->address.family = AF_INET;
-  copy(&request->address.address, address, 4);
+  memcpy(&request->address.address, address, 4);
   configure(fd, request, what, name);
 }
 

@@ -31,7 +31,7 @@ static struct request {
 } requests[MOST_UNDER_WAY];
 
 static struct {
-  u64 sent, answered, lost, duplicates, slowest;
+  u64 sent, answered, lost, duplicates, slowest, time;
   u64 oldest; /* all before it are answered or lost */
 } count;
 
@@ -92,7 +92,7 @@ static void receive(void) {
     const u32 header = (packet[0] & 15) * 4;
     struct echo echo;
     if (length < (long)(header + sizeof echo)) continue;
-    copy(&echo, packet + header, sizeof echo);
+    memcpy(&echo, packet + header, sizeof echo);
     if (echo.type == ECHO_REPLY && echo.identifier == IDENTIFIER) take(&echo);
   }
 }
@@ -110,57 +110,87 @@ static u64 give_up(u64 moment) {
   return moment + PATIENCE;
 }
 
-/**
- * Sends `total` requests, or without end until a line comes on the console: one in every interval of the guest's clock, or,
- * without an interval, as many as the window lets be under way.
- */
-static void exchange(u64 total, u64 interval, u64 window) {
+/** What ends the sending: so many requests, or without that a line on the console. Intervals of 0 go as the window lets. */
+struct exchange {
+  u64 total, interval, window;
+  bool told;
   char line[LINE_SIZE];
-  bool told = false;
-  clear(&count, sizeof count);
+};
+
+/** Sends one request in every interval of the guest's clock, until the end; comes back when all are answered or lost. */
+static void run(struct exchange *exchange) {
+  memset(&count, 0, sizeof count);
   if (icmp < 0) icmp = call(SYS_SOCKET, AF_INET, SOCK_RAW, IPPROTO_ICMP, 0, 0, 0);
   if (icmp < 0) fail("no socket: error %u", (u64)-icmp);
   const u64 begin = now();
   for (;;) {
     const u64 moment = now();
     const u64 expiry = give_up(moment);
-    const u64 under_way = count.sent - count.answered - count.lost;
-    const u64 due = begin + count.sent * interval;
-    const bool more = total ? count.sent < total : !told;
-    if (more && moment >= due && under_way < window) {
+    const u64 out = count.sent - count.answered - count.lost;
+    const u64 due = begin + count.sent * exchange->interval;
+    const bool more = exchange->total ? count.sent < exchange->total : !exchange->told;
+    const bool room = more && out < exchange->window;
+    if (room && moment >= due) {
       send();
       continue;
     }
-    if (!more && under_way == 0) break;
-    const u64 until = more && under_way < window && due < expiry ? due : expiry;
-    const u32 inputs = wait_for_inputs(icmp, total || told ? -1 : 0, until);
+    if (!more && out == 0) break;
+    const bool listens = !exchange->total && !exchange->told;
+    const u32 inputs = wait_for_inputs(icmp, listens ? 0 : -1, room && due < expiry ? due : expiry);
     if (inputs & 1) receive();
     if (inputs & 2) {
-      read_line(line, sizeof line);
-      told = true;
+      read_line(exchange->line, sizeof exchange->line);
+      exchange->told = true;
     }
   }
-  say("%s sent=%u answered=%u lost=%u slowest=%t time=%t", under_way, count.sent, count.answered, count.lost, count.slowest,
-      now() - begin);
-  if (told) say("%s told %s", under_way, line);
+  count.time = now() - begin;
+}
+
+static void check(void) {
   if (count.lost || count.duplicates) fail("%u of %u lost, %u answered twice", count.lost, count.sent, count.duplicates);
+}
+
+static void say_account(void) {
+  say("%s sent=%u answered=%u lost=%u slowest=%t time=%t", under_way, count.sent, count.answered, count.lost, count.slowest,
+      count.time);
 }
 
 /** ping[:COUNT[:MS]]: an echo request every MS milliseconds; ten unless told, and every second. */
 void test_ping(const struct arguments *arguments) {
+  struct exchange exchange = {.window = MOST_UNDER_WAY};
+  exchange.total = number_argument(arguments, 0, 10, 1, 1000000);
+  exchange.interval = number_argument(arguments, 1, 1000, 1, 60000) * MILLISECOND;
   each = true;
-  exchange(number_argument(arguments, 0, 10, 1, 1000000), number_argument(arguments, 1, 1000, 1, 60000) * MILLISECOND, MOST_UNDER_WAY);
+  run(&exchange);
+  say_account();
+  check();
 }
 
 /** flood[:COUNT]: echo requests as fast as answers come, sixteen under way; a thousand unless told. */
 void test_flood(const struct arguments *arguments) {
+  struct exchange exchange = {.window = FLOOD_WINDOW};
+  exchange.total = number_argument(arguments, 0, 1000, 1, 10000000);
   each = false;
-  exchange(number_argument(arguments, 0, 1000, 1, 10000000), 0, FLOOD_WINDOW);
+  run(&exchange);
+  say_account();
+  check();
 }
 
 /** hold[:MS]: like ping, every 10 ms unless told, until a line comes on the console. */
 void test_hold(const struct arguments *arguments) {
+  struct exchange exchange = {.window = MOST_UNDER_WAY};
+  exchange.interval = number_argument(arguments, 0, 10, 1, 60000) * MILLISECOND;
   prepare_console();
   each = true;
-  exchange(0, number_argument(arguments, 0, 10, 1, 60000) * MILLISECOND, MOST_UNDER_WAY);
+  run(&exchange);
+  say("hold told %s", exchange.line);
+  say_account();
+  check();
+}
+
+void ping_quietly(u64 total) {
+  struct exchange exchange = {.total = total, .window = FLOOD_WINDOW};
+  each = false;
+  run(&exchange);
+  check();
 }

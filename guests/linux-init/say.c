@@ -73,6 +73,16 @@ void say(const char *format, ...) {
   finish(&line);
 }
 
+void format_text(char *text, u32 size, const char *format, ...) {
+  struct line line;
+  va_list arguments;
+  line.length = 0;
+  va_start(arguments, format);
+  put_format(&line, format, arguments);
+  va_end(arguments);
+  for (u32 i = 0; i < size; i++) text[i] = i < line.length && i < size - 1 ? line.text[i] : 0;
+}
+
 void fail(const char *format, ...) {
   struct line line;
   va_list arguments;

@@ -7,6 +7,9 @@
 /** In `format`: %s a string, %u an unsigned long, %x in hexadecimal, %c a CRC-32, %t nanoseconds, printed as milliseconds. */
 void say(const char *format, ...);
 
+/** The same as a string, cut off where the room ends. */
+void format_text(char *text, u32 size, const char *format, ...);
+
 /** Says FAIL, the name of the test under way and the reason, and ends the machine. */
 __attribute__((noreturn)) void fail(const char *format, ...);
 

@@ -7,6 +7,7 @@
 
 #define MOST_ARGUMENTS 4
 #define KIBIBYTE 1024
+#define MOST_CPUS 64
 
 /** Text after the word of a test, between colons; what was not given is empty. */
 struct arguments {
@@ -33,10 +34,15 @@ long read_text(const char *path, char *buffer, u64 size);
 /** Writes text to such a file; fails when it does not take it. */
 void write_text(const char *path, const char *text);
 
+/** The CPUs that are online, a bit each. */
+u64 online_cpus(void);
+
 /** Loads the modules of the initial RAM disk, once. */
 void load_modules(void);
 /** Gives eth0 its address and waits for its link, once. */
 void bring_up_network(void);
+/** Echo requests and their answers without a word; fails when one stays out. */
+void ping_quietly(u64 count);
 /** A port of the machine that the tests talk to. */
 struct sockaddr_in peer(u32 port);
 
@@ -49,6 +55,7 @@ void read_line(char *line, u32 size);
 void test_boot(const struct arguments *);
 void test_modules(const struct arguments *);
 void test_interrupts(const struct arguments *);
+void test_move(const struct arguments *);
 void test_cpus(const struct arguments *);
 void test_ping(const struct arguments *);
 void test_flood(const struct arguments *);

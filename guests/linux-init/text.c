@@ -40,12 +40,14 @@ bool parse_number(const char *text, u32 base, u64 *value) {
   return true;
 }
 
-void copy(void *to, const void *from, u64 size) {
+void *memcpy(void *to, const void *from, u64 size) {
   for (u64 i = 0; i < size; i++) ((u8 *)to)[i] = ((const u8 *)from)[i];
+  return to;
 }
 
-void clear(void *at, u64 size) {
-  for (u64 i = 0; i < size; i++) ((volatile u8 *)at)[i] = 0;
+void *memset(void *at, int value, u64 size) {
+  for (u64 i = 0; i < size; i++) ((u8 *)at)[i] = value;
+  return at;
 }
 
 u32 crc32(u32 crc, const void *bytes, u64 size) {

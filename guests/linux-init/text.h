@@ -13,8 +13,9 @@ bool starts_with(const char *text, const char *beginning);
 const char *find(const char *text, const char *word);
 /** Reads all of the text as a number of that base (10 or 16) into `value`; false if it is none or has more than 64 bits. */
 bool parse_number(const char *text, u32 base, u64 *value);
-void copy(void *to, const void *from, u64 size);
-void clear(void *at, u64 size);
+/* The compiler calls these two by their names, whoever else does. */
+void *memcpy(void *to, const void *from, u64 size);
+void *memset(void *at, int value, u64 size);
 /** CRC-32 of IEEE 802.3, as in zip: pass 0 first, then what the part before gave. */
 u32 crc32(u32 crc, const void *bytes, u64 size);
 /** Nanoseconds of CLOCK_MONOTONIC. */

@@ -35,8 +35,8 @@ describe.skipIf(skipped !== '')(`Debian's arm64 kernel with guests/linux-init in
   it.each([
     [3, 'ITS-MSI'],
     [2, 'MSI'],
-  ])('pings, fetches, reads and writes its disk with a GICv%i', async (gic, kind) => {
-    const tests = `boot:2,random,block:32,ping:20:10,flood:200,fetch:${port}:file:${crc},cpus,interrupts,off`;
+  ])('pings, fetches, reads and writes its disk, and moves interrupts with a GICv%i', async (gic, kind) => {
+    const tests = `boot:2,random,block:32,ping:20:10,flood:200,fetch:${port}:file:${crc},move:virtio0-input.0,cpus,interrupts,off`;
     const output = await runLinuxInQemu(commandLine(tests), { gic });
     expect(output).toMatch(/^vgic-init: PASS$/m);
     const answered = [...output.matchAll(/^vgic-init: ping seq=(\d+) answered \d+\.\d{3}ms$/gm)];

@@ -1,34 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { Machine } from '@vgic/machine';
 import { describe, expect, it } from 'vitest';
-import { commandLine, initInitrd, kernelFile, linuxMissing } from '../linux.mjs';
+import { linuxMissing } from '../linux.mjs';
 import { interruptLines, interruptNamed, sum } from './linux-account.js';
+import { type Board, boot, print } from './linux-on-vgic.js';
 
 const skipped = linuxMissing();
-/** Much more virtual time than any run takes, with what times out in it. */
-const LIMIT = 20_000_000_000;
-
-interface Board {
-  vcpus: number;
-  gic: 2 | 3;
-}
-
-function boot({ vcpus, gic }: Board, tests: string): Machine {
-  const machine = new Machine({ vcpus, gic, memory: 192 << 20 });
-  machine.load({ kernel: readFileSync(kernelFile), initrd: initInitrd(), append: commandLine(tests) });
-  return machine;
-}
-
-/** Runs to the end, or to where a line begins with `until`; answers what was printed. */
-function print(machine: Machine, until?: string): string {
-  let text = '';
-  machine.onConsoleOutput = (byte) => {
-    if (byte !== 13) text += String.fromCharCode(byte);
-    if (byte === 10 && until !== undefined && text.includes(`\n${until}`)) machine.stop();
-  };
-  expect(machine.run(LIMIT)).toEqual({ reason: until === undefined ? 'off' : 'stopped' });
-  return text;
-}
 
 describe.skipIf(skipped !== '')(`Debian's arm64 kernel on vgic${skipped}`, () => {
   const boards: Board[] = [
