@@ -1,12 +1,15 @@
 export { type CompleteConfig, completeConfig, type MachineConfig } from './config.js';
+export { type CompleteDevice, DEVICE_TYPES, type DeviceConfig, type DeviceType } from './device-config.js';
 export { type BoardDescription, boardDeviceTree } from './device-tree/board.js';
 export { ImageError } from './loader/image-error.js';
 export type { Program } from './loader/load.js';
 export { Machine, type Outcome } from './machine.js';
 export type { MachineState } from './machine-state.js';
 export { MEMORY_MAP, RAM_BASE } from './memory-map.js';
+export type { Backends } from './pcie-devices.js';
 export { decodeSnapshot } from './snapshot/decode.js';
 export { encodeSnapshot } from './snapshot/encode.js';
-export { readSnapshot, writeSnapshot } from './snapshot/file.js';
+export { type BackendSource, readSnapshot, writeSnapshot } from './snapshot/file.js';
 export { type Compression, FORMAT_VERSION } from './snapshot/format.js';
 export { SnapshotError } from './snapshot/snapshot-error.js';
+export { type Disk, MemoryDisk } from './virtio/block.js';

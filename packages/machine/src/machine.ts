@@ -3,11 +3,14 @@ import { restoreGic, saveGic } from 'vgic/kvm';
 import { Bus, type BusDevice } from './bus.js';
 import { type CompleteConfig, completeConfig, type MachineConfig } from './config.js';
 import { Core, type CoreHost, Exit } from './core/index.js';
+import { Dma } from './dma.js';
 import { GicMemory } from './gic-memory.js';
+import { Gicv2m } from './gicv2m.js';
 import { type Program, placeProgram } from './loader/load.js';
 import { checkMachineState, type MachineState } from './machine-state.js';
-import { affinityOf, RAM_BASE, regionOf, TIMER_INTID, UART_INTID } from './memory-map.js';
+import { affinityOf, PCIE_INTID, RAM_BASE, regionOf, TIMER_INTID, UART_INTID } from './memory-map.js';
 import { MsiDevice } from './msi-device.js';
+import { type Backends, PcieDevices } from './pcie-devices.js';
 import { Pl011 } from './pl011.js';
 import { callPsci, code, type PsciHost } from './psci.js';
 import { Scheduler } from './scheduler.js';
@@ -20,7 +23,7 @@ export type Outcome =
   | { reason: 'off' }
   | { reason: 'reset' }
   | { reason: 'stopped' }
-  /** Every vCPU is in WFI and no timer will ring: only console input can wake it. */
+  /** Every vCPU is in WFI and no timer will ring: only input from outside can wake it. */
   | { reason: 'waiting' }
   | { reason: 'lockup'; message: string };
 
@@ -48,6 +51,7 @@ export class Machine {
   readonly #gicMemory: GicMemory;
   /** Only with an ITS, to which it sends. */
   readonly #msiDevice: MsiDevice | undefined;
+  readonly #pcie: PcieDevices;
   readonly #scheduler: Scheduler;
   readonly #psci: PsciHost;
   /** Levels of the timers' interrupt lines as the GIC has them: a bit for each of TIMERS, for each vCPU. */
@@ -65,11 +69,11 @@ export class Machine {
   /** Virtual time of the next thing that happens by itself; 0 when it has to be found out anew. */
   #nextEvent = 0;
   #fruitless = 0;
-  /** What `onConsoleOutput` has thrown: it goes on to the caller of `run` when the instruction is over. */
+  /** What something of the owner's has thrown: it goes on to the caller of `run` when the instruction is over. */
   #thrown: { error: unknown } | undefined;
 
-  /** RangeError with one sentence when there is no such machine, or no room for it. */
-  constructor(config: MachineConfig) {
+  /** RangeError with one sentence when there is no such machine, no room for it, or a device lacks its backend. */
+  constructor(config: MachineConfig, backends: Backends = {}) {
     this.config = completeConfig(config);
     const { vcpus, memory, gic: version, listRegisters, quantum } = this.config;
     this.#timerLines = new Uint8Array(vcpus);
@@ -97,9 +101,20 @@ export class Machine {
       if (vcpu === this.#inGuest) this.#stale = true;
     };
     this.#uart = new Pl011({
-      output: (byte) => this.#output(byte),
+      output: (byte) => this.#callOut(() => this.onConsoleOutput(byte)),
       line: (level) => this.#setLine(UART_INTID, level, 0),
       now: () => this.time,
+    });
+    const v2m = version === 2 ? new Gicv2m((intid) => this.#edge(intid)) : undefined;
+    this.#pcie = new PcieDevices(this.config.devices, backends, {
+      dma: new Dma(this.core),
+      now: () => this.time,
+      signal: (address, data, requester) => {
+        if (v2m) v2m.signal(address, data);
+        else this.#signalMsi(address, data, requester);
+      },
+      callOut: (action) => this.#callOut(action),
+      intx: (line, level) => this.#setLine(PCIE_INTID + line, level, 0),
     });
     this.#psci = this.#psciHost();
     const gicFrames: BusDevice = this.gic;
@@ -114,6 +129,10 @@ export class Machine {
       });
       this.#bus.attach('msi-test', this.#msiDevice);
     }
+    if (v2m) this.#bus.attach('gic-v2m', v2m);
+    this.#bus.attach('pcie-ecam', this.#pcie.host.ecam);
+    this.#bus.attach('pcie-mmio', this.#pcie.host.memoryWindow);
+    this.#bus.attach('pcie-pio', this.#pcie.host.ioWindow);
   }
 
   /** Virtual time: 1 is one instruction, and one nanosecond. Also right inside a callback of a run. */
@@ -186,6 +205,11 @@ export class Machine {
     return this.#uart.unread;
   }
 
+  /** Types bytes at the virtio-console-pci of a slot; returns how many are taken: what the guest does not read adds up to 1 MiB. */
+  sendDeviceInput(slot: number, bytes: Uint8Array): number {
+    return this.#pcie.sendConsoleInput(slot, bytes);
+  }
+
   /** The whole machine; not inside a callback of a run. */
   save(): MachineState {
     if (this.#inGuest !== NOBODY) throw new Error('A machine cannot be saved in the middle of an instruction.');
@@ -195,7 +219,7 @@ export class Machine {
       ram: collectRam(this.core.ram),
     }));
     return {
-      config: { ...this.config },
+      config: structuredClone(this.config),
       time: this.#time,
       ended: this.#ended && { ...this.#ended },
       schedule: this.#scheduler.save(),
@@ -203,20 +227,23 @@ export class Machine {
       gic: saved.gic,
       uart: this.#uart.save(),
       msiDevice: this.#msiDevice?.save() ?? [],
+      devices: this.#pcie.save(),
       ram: saved.ram,
       beneath,
     };
   }
 
   /** The machine of a state, standing between the same two instructions; SnapshotError when no machine can have that state. */
-  static restore(state: MachineState): Machine {
+  static restore(state: MachineState, backends: Backends = {}): Machine {
     checkMachineState(state);
     let machine: Machine;
     try {
-      machine = new Machine(state.config);
+      machine = new Machine(state.config, backends);
     } catch (error) {
       throw new SnapshotError((error as Error).message);
     }
+    const problem = machine.#pcie.check(state.devices);
+    if (problem) throw new SnapshotError(`The snapshot has impossible contents: ${problem}.`);
     fillRam(machine.core.ram, state.ram);
     machine.core.ramChanged(0, machine.core.ram.length);
     machine.#setTime(state.time);
@@ -229,6 +256,7 @@ export class Machine {
     // The GIC was saved with its lines: driving them anew would be an edge to an interrupt that is edge-triggered.
     machine.#uart.restore(state.uart);
     machine.#msiDevice?.restore(state.msiDevice);
+    machine.#pcie.restore(state.devices);
     for (let vcpu = 0; vcpu < state.config.vcpus; vcpu++) machine.#timerLines[vcpu] = machine.#timerLevels(vcpu);
     machine.#ended = state.ended;
     machine.#loaded = true;
@@ -244,7 +272,12 @@ export class Machine {
   #fireDue(): void {
     this.#uart.advance(this.#time);
     this.#msiDevice?.advance(this.#time);
-    let next = Math.min(this.#uart.deadline, this.#msiDevice?.deadline ?? Number.POSITIVE_INFINITY);
+    this.#pcie.advance(this.#time);
+    let next = Math.min(
+      this.#uart.deadline,
+      this.#msiDevice?.deadline ?? Number.POSITIVE_INFINITY,
+      this.#pcie.deadline,
+    );
     for (let vcpu = 0; vcpu < this.config.vcpus; vcpu++) {
       if (this.#scheduler.power(vcpu) !== 'on') continue;
       this.#updateTimerLines(vcpu);
@@ -277,9 +310,10 @@ export class Machine {
     }
   }
 
-  #output(byte: number): void {
+  /** Calls what the machine's owner has given; an error ends the run. */
+  #callOut(action: () => void): void {
     try {
-      this.onConsoleOutput(byte);
+      action();
     } catch (error) {
       this.#thrown = { error };
       this.stop();
@@ -292,6 +326,12 @@ export class Machine {
     this.#stale = true;
   }
 
+  /** An edge on an SPI: up and down. */
+  #edge(intid: number): void {
+    this.#setLine(intid, true, 0);
+    this.#setLine(intid, false, 0);
+  }
+
   /** A device writes an EventID to a doorbell: like a line, from outside the vCPU in the guest. */
   #signalMsi(address: number, eventId: number, deviceId: number): boolean {
     this.#stale = true;
@@ -300,8 +340,7 @@ export class Machine {
 
   /** A device was accessed: it may have something to do by itself sooner than was known. */
   #rescheduleFor(device: BusDevice): void {
-    if (device === this.#uart) this.#reschedule(this.#uart.deadline);
-    else if (device === this.#msiDevice) this.#reschedule(this.#msiDevice.deadline);
+    if (device.deadline !== undefined) this.#reschedule(device.deadline);
   }
 
   #runSlice(vcpu: number, budget: number): void {

@@ -1,5 +1,6 @@
 import { type Machine, readSnapshot, SnapshotError } from '@vgic/machine';
 import { Command } from 'commander';
+import { addDeviceOptions, type DeviceRequest, openBackends } from '../device-options.js';
 import { Refusal } from '../refusal.js';
 import { addSaveOptions, type SaveOptions, saveRequest } from '../save-request.js';
 import { Session } from '../session.js';
@@ -7,10 +8,13 @@ import { CONSOLE_HELP } from './help.js';
 
 const HELP = `
 The guest goes on at the instruction before which it was saved, and does exactly what it would have done there.
+The devices are the snapshot's; --device says what those of a type have of this computer, in their order: a
+virtio-blk-pci needs the file with the contents that it had when the guest was saved.
 ${CONSOLE_HELP}
 
 Examples:
   vgic restore guest.snapshot
+  vgic restore guest.snapshot --device virtio-blk-pci,file=disk.img
   vgic restore guest.snapshot --save later.snapshot --at 2s`;
 
 /** `vgic restore` */
@@ -18,18 +22,18 @@ export function restoreCommand(): Command {
   const command = new Command('restore')
     .description('Go on with a guest that was saved')
     .argument('<file>', 'the snapshot');
-  return addSaveOptions(command)
+  return addSaveOptions(addDeviceOptions(command))
     .addHelpText('after', HELP)
-    .action(async (file: string, options: SaveOptions) => {
+    .action(async (file: string, options: SaveOptions & { device: DeviceRequest[] }) => {
       const save = saveRequest(options);
-      await new Session(restoreMachine(file), undefined, save).run();
+      await new Session(restoreMachine(file, options.device), undefined, save).run();
     });
 }
 
 /** The machine of a snapshot file; Refusal with one sentence when it cannot be restored. */
-export function restoreMachine(file: string): Machine {
+export function restoreMachine(file: string, requests: readonly DeviceRequest[]): Machine {
   try {
-    return readSnapshot(file);
+    return readSnapshot(file, (devices) => openBackends(devices, requests));
   } catch (error) {
     if (error instanceof SnapshotError) throw new Refusal(error.message);
     throw error;

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
-import { ImageError, Machine, type MachineConfig, type Program } from '@vgic/machine';
+import { type Backends, type CompleteConfig, completeConfig, ImageError, Machine, type Program } from '@vgic/machine';
 import { Command } from 'commander';
+import { addDeviceOptions, type DeviceRequest, openBackends } from '../device-options.js';
 import { readInputFile } from '../input-file.js';
 import { Refusal } from '../refusal.js';
 import { addSaveOptions, type SaveOptions, saveRequest } from '../save-request.js';
@@ -16,6 +17,7 @@ interface RunOptions extends SaveOptions {
   memory: number;
   gic: 2 | 3;
   listRegisters: number;
+  device: DeviceRequest[];
 }
 
 const MIB = 2 ** 20;
@@ -28,6 +30,7 @@ PSCI SYSTEM_OFF ends with exit status 0, SYSTEM_RESET starts the program again f
 
 Examples:
   vgic run --kernel Image --initrd initrd.img --append "console=ttyAMA0" --smp 4 --memory 512
+  vgic run --kernel Image --initrd initrd.img --device virtio-net-pci --device virtio-blk-pci,file=disk.img,readonly
   vgic run --kernel guest.elf --save guest.snapshot --on "login:"
   vgic restore guest.snapshot`;
 
@@ -42,25 +45,39 @@ export function runCommand(): Command {
     .option('--memory <MB>', 'RAM in MiB, an even number to 3072', wholeNumber(2, 3072), 128)
     .option('--gic <version>', 'the interrupt controller, GICv2 or GICv3', wholeNumber(2, 3), 3)
     .option('--list-registers <n>', "list registers of each vCPU's interface, 1 to 16", wholeNumber(1, 16), 4);
-  return addSaveOptions(command)
+  return addSaveOptions(addDeviceOptions(command))
     .addHelpText('after', HELP)
     .action(async (options: RunOptions) => {
       const save = saveRequest(options);
       const program: Program = { kernel: readInputFile(options.kernel), name: basename(options.kernel) };
       if (options.initrd !== undefined) program.initrd = readInputFile(options.initrd);
       if (options.append !== undefined) program.append = options.append;
-      const start = () => startMachine(program, options);
+      const { config, backends } = machineOf(options);
+      const start = () => startMachine(program, config, backends);
       await new Session(start(), start, save).run();
     });
 }
 
-function startMachine(program: Program, options: RunOptions): Machine {
+function machineOf(options: RunOptions): { config: CompleteConfig; backends: Backends } {
   const { smp: vcpus, gic, listRegisters } = options;
-  const config: MachineConfig = { vcpus, memory: options.memory * MIB, gic, listRegisters };
-  try {
-    const machine = new Machine(config);
+  const devices = options.device.map((request) => request.config);
+  return refusing(() => {
+    const config = completeConfig({ vcpus, memory: options.memory * MIB, gic, listRegisters, devices });
+    return { config, backends: openBackends(config.devices, options.device) };
+  });
+}
+
+function startMachine(program: Program, config: CompleteConfig, backends: Backends): Machine {
+  return refusing(() => {
+    const machine = new Machine(config, backends);
     machine.load(program);
     return machine;
+  });
+}
+
+function refusing<T>(action: () => T): T {
+  try {
+    return action();
   } catch (error) {
     if (error instanceof ImageError || error instanceof RangeError) throw new Refusal(error.message);
     throw error;

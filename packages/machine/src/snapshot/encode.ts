@@ -22,6 +22,7 @@ export function encodeSnapshot(state: MachineState, compression: Compression): U
     GIC3: [json(state.gic)],
     UART: [json(state.uart)],
     MSID: [json(state.msiDevice)],
+    PCIE: [json(state.devices)],
     RAMB: encodeRam(state.beneath, compression),
     RAM0: encodeRam(state.ram, compression),
   };
