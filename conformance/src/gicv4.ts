@@ -160,11 +160,26 @@ export function forward(s: Sequence): void {
 const pendingIn = (answer: Answer): number[] =>
   ((answer.vpes as { vpt?: number[] }[] | undefined) ?? []).flatMap(({ vpt }) => vpt ?? []);
 
-/** Does something with an event that drops what is pending of it: mostly when nothing is. */
-function whenNothingPends(s: Sequence, event: ForwardableEvent, action: () => void): void {
+/** The LPIs that vCPUs have in their lists, from the state dump: the last column is not -1. */
+const queuedIn = (answer: Answer): number[] =>
+  Array.from(String(answer.text ?? '').matchAll(/^ +LPI +(\d+) .* (-?\d+) *$/gm))
+    .filter(([, , vcpu]) => Number(vcpu) >= 0)
+    .map(([, intid]) => Number(intid));
+
+/**
+ * Does something with events that drops what is pending of them: mostly when nothing is. Nor may a vCPU have their LPIs in its
+ * list, since KVM keeps such an LPI, marked as forwarded, when its event is gone.
+ */
+function whenNothingPends(s: Sequence, events: readonly ForwardableEvent[], action: () => void): void {
   const anyway = s.random.chance(0.04);
+  let pending: number[] = [];
   s.emit({ op: 'phys', log: 0 }, 'host state', (answer: Answer) => {
-    if (anyway || !pendingIn(answer).includes(event.lpi)) {
+    pending = pendingIn(answer);
+  });
+  s.emit({ op: 'vgic_state' }, 'state dump', (answer: Answer) => {
+    const queued = queuedIn(answer);
+    const has = (lpis: readonly number[]) => events.some(({ lpi }) => lpis.includes(lpi));
+    if (!has(queued) && (anyway || !has(pending))) {
       action();
       look(s);
     } else takeAll(s);
@@ -174,7 +189,7 @@ function whenNothingPends(s: Sequence, event: ForwardableEvent, action: () => vo
 export function unforward(s: Sequence): void {
   const { vm } = s;
   const event = anyEvent(s);
-  whenNothingPends(s, event, () => {
+  whenNothingPends(s, [event], () => {
     s.emit({ op: 'unset_forwarding', host_irq: event.hostIrq }, 'unset forwarding', (answer: Answer) => {
       if (answer.ret === 0) vm.forwarded.delete(event.hostIrq);
     });
@@ -245,6 +260,7 @@ export function directCommand(s: Sequence): void {
   const { its, deviceId, eventId, lpi } = event;
   const of = { deviceId, eventId };
   const collection = collectionOf(s);
+  const eventsOfDevice = eventsOf(s).filter((each) => each.its === its && each.deviceId === deviceId);
   const itt = its.devices.find(({ id }) => id === deviceId)!;
   const device = { deviceId, size: itt.eventBits - 1, ittAddress: itt.itt };
   random.weighted<() => void>([
@@ -269,14 +285,13 @@ export function directCommand(s: Sequence): void {
       },
     ],
     [2, () => command(s, its, ['MAPTI', { ...of, intid: lpi, collection }])],
-    [1.5, () => whenNothingPends(s, event, () => forgets(s, [event], () => command(s, its, ['DISCARD', of])))],
+    [1.5, () => whenNothingPends(s, [event], () => forgets(s, [event], () => command(s, its, ['DISCARD', of])))],
     [
       0.7,
       () =>
-        whenNothingPends(s, event, () => {
-          const events = eventsOf(s).filter((each) => each.its === its && each.deviceId === deviceId);
-          forgets(s, events, () => command(s, its, ['MAPD', { ...device, valid: random.chance(0.5) ? 0 : 1 }]));
-        }),
+        whenNothingPends(s, eventsOfDevice, () =>
+          forgets(s, eventsOfDevice, () => command(s, its, ['MAPD', { ...device, valid: random.chance(0.5) ? 0 : 1 }])),
+        ),
     ],
     [0.5, () => command(s, its, ['MAPC', { collection, valid: 0 }], ['MAPC', { collection, target: 0, valid: 1 }])],
     [0.3, () => command(s, its, ['MAPC', { collection, valid: 0 }])],
@@ -302,14 +317,12 @@ function forgets(s: Sequence, events: readonly ForwardableEvent[], action: () =>
 }
 
 export function resetIts(s: Sequence): void {
-  const event = anyEvent(s);
-  const { its } = event;
+  const its = s.random.pick(s.tables!.its);
+  const events = eventsOf(s).filter((each) => each.its === its);
   stop(s);
-  whenNothingPends(s, event, () => {
-    forgets(
-      s,
-      eventsOf(s).filter((each) => each.its === its),
-      () => s.emit({ op: 'set_attr', dev: its.dev, group: GROUP.CTRL, attr: CONTROL.ITS_RESET }, 'reset ITS'),
+  whenNothingPends(s, events, () => {
+    forgets(s, events, () =>
+      s.emit({ op: 'set_attr', dev: its.dev, group: GROUP.CTRL, attr: CONTROL.ITS_RESET }, 'reset ITS'),
     );
     look(s);
     bootIts(s, its, mapAll);
