@@ -405,6 +405,15 @@ export class Gic implements FrameContext {
     this.put(vcpu);
   }
 
+  /** A vCPU that waits is scheduled in and out again, without going on: its interface is on its CPU meanwhile. */
+  lookAround(vcpu: number): void {
+    const saved = this.#saved[vcpu];
+    if (saved.residence !== OUT) return;
+    saved.load();
+    if (this.direct !== undefined) saved.cpu.setHcr(0);
+    saved.put();
+  }
+
   /** The vCPU gives its physical CPU back. */
   put(vcpu: number): void {
     const saved = this.#saved[vcpu];

@@ -86,8 +86,7 @@ const CBASER: Handlers = {
     const { queue } = its;
     queue.cbaserLow = (writtenLow(at, width, low, queue.cbaserLow) & ~0x300) >>> 0;
     queue.cbaserHigh = writtenHigh(at, width, low, high, queue.cbaserHigh);
-    queue.creadr = 0;
-    queue.cwriter = 0;
+    queue.empty();
   },
 };
 

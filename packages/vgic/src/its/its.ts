@@ -1,18 +1,13 @@
 import { LPI_MIN } from '../architecture/intid.js';
-import {
-  COMMAND_OFFSET_MASK,
-  COMMAND_SIZE,
-  EVENT_ID_BITS,
-  TABLE_TYPE_COLLECTION,
-  TABLE_TYPE_DEVICE,
-} from '../architecture/its.js';
+import { EVENT_ID_BITS, TABLE_TYPE_COLLECTION, TABLE_TYPE_DEVICE } from '../architecture/its.js';
 import { testBit } from '../interrupts/bitmap.js';
 import { type Interrupts, NO_VCPU } from '../interrupts/interrupts.js';
-import { Command, type CommandName } from './commands.js';
+import { CommandQueue } from './command-queue.js';
+import type { Command, CommandName } from './commands.js';
 import { Device, NO_COLLECTION } from './device.js';
 import { EventPages } from './event-pages.js';
 import type { GuestMemory } from './guest-memory.js';
-import { addressOf, type Lpis } from './lpis.js';
+import type { Lpis } from './lpis.js';
 import { ItsTable } from './tables.js';
 
 /** A collection that MAPTI named before MAPC gave it a target. */
@@ -20,7 +15,6 @@ export const COLLECTION_NOT_MAPPED = 0xffffffff;
 
 /** Bytes of table entries in ABI revision 0. */
 const ENTRY_SIZE = 8;
-const CBASER_ADDRESS_LOW = 0xfffff000;
 /** V8 folds a module's own constants, not imported ones. */
 const EVENT_LIMIT: number = 2 ** EVENT_ID_BITS;
 /** Bytes that a page of translations has in its ITT; an ITT begins at a multiple of them. */
@@ -52,11 +46,7 @@ export class Its {
   enabled = false;
   /** Revision of the ABI of the tables in guest memory. */
   abiRevision = 0;
-  /** GITS_CBASER in halves; GITS_CREADR and GITS_CWRITER. */
-  cbaserLow = 0;
-  cbaserHigh = 0;
-  creadr = 0;
-  cwriter = 0;
+  readonly queue: CommandQueue;
   readonly deviceTable: ItsTable;
   readonly collectionTable: ItsTable;
 
@@ -69,7 +59,6 @@ export class Its {
   #cacheGeneration = 0;
   /** No more than RAM has room for: more are of ITTs that lie over each other. */
   readonly #pages: EventPages;
-  readonly #command = new Command();
   /** Told before the translation of an event goes that leads to an LPI (its index) which is injected directly. */
   onEventGone: (deviceId: number, eventId: number, lpi: number) => void = () => {};
   #lastDevice: Device | undefined;
@@ -79,6 +68,7 @@ export class Its {
     this.lpis = context.lpis;
     this.memory = context.memory;
     this.#pages = new EventPages(Math.ceil(context.memory.size / ITT_PAGE_SIZE));
+    this.queue = new CommandQueue(context.memory, (command) => this.execute(command));
     this.deviceTable = new ItsTable(context.memory, TABLE_TYPE_DEVICE, ENTRY_SIZE);
     this.collectionTable = new ItsTable(context.memory, TABLE_TYPE_COLLECTION, ENTRY_SIZE);
   }
@@ -148,34 +138,15 @@ export class Its {
     this.#lastDevice = undefined;
   }
 
-  // ---- the command queue
-
-  /** Bytes of the command queue. */
-  get queueSize(): number {
-    return ((this.cbaserLow & 0xff) + 1) << 12;
-  }
+  // ---- commands
 
   /** GITS_CWRITER is written: the commands up to there are carried out. An offset beyond the queue is ignored. */
   setCwriter(value: number): void {
-    const offset = value & COMMAND_OFFSET_MASK;
-    if (offset >= this.queueSize) return;
-    this.cwriter = offset;
-    this.processCommands();
+    if (this.queue.setCwriter(value)) this.processCommands();
   }
 
   processCommands(): void {
-    if (!this.enabled) return;
-    const base = addressOf(this.cbaserLow & CBASER_ADDRESS_LOW, this.cbaserHigh);
-    const command = this.#command;
-    while (this.cwriter !== this.creadr) {
-      const address = base + this.creadr;
-      if (this.memory.has(address, COMMAND_SIZE)) {
-        for (let word = 0; word < 8; word++) command.words[word] = this.memory.load32(address + 4 * word);
-        this.execute(command);
-      }
-      this.creadr += COMMAND_SIZE;
-      if (this.creadr === this.queueSize) this.creadr = 0;
-    }
+    if (this.enabled) this.queue.run();
   }
 
   /** Carries a command out; one that is in error changes nothing. */
@@ -423,10 +394,7 @@ export class Its {
   reset(): void {
     this.deviceTable.high &= 0x7fffffff;
     this.collectionTable.high &= 0x7fffffff;
-    this.cbaserLow = 0;
-    this.cbaserHigh = 0;
-    this.creadr = 0;
-    this.cwriter = 0;
+    this.queue.reset();
     this.enabled = false;
     this.freeAllDevices();
     this.freeAllCollections();

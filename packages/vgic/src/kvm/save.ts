@@ -219,7 +219,7 @@ function saveTables(gic: Gic): boolean {
 function itsRegisters(gic: Gic, n: number): GicState['its'][number]['registers'] {
   const its = gic.its[n];
   // this one reads zero until it is written, and no write makes it so again
-  const isEmpty = its.cbaserLow === 0 && its.cbaserHigh === 0;
+  const isEmpty = its.queue.cbaserLow === 0 && its.queue.cbaserHigh === 0;
   const names = ITS_REGISTER_ORDER.filter(([name]) => !(isEmpty && name === 'GITS_CBASER'));
   return names.map(([name, at]) => {
     const offset = (ITS_FRAME.named(name)?.offset ?? 0) + at;

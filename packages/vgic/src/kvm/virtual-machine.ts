@@ -173,9 +173,15 @@ export class VirtualMachine {
     return put ? this.put(vcpu) : 0;
   }
 
-  /** WFI: the vCPU leaves the guest and its physical CPU until something wakes it; any of its own accesses does. */
+  /**
+   * WFI: the vCPU leaves the guest and its physical CPU until something wakes it; any of its own accesses does. One that waits
+   * already is scheduled in and out.
+   */
   waitForInterrupt(vcpu: number): number {
-    if (this.hasVcpu(vcpu) && this.#waiting[vcpu]) return 0;
+    if (this.hasVcpu(vcpu) && this.#waiting[vcpu]) {
+      this.gic?.lookAround(vcpu);
+      return 0;
+    }
     const result = this.load(vcpu);
     if (result !== 0) return result;
     this.gic?.wait(vcpu);
