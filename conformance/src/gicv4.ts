@@ -4,10 +4,10 @@
  * right behind at what the oracle tells of it: then the sequence ends (differences.ts).
  */
 import { enterOn, exitOn } from './delivery.js';
-import { FIRST_LPI, type ItsPlan } from './guest-tables.js';
+import { baseRegister, FIRST_LPI, type ItsPlan } from './guest-tables.js';
 import { bootIts } from './its.js';
 import { commandNamed, type Fields, queueCommand, resetQueue } from './its-commands.js';
-import { bootLpis, enableOn, writeRedistributor } from './lpis.js';
+import { bootLpis, writeRedistributor } from './lpis.js';
 import { CONTROL, GROUP, hex, hex64 } from './protocol.js';
 import {
   DISTRIBUTOR_3,
@@ -351,7 +351,9 @@ export function switchOffAndOn(s: Sequence): void {
     const vcpu = s.realVcpu();
     writeRedistributor(s, vcpu, 'GICR_CTLR', '0x0', 4);
     msis();
-    enableOn(s, vcpu, true);
+    // with GICR_PENDBASER.PTZ: what the table has pending would come to be in software, forwarded or not
+    writeRedistributor(s, vcpu, 'GICR_PENDBASER', baseRegister(s.tables!.pending[vcpu]!, 0x40000000, 0x780));
+    writeRedistributor(s, vcpu, 'GICR_CTLR', '0x1', 4);
     return;
   }
   const its = random.pick(s.tables!.its);

@@ -70,7 +70,7 @@ export function writePending(s: Sequence): void {
 }
 
 /** GICR_PROPBASER, GICR_PENDBASER and EnableLPIs of a vCPU. */
-export function enableOn(s: Sequence, vcpu: number, clean: boolean): void {
+function enableOn(s: Sequence, vcpu: number, clean: boolean): void {
   const { random, tables } = s;
   const { configuration, pending, idBits, ramBase, ramBytes } = tables!;
   const odd = (address: number) =>

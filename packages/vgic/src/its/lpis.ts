@@ -155,11 +155,10 @@ export class Lpis {
         address = at;
       }
       const pending = (byte & (1 << (intid & 7))) !== 0;
-      if (testBit(irqs.direct, i)) {
-        if (pending && irqs.target[i] === vcpu) irqs.pend(i);
-        return true;
+      if (irqs.target[i] === vcpu) {
+        if (!testBit(irqs.direct, i)) writeBit(irqs.latch, i, pending);
+        else if (pending) irqs.pend(i);
       }
-      if (irqs.target[i] === vcpu) writeBit(irqs.latch, i, pending);
       irqs.queue(i);
       return true;
     });
