@@ -206,6 +206,7 @@ export class Gic implements FrameContext {
     this.direct = new DirectInjection(driver, {
       irqs: this.irqs,
       cpuOf: this.config.cpuOf ?? ((vcpu) => vcpu),
+      isInGuest: (vcpu) => this.isInGuest(vcpu),
       attach: (vcpu, vpe) => {
         this.#saved[vcpu].cpu.vpe = vpe;
       },
@@ -399,9 +400,12 @@ export class Gic implements FrameContext {
     this.direct?.switchVsgis(this.distributor.vsgis);
   }
 
-  /** The vCPU executes WFI: it leaves the guest and its physical CPU, and {@link hasPending} says when it is to go on. */
+  /**
+   * The vCPU executes WFI: it leaves the guest and its physical CPU, and {@link hasPending} says when it is to go on. After a
+   * restore, of a vCPU that was saved so.
+   */
   wait(vcpu: number): void {
-    if (this.direct !== undefined) this.direct.waiting[vcpu] = 1;
+    this.direct?.wait(vcpu);
     this.put(vcpu);
   }
 

@@ -17,6 +17,7 @@ export interface DirectInjectionContext {
   readonly irqs: Interrupts;
   /** The physical CPU that a vCPU is on, or will be loaded on. */
   readonly cpuOf: (vcpu: number) => number;
+  readonly isInGuest: (vcpu: number) => boolean;
   /** The vCPU's virtual CPU interface sees this vPE from now on, or none. */
   readonly attach: (vcpu: number, vpe: Vpe | undefined) => void;
 }
@@ -98,8 +99,7 @@ export class DirectInjection implements Injector {
     driver.moveVpe(vpe, context.cpuOf(vcpu));
     if (driver.version === 40) driver.maskDoorbell(vpe, true);
     const enabled = context.irqs.distributorEnabled;
-    // without vSGIs no vPE has anything of group 0
-    const group0 = enabled && this.#vsgis;
+    const group0 = this.#signalsGroup0;
     driver.makeResident(vpe, group0, enabled);
     this.groups[vcpu] = driver.version === 40 ? 3 : (group0 ? 1 : 0) | (enabled ? 2 : 0);
     if (driver.version === 40) driver.clearDoorbell(vpe);
@@ -118,6 +118,28 @@ export class DirectInjection implements Injector {
     this.#resident[vcpu] = 0;
     this.ready[vcpu] = 0;
     this.context.attach(vcpu, undefined);
+  }
+
+  /** Without vSGIs no vPE has anything of group 0. */
+  get #signalsGroup0(): boolean {
+    return this.context.irqs.distributorEnabled && this.#vsgis;
+  }
+
+  /** The vCPU waits for an interrupt from its next {@link put} on; at once where it is on no CPU, as after a restore. */
+  wait(vcpu: number): void {
+    this.waiting[vcpu] = 1;
+    if (!this.#resident[vcpu]) this.#askForDoorbell(vcpu);
+  }
+
+  /** Of a vCPU that waits, whose vPE was never resident or has been mapped anew: no doorbell would ring for it. */
+  #askForDoorbell(vcpu: number): void {
+    const { driver, context } = this;
+    const vpe = this.vpes[vcpu];
+    if (driver.version === 40) driver.maskDoorbell(vpe, false);
+    const pending = driver.visit(vpe, this.#signalsGroup0, context.irqs.distributorEnabled);
+    if (!pending || this.pendingLast[vcpu]) return;
+    this.pendingLast[vcpu] = 1;
+    context.irqs.kick(vcpu);
   }
 
   /** The vCPU is about to enter the guest. */
@@ -184,8 +206,19 @@ export class DirectInjection implements Injector {
     setBit(irqs.direct, lpi);
     if (!testBit(irqs.latch, lpi)) return 0;
     clearBit(irqs.latch, lpi);
+    this.#leaveList(lpi);
     this.setPending(lpi, true);
     return 0;
+  }
+
+  /**
+   * What is pending on the host waits in no list: in that of a vCPU which sleeps it would stay, and keep the LPI from the
+   * vCPU that gets it later. One that is in the guest has it go with its exit.
+   */
+  #leaveList(lpi: number): void {
+    const { irqs, isInGuest } = this.context;
+    const owner = irqs.lists.owner[lpi];
+    if (owner >= 0 && !isInGuest(owner) && !testBit(irqs.active, lpi)) irqs.lists.remove(lpi);
   }
 
   /** What KVM answers when it is to end the forwarding of an MSI that is not forwarded to this event. */
@@ -271,7 +304,10 @@ export class DirectInjection implements Injector {
     try {
       return action();
     } finally {
-      for (const vpe of vpes) driver.mapVpe(vpe);
+      for (const [vcpu, vpe] of vpes.entries()) {
+        driver.mapVpe(vpe);
+        if (this.waiting[vcpu]) this.#askForDoorbell(vcpu);
+      }
     }
   }
 
@@ -285,11 +321,19 @@ export class DirectInjection implements Injector {
 
   configured(i: number, configuration: number, invalidate: boolean): void {
     const forwarding = this.#byLpi.get(i);
-    if (forwarding !== undefined) this.driver.configureVlpi(forwarding.msi, configuration, invalidate);
+    if (forwarding === undefined) return;
+    this.driver.configureVlpi(forwarding.msi, configuration, invalidate);
+    if (invalidate && configuration & LPI_ENABLE) this.#look(this.context.irqs.target[i]);
   }
 
   invalidateAll(vcpu: number): void {
     this.driver.invalidateAll(this.vpes[vcpu]);
+    this.#look(vcpu);
+  }
+
+  /** GICv4.0: no doorbell rings for a vLPI that was pending before it was enabled. */
+  #look(vcpu: number): void {
+    if (this.driver.version === 40 && this.waiting[vcpu] && !this.pendingLast[vcpu]) this.#askForDoorbell(vcpu);
   }
 
   // ---- vSGIs

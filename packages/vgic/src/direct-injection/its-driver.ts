@@ -473,11 +473,18 @@ export class ItsDriver {
   #isPendingAlone(msi: number): boolean {
     const inquirer = this.#inquirerVpe();
     this.#move(msi, inquirer, NO_DOORBELL);
+    return this.visit(inquirer, true, true);
+  }
+
+  /**
+   * A vPE is resident on its CPU for a moment, and whoever is there steps aside. Answers whether something enabled is
+   * pending; if not, its doorbell is asked for.
+   */
+  visit(vpe: HostVpe, group0: boolean, group1: boolean): boolean {
     const { gic } = this;
-    const { cpu } = inquirer;
+    const { cpu } = vpe;
     const low = gic.readRedistributor(cpu, GICR.GICR_VPENDBASER, 8);
     const { high } = gic;
-    // whoever is resident there steps aside meanwhile
     const present = high & VPENDBASER_VALID;
     const unasked = this.version === 41 ? VPENDBASER_PENDING_LAST : 0;
     const table = gic.readRedistributor(cpu, GICR.GICR_VPROPBASER, 8);
@@ -485,8 +492,8 @@ export class ItsDriver {
     const raw = (register: 'GICR_VPENDBASER' | 'GICR_VPROPBASER', lower: number, upper: number) =>
       gic.writeRedistributor(cpu, GICR[register], 8, lower, upper);
     if (present) raw('GICR_VPENDBASER', low, (high & ~(VPENDBASER_VALID | VPENDBASER_DOORBELL)) | unasked);
-    this.makeResident(inquirer, true, true);
-    const pending = this.makeNonResident(inquirer, true);
+    this.makeResident(vpe, group0, group1);
+    const pending = this.makeNonResident(vpe, true);
     if (this.version === 40) raw('GICR_VPROPBASER', table, tableHigh);
     if (present) raw('GICR_VPENDBASER', low, high);
     return pending;
