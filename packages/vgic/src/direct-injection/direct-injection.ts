@@ -206,19 +206,8 @@ export class DirectInjection implements Injector {
     setBit(irqs.direct, lpi);
     if (!testBit(irqs.latch, lpi)) return 0;
     clearBit(irqs.latch, lpi);
-    this.#leaveList(lpi);
     this.setPending(lpi, true);
     return 0;
-  }
-
-  /**
-   * What is pending on the host waits in no list: in that of a vCPU which sleeps it would stay, and keep the LPI from the
-   * vCPU that gets it later. One that is in the guest has it go with its exit.
-   */
-  #leaveList(lpi: number): void {
-    const { irqs, isInGuest } = this.context;
-    const owner = irqs.lists.owner[lpi];
-    if (owner >= 0 && !isInGuest(owner) && !testBit(irqs.active, lpi)) irqs.lists.remove(lpi);
   }
 
   /** What KVM answers when it is to end the forwarding of an MSI that is not forwarded to this event. */
@@ -238,7 +227,19 @@ export class DirectInjection implements Injector {
     this.#byMsi.delete(msi);
     this.#byLpi.delete(lpi);
     clearBit(irqs.direct, lpi);
-    if (pending) irqs.pend(lpi);
+    if (!pending) return;
+    this.#leaveList(lpi);
+    irqs.pend(lpi);
+  }
+
+  /**
+   * What went to the host while it was in a vCPU's list leaves it with that one's next exit. A vCPU which sleeps has none
+   * coming, and would keep the LPI from the one that gets it now.
+   */
+  #leaveList(lpi: number): void {
+    const { irqs, isInGuest } = this.context;
+    const owner = irqs.lists.owner[lpi];
+    if (owner >= 0 && !isInGuest(owner) && !testBit(irqs.active, lpi)) irqs.lists.remove(lpi);
   }
 
   /** Where an MSI is forwarded to. */
