@@ -20,8 +20,8 @@ const RECEIVE_BUFFER = 0xffff;
 const SEND_BUFFER = 1 << 18;
 /** The retransmission timeout, in virtual time: it doubles each time in a row, up to the longest, and then gives up. */
 const RETRANSMISSION = { first: 200_000_000, longest: 10_000_000_000, most: 12 } as const;
-/** How long a closed connection answers what may still be under way. */
-const TIME_WAIT = 1_000_000_000;
+/** How long a closed connection answers a peer that ends again, having lost the answer: longer than any peer asks. */
+const TIME_WAIT = 60_000_000_000;
 const DUPLICATES = 3;
 const NEVER = Number.POSITIVE_INFINITY;
 const EMPTY = { data: new Uint8Array(0) };
@@ -226,8 +226,9 @@ export class TcpConnection implements HostSocketListener {
     const { flags } = segment;
     if (flags & FLAG.rst) {
       // One that is not just the next may be a guess (RFC 9293, 3.10.7.4, second check).
-      if (segment.sequence === this.#expected) this.#abandon();
-      else this.#acknowledge();
+      if (segment.sequence !== this.#expected) this.#acknowledge();
+      else if (this.#isDone) this.#close();
+      else this.#abandon();
       return;
     }
     if (flags & FLAG.syn) {
@@ -410,6 +411,11 @@ export class TcpConnection implements HostSocketListener {
 
   get #isOver(): boolean {
     return this.#phase === 'timeWait' || this.#phase === 'closed';
+  }
+
+  /** Whether all of both directions has arrived, and only the peer's word for that may be missing. */
+  get #isDone(): boolean {
+    return this.#peerEnded && this.#ending && this.#outgoing.length === 0;
   }
 
   /** The host socket goes with the connection. */

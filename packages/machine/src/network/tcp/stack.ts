@@ -88,7 +88,7 @@ export class TcpStack {
   /** Connects a host socket to a port of another host. The socket is made when there is a listener for it. */
   connect(address: number, port: number, makeSocket: (listener: HostSocketListener) => HostSocket): void {
     const key = { remoteAddress: address, remotePort: port, localPort: this.#freePort(address, port) };
-    if (this.#connections.size >= MOST_CONNECTIONS) {
+    if (!this.#hasRoom()) {
       makeSocket(NOBODY).destroy();
       return;
     }
@@ -114,8 +114,19 @@ export class TcpStack {
       this.#send(key, { ...RESET, flags: FLAG.rst | FLAG.ack, sequence, acknowledgement });
   }
 
+  /** Whether there is room for one more connection; those that are over make some. */
+  #hasRoom(): boolean {
+    if (this.#connections.size < MOST_CONNECTIONS) return true;
+    for (const [name, { phase }] of this.#connections) {
+      if (phase !== 'timeWait') continue;
+      this.#connections.delete(name);
+      return true;
+    }
+    return false;
+  }
+
   #accept(key: ConnectionKey, segment: Segment): void {
-    if (this.#connections.size >= MOST_CONNECTIONS) {
+    if (!this.#hasRoom()) {
       this.#refuse(key, segment);
       return;
     }
