@@ -1,4 +1,5 @@
 import { type Machine, type Outcome, SnapshotError, writeSnapshot } from '@vgic/machine';
+import type { Forwarding } from './forwarding.js';
 import { Refusal, STATUS } from './refusal.js';
 import type { SaveRequest } from './save-request.js';
 import { Terminal } from './terminal.js';
@@ -17,18 +18,28 @@ export class Session {
   #machine: Machine;
   readonly #restart: (() => Machine) | undefined;
   readonly #save: SaveRequest | undefined;
+  readonly #forwarding: Forwarding;
   readonly #terminal: Terminal;
   #watch: TextWatch | undefined;
   /** The text to wait for has been printed. */
   #seen = false;
+  /** Virtual time goes no faster than the clock. */
+  #paced = false;
   /** Wall clock minus virtual time, in milliseconds. */
   #offset = 0;
 
   /** `restart` builds the machine anew for PSCI SYSTEM_RESET; without it a reset ends the session. */
-  constructor(machine: Machine, restart: (() => Machine) | undefined, save: SaveRequest | undefined) {
+  constructor(
+    machine: Machine,
+    restart: (() => Machine) | undefined,
+    save: SaveRequest | undefined,
+    forwarding: Forwarding,
+  ) {
     this.#machine = machine;
     this.#restart = restart;
     this.#save = save;
+    this.#forwarding = forwarding;
+    forwarding.onActivity = () => this.#terminal.wake();
     this.#terminal = new Terminal({
       input: (bytes) => this.#machine.sendConsoleInput(bytes),
       unread: () => this.#machine.unreadConsoleInput,
@@ -42,11 +53,13 @@ export class Session {
 
   /** Comes back when the guest has ended well or has been saved; throws Refusal otherwise. */
   async run(): Promise<void> {
-    this.#terminal.open();
     try {
+      await this.#forwarding.open();
+      this.#terminal.open();
       this.#attach();
       while (!(await this.#step()));
     } finally {
+      this.#forwarding.close();
       await this.#terminal.flush();
       this.#terminal.close();
     }
@@ -55,6 +68,7 @@ export class Session {
   #attach(): void {
     this.#watch = this.#save?.on === undefined ? undefined : new TextWatch(this.#save.on);
     this.#offset = performance.now() - this.#machine.time / 1e6;
+    this.#forwarding.attach(this.#machine);
     this.#machine.onConsoleOutput = (byte) => {
       this.#terminal.send(byte);
       if (this.#watch?.see(byte)) {
@@ -122,7 +136,7 @@ export class Session {
         STATUS.failed,
       );
     }
-    if (this.#terminal.inputEnded) {
+    if (this.#terminal.inputEnded && this.#machine.hostConnections === 0 && !this.#forwarding.listens) {
       throw new Refusal('Every vCPU waits for console input, which has ended: the guest cannot go on.', STATUS.failed);
     }
     await this.#terminal.listen(IDLE);
@@ -130,9 +144,12 @@ export class Session {
     this.#offset = performance.now() - this.#machine.time / 1e6;
   }
 
-  /** Milliseconds by which virtual time is ahead of the clock; a pipe is not made to wait. */
+  /** Milliseconds by which virtual time is ahead of the clock; only people and other computers are waited for. */
   #ahead(): number {
-    if (!this.#terminal.interactive) return 0;
+    const paced = this.#terminal.interactive || this.#machine.hostConnections > 0;
+    if (paced && !this.#paced) this.#offset = performance.now() - this.#machine.time / 1e6;
+    this.#paced = paced;
+    if (!paced) return 0;
     const ahead = this.#machine.time / 1e6 + this.#offset - performance.now();
     if (ahead < -LARGEST_LAG) this.#offset -= ahead;
     return ahead;

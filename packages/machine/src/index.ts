@@ -6,7 +6,7 @@ export type { Program } from './loader/load.js';
 export { Machine, type Outcome } from './machine.js';
 export type { MachineState } from './machine-state.js';
 export { MEMORY_MAP, RAM_BASE } from './memory-map.js';
-export type { Backends } from './pcie-devices.js';
+export type { Backends, HostNetwork, HostSocket, HostSocketListener } from './pcie-devices.js';
 export { decodeSnapshot } from './snapshot/decode.js';
 export { encodeSnapshot } from './snapshot/encode.js';
 export { type BackendSource, readSnapshot, writeSnapshot } from './snapshot/file.js';

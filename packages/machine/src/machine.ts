@@ -10,7 +10,7 @@ import { type Program, placeProgram } from './loader/load.js';
 import { checkMachineState, type MachineState } from './machine-state.js';
 import { affinityOf, PCIE_INTID, RAM_BASE, regionOf, TIMER_INTID, UART_INTID } from './memory-map.js';
 import { MsiDevice } from './msi-device.js';
-import { type Backends, PcieDevices } from './pcie-devices.js';
+import { type Backends, type HostSocket, type HostSocketListener, PcieDevices } from './pcie-devices.js';
 import { Pl011 } from './pl011.js';
 import { callPsci, code, type PsciHost } from './psci.js';
 import { Scheduler } from './scheduler.js';
@@ -113,6 +113,7 @@ export class Machine {
         if (v2m) v2m.signal(address, data);
         else this.#signalMsi(address, data, requester);
       },
+      changed: () => this.#reschedule(this.#pcie.deadline),
       callOut: (action) => this.#callOut(action),
       intx: (line, level) => this.#setLine(PCIE_INTID + line, level, 0),
     });
@@ -208,6 +209,16 @@ export class Machine {
   /** Types bytes at the virtio-console-pci of a slot; returns how many are taken: what the guest does not read adds up to 1 MiB. */
   sendDeviceInput(slot: number, bytes: Uint8Array): number {
     return this.#pcie.sendConsoleInput(slot, bytes);
+  }
+
+  /** Connections between the guest and sockets of this computer: while there are any, time outside matters to the guest. */
+  get hostConnections(): number {
+    return this.#pcie.connections;
+  }
+
+  /** Connects a socket of this computer to a port of the guest at 10.0.2.15, over the virtio-net-pci of a slot. */
+  connectToGuest(slot: number, port: number, makeSocket: (listener: HostSocketListener) => HostSocket): void {
+    this.#pcie.connectToGuest(slot, port, makeSocket);
   }
 
   /** The whole machine; not inside a callback of a run. */

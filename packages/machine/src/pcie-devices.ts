@@ -1,6 +1,7 @@
 import type { CompleteDevice } from './device-config.js';
 import type { Dma } from './dma.js';
 import { parseMac } from './network/addresses.js';
+import type { HostNetwork, HostSocket, HostSocketListener } from './network/tcp/host-socket.js';
 import { INTX_LINES, intxLine, PcieHost, requesterId } from './pcie/host.js';
 import { type Disk, SECTOR, VirtioBlock } from './virtio/block.js';
 import { VirtioConsole } from './virtio/console.js';
@@ -13,9 +14,14 @@ import { VirtioPci, type VirtioPciState } from './virtio/virtio-pci.js';
 export interface Backends {
   /** What the virtio-blk-pci devices keep their sectors on: each needs one. */
   disks?: Readonly<Record<number, Disk>>;
+  /** What guests can reach of this computer by their virtio-net-pci devices; nothing when left out. */
+  networks?: Readonly<Record<number, HostNetwork>>;
   /** Where what the guest sends to its virtio-console-pci devices goes; nowhere when left out. */
   consoles?: Readonly<Record<number, (bytes: Uint8Array) => void>>;
 }
+
+/** A network and its sockets, as the computer has them; they tell what happens between two runs of the machine. */
+export type { HostNetwork, HostSocket, HostSocketListener };
 
 /** What the bus needs of the board. */
 export interface PcieBoard {
@@ -24,6 +30,8 @@ export interface PcieBoard {
   now(): number;
   /** A write of a word to an address that is not RAM, by a requester: a message-signalled interrupt. */
   signal(address: number, data: number, requester: number): void;
+  /** Something from outside has come: a device may have something to do sooner than it had said. */
+  changed(): void;
   /** Calls what is of this computer: what it throws is for whoever runs the machine. */
   callOut(action: () => void): void;
   /** An INTx line of the host has changed. */
@@ -34,10 +42,12 @@ export interface PcieBoard {
 export class PcieDevices {
   readonly host: PcieHost;
   readonly #devices: { config: CompleteDevice; virtio: VirtioPci }[];
+  readonly #board: PcieBoard;
   readonly #levels: boolean[] = new Array(INTX_LINES).fill(false);
 
   /** RangeError with one sentence when a device lacks what it needs. */
   constructor(configs: readonly CompleteDevice[], backends: Backends, board: PcieBoard) {
+    this.#board = board;
     this.host = new PcieHost(() => this.deadline);
     const { dma } = board;
     this.#devices = configs.map((config) => {
@@ -80,6 +90,22 @@ export class PcieDevices {
     return taken;
   }
 
+  /** Connections between guests and sockets of this computer. */
+  get connections(): number {
+    return this.#devices.reduce(
+      (sum, { virtio: { device } }) => sum + (device instanceof VirtioNet ? device.network.connections : 0),
+      0,
+    );
+  }
+
+  /** Connects a socket of this computer to a port of the guest, over the virtio-net-pci of a slot. */
+  connectToGuest(slot: number, port: number, makeSocket: (listener: HostSocketListener) => HostSocket): void {
+    const device = this.#devices.find(({ config }) => config.slot === slot)?.virtio.device;
+    if (!(device instanceof VirtioNet)) throw new RangeError(`There is no virtio-net-pci at slot ${slot}.`);
+    device.network.connectToGuest(port, (listener) => makeSocket(attentive(listener, this.#board)));
+    this.#board.changed();
+  }
+
   save(): VirtioPciState[] {
     return this.#devices.map(({ virtio }) => virtio.save());
   }
@@ -108,7 +134,7 @@ function buildDevice(config: CompleteDevice, backends: Backends, host: PcieBoard
   const { slot, type } = config;
   switch (type) {
     case 'virtio-net-pci':
-      return new VirtioNet(parseMac(config.mac)!, host);
+      return new VirtioNet(parseMac(config.mac)!, host, networkOf(backends, slot, host));
     case 'virtio-blk-pci': {
       const disk = backends.disks?.[slot];
       if (disk === undefined) throw new RangeError(`The virtio-blk-pci at slot ${slot} has no disk.`);
@@ -124,4 +150,25 @@ function buildDevice(config: CompleteDevice, backends: Backends, host: PcieBoard
     case 'virtio-console-pci':
       return new VirtioConsole((bytes) => host.callOut(() => backends.consoles?.[slot]?.(bytes)));
   }
+}
+
+/** The network of a device, whose sockets' news the board hears of. */
+function networkOf({ networks }: Backends, slot: number, board: PcieBoard): HostNetwork | undefined {
+  const network = networks?.[slot];
+  return network && { connect: (port, listener) => network.connect(port, attentive(listener, board)) };
+}
+
+/** After each word of a socket the board looks what is to be done. */
+function attentive(listener: HostSocketListener, board: PcieBoard): HostSocketListener {
+  const told = (tell: () => void) => {
+    tell();
+    board.changed();
+  };
+  return {
+    connected: () => told(() => listener.connected()),
+    data: (bytes) => told(() => listener.data(bytes)),
+    ended: () => told(() => listener.ended()),
+    drained: () => told(() => listener.drained()),
+    failed: () => told(() => listener.failed()),
+  };
 }

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { type Backends, type CompleteConfig, completeConfig, ImageError, Machine, type Program } from '@vgic/machine';
 import { Command } from 'commander';
 import { addDeviceOptions, type DeviceRequest, openBackends } from '../device-options.js';
+import { addForwardOptions, Forwarding, type ForwardRequest } from '../forwarding.js';
 import { readInputFile } from '../input-file.js';
 import { Refusal } from '../refusal.js';
 import { addSaveOptions, type SaveOptions, saveRequest } from '../save-request.js';
@@ -18,6 +19,7 @@ interface RunOptions extends SaveOptions {
   gic: 2 | 3;
   listRegisters: number;
   device: DeviceRequest[];
+  forward: ForwardRequest[];
 }
 
 const MIB = 2 ** 20;
@@ -45,25 +47,27 @@ export function runCommand(): Command {
     .option('--memory <MB>', 'RAM in MiB, an even number to 3072', wholeNumber(2, 3072), 128)
     .option('--gic <version>', 'the interrupt controller, GICv2 or GICv3', wholeNumber(2, 3), 3)
     .option('--list-registers <n>', "list registers of each vCPU's interface, 1 to 16", wholeNumber(1, 16), 4);
-  return addSaveOptions(addDeviceOptions(command))
+  return addSaveOptions(addForwardOptions(addDeviceOptions(command)))
     .addHelpText('after', HELP)
     .action(async (options: RunOptions) => {
       const save = saveRequest(options);
       const program: Program = { kernel: readInputFile(options.kernel), name: basename(options.kernel) };
       if (options.initrd !== undefined) program.initrd = readInputFile(options.initrd);
       if (options.append !== undefined) program.append = options.append;
-      const { config, backends } = machineOf(options);
+      const { config, backends, forwarding } = machineOf(options);
       const start = () => startMachine(program, config, backends);
-      await new Session(start(), start, save).run();
+      await new Session(start(), start, save, forwarding).run();
     });
 }
 
-function machineOf(options: RunOptions): { config: CompleteConfig; backends: Backends } {
+function machineOf(options: RunOptions): { config: CompleteConfig; backends: Backends; forwarding: Forwarding } {
   const { smp: vcpus, gic, listRegisters } = options;
   const devices = options.device.map((request) => request.config);
   return refusing(() => {
     const config = completeConfig({ vcpus, memory: options.memory * MIB, gic, listRegisters, devices });
-    return { config, backends: openBackends(config.devices, options.device) };
+    const forwarding = new Forwarding(options.forward, config.devices);
+    const backends = { ...openBackends(config.devices, options.device), networks: forwarding.networks };
+    return { config, backends, forwarding };
   });
 }
 

@@ -15,6 +15,8 @@ import {
   parseIpv4,
   parseUdp,
 } from './packets.js';
+import type { HostNetwork, HostSocket, HostSocketListener } from './tcp/host-socket.js';
+import { checkTcpStackState, TcpStack, type TcpStackState } from './tcp/stack.js';
 
 /** Virtual time that a frame is under way, in nanoseconds. */
 export const LATENCY = 50_000;
@@ -26,29 +28,44 @@ export interface UserNetworkState {
   guestMac: number[];
   /** Of the next packet. */
   identification: number;
+  tcp: TcpStackState;
 }
 
 /**
- * A network inside the process, of the guest and a gateway, which is the host: ARP, ICMP echo, DHCP. What it sends
- * arrives a fixed virtual time later.
+ * A network inside the process, of the guest and a gateway, which is the host: ARP, ICMP echo, DHCP, and TCP to and from
+ * sockets of the host. What it sends arrives a fixed virtual time later.
  */
 export class UserNetwork {
   readonly #now: () => number;
   readonly #queue = new FrameQueue();
+  readonly #tcp: TcpStack;
   #guestMac: Mac;
   #identification = 0;
 
-  constructor(guestMac: Mac, now: () => number) {
+  /** `host`: what the guest can reach of this computer; nothing without it. */
+  constructor(guestMac: Mac, now: () => number, host?: HostNetwork) {
     this.#guestMac = guestMac;
     this.#now = now;
+    this.#tcp = new TcpStack(NETWORK.gateway, host, { now, send: (packet) => this.#sendPacket(packet) });
   }
 
   /** Virtual time of the next thing that happens here by itself; Infinity when there is none. */
   get deadline(): number {
-    return this.#queue.deadline;
+    return Math.min(this.#queue.deadline, this.#tcp.deadline);
+  }
+
+  /** Connections between the guest and sockets of the host. */
+  get connections(): number {
+    return this.#tcp.open;
+  }
+
+  /** Connects a host socket to a port of the guest. */
+  connectToGuest(port: number, makeSocket: (listener: HostSocketListener) => HostSocket): void {
+    this.#tcp.connect(NETWORK.guest, port, makeSocket);
   }
 
   advance(now: number): void {
+    this.#tcp.advance(now);
     this.#queue.advance(now);
   }
 
@@ -83,14 +100,20 @@ export class UserNetwork {
   }
 
   save(): UserNetworkState {
-    return { queue: this.#queue.save(), guestMac: [...this.#guestMac], identification: this.#identification };
+    return {
+      queue: this.#queue.save(),
+      guestMac: [...this.#guestMac],
+      identification: this.#identification,
+      tcp: this.#tcp.save(),
+    };
   }
 
-  /** Takes a state that `checkUserNetworkState` accepts. */
+  /** Takes a state that `checkUserNetworkState` accepts. Connections to sockets of another process are reset. */
   restore(state: UserNetworkState): void {
     this.#queue.restore(state.queue);
     this.#guestMac = state.guestMac;
     this.#identification = state.identification;
+    this.#tcp.restore(state.tcp);
   }
 
   #receivePacket(packet: Ipv4Packet): void {
@@ -98,7 +121,8 @@ export class UserNetwork {
     if (protocol === PROTOCOL.udp && this.#receiveUdp(packet)) return;
     // Without an address the guest can ask for one, and nothing else.
     if (!isGuestAddress(source)) return;
-    if (protocol === PROTOCOL.icmp && destination === NETWORK.gateway) {
+    if (protocol === PROTOCOL.tcp && destination === NETWORK.gateway) this.#tcp.receive(packet);
+    else if (protocol === PROTOCOL.icmp && destination === NETWORK.gateway) {
       const reply = answerEcho(packet);
       if (reply) this.#sendPacket(reply);
     } else if (destination !== NETWORK.broadcast && destination !== BROADCAST_IP && !isSilent(packet)) {
@@ -141,8 +165,9 @@ function unreachableCode({ destination, protocol }: Ipv4Packet): number {
 
 /** Says what is impossible in a saved network, or undefined when it can be restored. */
 export function checkUserNetworkState(state: unknown): string | undefined {
-  const { queue, guestMac, identification } = (state ?? {}) as Partial<UserNetworkState>;
+  const { queue, guestMac, identification, tcp } = (state ?? {}) as Partial<UserNetworkState>;
   if (!checkFrameQueue(queue)) return 'the frames under way are impossible';
   if (!isWholeList(guestMac, 6, 0xff)) return 'the MAC address of the guest is impossible';
-  return isWhole(identification, 0xffff) ? undefined : 'the identification of packets is impossible';
+  if (!isWhole(identification, 0xffff)) return 'the identification of packets is impossible';
+  return checkTcpStackState(tcp) ? undefined : 'its TCP connections are impossible';
 }

@@ -1,5 +1,6 @@
 import type { Mac } from '../network/addresses.js';
 import { LONGEST_FRAME } from '../network/frame-queue.js';
+import type { HostNetwork } from '../network/tcp/host-socket.js';
 import { checkUserNetworkState, UserNetwork, type UserNetworkState } from '../network/user-network.js';
 import type { Chain } from './chain.js';
 import type { VirtioDevice, VirtioHost } from './device.js';
@@ -22,9 +23,9 @@ export class VirtioNet implements VirtioDevice {
   readonly configuration: Uint8Array;
   readonly network: UserNetwork;
 
-  constructor(mac: Mac, host: VirtioHost) {
+  constructor(mac: Mac, host: VirtioHost, network?: HostNetwork) {
     this.configuration = Uint8Array.from([...mac, LINK_UP, 0]);
-    this.network = new UserNetwork(mac, () => host.now());
+    this.network = new UserNetwork(mac, () => host.now(), network);
   }
 
   get deadline(): number {

@@ -246,6 +246,8 @@ describe('the link to the guest', () => {
     const good = guest.network.save();
     const queue = (change: object) => ({ ...good, queue: { ...good.queue, ...change } });
     const frame = good.queue.frames[0];
+    const lost = { remoteAddress: GUEST, remotePort: 1, localPort: 2, sequence: 3, acknowledgement: 4 };
+    expect(checkUserNetworkState({ ...good, tcp: { ...good.tcp, connections: [lost] } })).toBeUndefined();
     const wrong: unknown[] = [
       null,
       {},
@@ -257,6 +259,12 @@ describe('the link to the guest', () => {
       queue({ frames: new Array(QUEUE_LIMIT + 1).fill(frame) }),
       { ...good, guestMac: [1] },
       { ...good, identification: 70_000 },
+      { ...good, tcp: undefined },
+      { ...good, tcp: { ...good.tcp, nextSequence: -1 } },
+      { ...good, tcp: { ...good.tcp, nextPort: 20_000 } },
+      { ...good, tcp: { ...good.tcp, connections: [{ ...lost, remoteAddress: GATEWAY }] } },
+      { ...good, tcp: { ...good.tcp, connections: [{ ...lost, sequence: 2 ** 32 }] } },
+      { ...good, tcp: { ...good.tcp, connections: new Array(257).fill(lost) } },
     ];
     for (const state of wrong) expect(checkUserNetworkState(state)).toBeDefined();
     expect(checkUserNetworkState(good)).toBeUndefined();
@@ -264,6 +272,7 @@ describe('the link to the guest', () => {
       queue: { frames: [], arrived: 0 },
       guestMac: [...GUEST_MAC],
       identification: 0,
+      tcp: { connections: [], nextSequence: expect.any(Number), nextPort: 0 },
     });
   });
 });

@@ -31,6 +31,7 @@ export class TestBoard {
       dma: new Dma(memory),
       now: () => this.time,
       signal: (address, data, requester) => this.messages.push({ requester, address, data }),
+      changed: () => {},
       callOut: (action) => action(),
       intx: (line, level) => {
         this.intx[line] = level;
