@@ -3,10 +3,11 @@ export { type CompleteDevice, DEVICE_TYPES, type DeviceConfig, type DeviceType }
 export { type BoardDescription, boardDeviceTree } from './device-tree/board.js';
 export { ImageError } from './loader/image-error.js';
 export type { Program } from './loader/load.js';
-export { Machine, type Outcome } from './machine.js';
+export { Machine, type Outcome, type RestoreOptions } from './machine.js';
 export type { MachineState } from './machine-state.js';
 export { MEMORY_MAP, RAM_BASE } from './memory-map.js';
 export type { Backends } from './pcie-devices.js';
+export type { MsiCounts, PassthroughState } from './passthrough.js';
 export { decodeSnapshot } from './snapshot/decode.js';
 export { encodeSnapshot } from './snapshot/encode.js';
 export { type BackendSource, readSnapshot, writeSnapshot } from './snapshot/file.js';

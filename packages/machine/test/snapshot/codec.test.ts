@@ -38,7 +38,7 @@ const state = fc
     const scheduler = new Scheduler(vcpus, 100);
     if (vcpus > 1) scheduler.powerOn(1, { entry: 0x4000_0000n, context: 0xffff_ffff_ffff_ffffn });
     return {
-      config: { vcpus, memory: MEMORY, gic: 3, listRegisters: 4, quantum: 100, devices: [] },
+      config: { vcpus, memory: MEMORY, gic: 3, listRegisters: 4, quantum: 100, devices: [], gicv4: 0 },
       time,
       ended,
       schedule: scheduler.save(),
@@ -47,6 +47,7 @@ const state = fc
       uart: uart.save(),
       msiDevice: new MsiDevice({ signal: () => true, now: () => 0 }).save(),
       devices: [],
+      passthrough: null,
       ram: collectRam(ram),
       beneath: collectRam(ram.fill(0, MEMORY >> 1)),
     };
