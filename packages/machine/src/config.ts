@@ -59,7 +59,9 @@ export function completeConfig(given: MachineConfig): CompleteConfig {
   }
   const { gicv4 } = complete;
   if (gicv4 !== 0 && gicv4 !== 40 && gicv4 !== 41) {
-    throw new RangeError(`A machine cannot have ${String(gicv4)} as its host's GICv4; possible is 40, 41, or 0 for none.`);
+    throw new RangeError(
+      `A machine cannot have ${String(gicv4)} as its host's GICv4; possible is 40, 41, or 0 for none.`,
+    );
   }
   if (gicv4 !== 0 && complete.gic !== 3) {
     throw new RangeError('A machine with a GICv2 has no LPIs that its host could inject directly; take a GICv3.');

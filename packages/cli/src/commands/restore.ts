@@ -1,9 +1,10 @@
-import { type Machine, readSnapshot, SnapshotError } from '@vgic/machine';
+import { type Machine, type RestoreOptions, readSnapshot, SnapshotError } from '@vgic/machine';
 import { Command } from 'commander';
 import { addDeviceOptions, type DeviceRequest, openBackends } from '../device-options.js';
 import { Refusal } from '../refusal.js';
 import { addSaveOptions, type SaveOptions, saveRequest } from '../save-request.js';
 import { Session } from '../session.js';
+import { gicv4Version } from '../values.js';
 import { CONSOLE_HELP } from './help.js';
 
 const HELP = `
@@ -21,19 +22,20 @@ Examples:
 export function restoreCommand(): Command {
   const command = new Command('restore')
     .description('Go on with a guest that was saved')
-    .argument('<file>', 'the snapshot');
+    .argument('<file>', 'the snapshot')
+    .option('--gicv4 <version>', "this host's GICv4, 4.0, 4.1 or none; unless told, as it was", gicv4Version);
   return addSaveOptions(addDeviceOptions(command))
     .addHelpText('after', HELP)
-    .action(async (file: string, options: SaveOptions & { device: DeviceRequest[] }) => {
+    .action(async (file: string, options: SaveOptions & RestoreOptions & { device: DeviceRequest[] }) => {
       const save = saveRequest(options);
-      await new Session(restoreMachine(file, options.device), undefined, save).run();
+      await new Session(restoreMachine(file, options.device, options), undefined, save).run();
     });
 }
 
 /** The machine of a snapshot file; Refusal with one sentence when it cannot be restored. */
-export function restoreMachine(file: string, requests: readonly DeviceRequest[]): Machine {
+export function restoreMachine(file: string, requests: readonly DeviceRequest[], { gicv4 }: RestoreOptions): Machine {
   try {
-    return readSnapshot(file, (devices) => openBackends(devices, requests));
+    return readSnapshot(file, (devices) => openBackends(devices, requests), gicv4 === undefined ? {} : { gicv4 });
   } catch (error) {
     if (error instanceof SnapshotError) throw new Refusal(error.message);
     throw error;
