@@ -33,7 +33,10 @@ const RANGES = {
   gic: { least: 2, most: 3, what: 'as GIC version' },
   listRegisters: { least: 1, most: 16, what: 'list registers' },
   quantum: { least: 1, most: 2 ** 30, what: 'instructions in a turn' },
-} as const satisfies Record<Exclude<keyof CompleteConfig, 'devices' | 'gicv4'>, { least: number; most: number; what: string }>;
+} as const satisfies Record<
+  Exclude<keyof CompleteConfig, 'devices' | 'gicv4'>,
+  { least: number; most: number; what: string }
+>;
 
 /** Fills in what was left out; RangeError with one sentence when the machine cannot be built. */
 export function completeConfig(given: MachineConfig): CompleteConfig {

@@ -184,8 +184,6 @@ export class Passthrough {
     const { gic, isWaiting } = this.#host;
     for (const msi of state?.forwarded ?? Array(MSIS).keys()) this.#forward(msi);
     for (let vcpu = 0; vcpu < gic.irqs.vcpus; vcpu++) {
-      // what is pending on the host's side now is in no list any more
-      gic.irqs.pruneList(vcpu);
       this.#lpisEnabled[vcpu] = gic.lpis.enabled[vcpu];
       if (!isWaiting(vcpu)) continue;
       this.askForDoorbell(vcpu);

@@ -11,8 +11,8 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { CompleteDevice } from '../device-config.js';
-import type { Backends } from '../pcie-devices.js';
 import { Machine, type RestoreOptions } from '../machine.js';
+import type { Backends } from '../pcie-devices.js';
 import { decodeSnapshot } from './decode.js';
 import { encodeSnapshot } from './encode.js';
 import { SnapshotError } from './snapshot-error.js';
