@@ -20,6 +20,19 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
   };
 }
 
+const GICV4 = new Map([
+  ['4.0', 40],
+  ['4.1', 41],
+  ['none', 0],
+] as const);
+
+/** The host's GICv4, as a machine has it. */
+export function gicv4Version(text: string): 0 | 40 | 41 {
+  const version = GICV4.get(text as '4.0');
+  if (version === undefined) throw new InvalidArgumentError('Possible is 4.0, 4.1 or none.');
+  return version;
+}
+
 /** Text with at least one character. */
 export function nonEmpty(text: string): string {
   if (text === '') throw new InvalidArgumentError('It is empty.');

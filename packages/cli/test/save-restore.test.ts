@@ -110,6 +110,26 @@ describe('vgic run --save and vgic restore', () => {
     expect(stderr).toMatch(/^vgic: [^\n]+\.\n$/);
   });
 
+  it('goes on where the host has another GICv4, or none; a GICv2 has no use for one', () => {
+    write('timer');
+    const save = (name: string, ...options: string[]) =>
+      vgic(['run', '--kernel', kernel, ...options, '--save', file(name), '--at', '2500us']);
+    expect(save('gicv4', '--gicv4', '4.1')).toMatchObject({ status: 0, stdout: '..' });
+    for (const host of [[], ['--gicv4', '4.0'], ['--gicv4', 'none']]) {
+      expect(vgic(['restore', file('gicv4'), ...host])).toMatchObject({ status: 0, stdout: '...', stderr: '' });
+    }
+    const sentence = 'A machine with a GICv2 has no LPIs that its host could inject directly; take a GICv3.\n';
+    expect(save('none', '--gicv4', '4.1', '--gic', '2')).toMatchObject({ status: 2, stderr: `vgic: ${sentence}` });
+    write('timer-gicv2');
+    save('gicv2', '--gic', '2');
+    const refused = vgic(['restore', file('gicv2'), '--gicv4', '4.0']);
+    expect(refused).toMatchObject({ status: 2, stdout: '', stderr: `vgic: ${sentence}` });
+    expect(vgic(['restore', file('gicv4'), '--gicv4', '41'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/Possible is 4.0, 4.1 or none/),
+    });
+  });
+
   it('refuses a snapshot that is not there, or a directory', () => {
     expect(vgic(['restore', file('nowhere')])).toMatchObject({
       status: 2,

@@ -15,6 +15,11 @@ export interface MachineConfig {
   quantum?: number;
   /** What is on the PCIe bus; nothing when left out. */
   devices?: DeviceConfig[];
+  /**
+   * The host's GIC has GICv4.1 (41) or GICv4.0 (40), and the MSI device is passed through: its MSIs are the guest's LPIs
+   * without the hypervisor. 0, when left out: none. Only with GICv3. The guest can't tell.
+   */
+  gicv4?: 0 | 40 | 41;
 }
 
 /** A configuration with every value said. */
@@ -28,7 +33,10 @@ const RANGES = {
   gic: { least: 2, most: 3, what: 'as GIC version' },
   listRegisters: { least: 1, most: 16, what: 'list registers' },
   quantum: { least: 1, most: 2 ** 30, what: 'instructions in a turn' },
-} as const satisfies Record<Exclude<keyof CompleteConfig, 'devices'>, { least: number; most: number; what: string }>;
+} as const satisfies Record<
+  Exclude<keyof CompleteConfig, 'devices' | 'gicv4'>,
+  { least: number; most: number; what: string }
+>;
 
 /** Fills in what was left out; RangeError with one sentence when the machine cannot be built. */
 export function completeConfig(given: MachineConfig): CompleteConfig {
@@ -41,6 +49,7 @@ export function completeConfig(given: MachineConfig): CompleteConfig {
     listRegisters: config.listRegisters ?? DEFAULTS.listRegisters,
     quantum: config.quantum ?? DEFAULTS.quantum,
     devices: completeDevices(config.devices ?? []),
+    gicv4: config.gicv4 ?? 0,
   } as CompleteConfig;
   for (const [name, { least, most, what }] of Object.entries(RANGES)) {
     const value: unknown = complete[name as keyof CompleteConfig];
@@ -50,6 +59,15 @@ export function completeConfig(given: MachineConfig): CompleteConfig {
   }
   if (complete.memory % RAM_GRANULE !== 0) {
     throw new RangeError(`A machine cannot have ${complete.memory} bytes of memory; it comes in units of 2 MiB.`);
+  }
+  const { gicv4 } = complete;
+  if (gicv4 !== 0 && gicv4 !== 40 && gicv4 !== 41) {
+    throw new RangeError(
+      `A machine cannot have ${String(gicv4)} as its host's GICv4; possible is 40, 41, or 0 for none.`,
+    );
+  }
+  if (gicv4 !== 0 && complete.gic !== 3) {
+    throw new RangeError('A machine with a GICv2 has no LPIs that its host could inject directly; take a GICv3.');
   }
   return complete;
 }

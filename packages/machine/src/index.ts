@@ -3,9 +3,10 @@ export { type CompleteDevice, DEVICE_TYPES, type DeviceConfig, type DeviceType }
 export { type BoardDescription, boardDeviceTree } from './device-tree/board.js';
 export { ImageError } from './loader/image-error.js';
 export type { Program } from './loader/load.js';
-export { Machine, type Outcome } from './machine.js';
+export { Machine, type Outcome, type RestoreOptions } from './machine.js';
 export type { MachineState } from './machine-state.js';
 export { MEMORY_MAP, RAM_BASE } from './memory-map.js';
+export type { MsiCounts, PassthroughState } from './passthrough.js';
 export type { Backends, HostNetwork, HostSocket, HostSocketListener } from './pcie-devices.js';
 export { decodeSnapshot } from './snapshot/decode.js';
 export { encodeSnapshot } from './snapshot/encode.js';

@@ -2,6 +2,7 @@ import type { GicState } from 'vgic/kvm';
 import { type CompleteConfig, completeConfig } from './config.js';
 import type { Outcome } from './machine.js';
 import { checkMsiDeviceState, type MsiDeviceState } from './msi-device.js';
+import { checkPassthroughState, type PassthroughState } from './passthrough.js';
 import { checkPl011State, type Pl011State } from './pl011.js';
 import { checkScheduleState, type ScheduleState } from './scheduler.js';
 import { checkRamState, type RamState } from './snapshot/ram-state.js';
@@ -24,6 +25,8 @@ export interface MachineState {
   msiDevice: MsiDeviceState;
   /** What is on the PCIe bus, in the order of the configuration. */
   devices: VirtioPciState[];
+  /** With direct injection: what of it goes on after a restore. Else null. */
+  passthrough: PassthroughState | null;
   /** With the ITS's tables and the LPIs' pending tables as the GIC's save has written them. */
   ram: RamState;
   /** What the guest had in the pages that the GIC's save has written: it goes on with them. */
@@ -38,7 +41,7 @@ export function checkMachineState(state: MachineState): void {
   } catch (error) {
     throw new SnapshotError(`The snapshot is of a machine that this version cannot be: ${(error as Error).message}`);
   }
-  const { time, vcpus, schedule, uart, msiDevice, ram, beneath, ended } = state;
+  const { time, vcpus, schedule, uart, msiDevice, passthrough, ram, beneath, ended } = state;
   const problem =
     (Number.isSafeInteger(time) && time >= 0 ? undefined : 'the time is impossible') ??
     (isEnd(ended) ? undefined : 'the way it ended is impossible') ??
@@ -46,6 +49,7 @@ export function checkMachineState(state: MachineState): void {
     checkScheduleState(schedule, config.vcpus, config.quantum) ??
     checkPl011State(uart) ??
     checkMsiDeviceState(msiDevice, config.gic === 3) ??
+    checkPassthroughState(passthrough, config.vcpus) ??
     checkRamState(ram, config.memory) ??
     checkRamState(beneath, config.memory);
   if (problem) throw new SnapshotError(`The snapshot has impossible contents: ${problem}.`);

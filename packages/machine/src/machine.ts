@@ -10,6 +10,7 @@ import { type Program, placeProgram } from './loader/load.js';
 import { checkMachineState, type MachineState } from './machine-state.js';
 import { affinityOf, PCIE_INTID, RAM_BASE, regionOf, TIMER_INTID, UART_INTID } from './memory-map.js';
 import { MsiDevice } from './msi-device.js';
+import { type MsiCounts, noMsis, Passthrough, physicalGicv4 } from './passthrough.js';
 import { type Backends, type HostSocket, type HostSocketListener, PcieDevices } from './pcie-devices.js';
 import { Pl011 } from './pl011.js';
 import { callPsci, code, type PsciHost } from './psci.js';
@@ -26,6 +27,12 @@ export type Outcome =
   /** Every vCPU is in WFI and no timer will ring: only input from outside can wake it. */
   | { reason: 'waiting' }
   | { reason: 'lockup'; message: string };
+
+/** What the host of a restored machine is like. */
+export interface RestoreOptions {
+  /** The host's GICv4, see `MachineConfig.gicv4`: the guest can't tell, so it need not be the one that it was saved with. */
+  gicv4?: CompleteConfig['gicv4'];
+}
 
 /** Virtual time that a run without a limit lasts: short enough that console input and pacing have their turn. */
 export const DEFAULT_RUN = 10_000_000;
@@ -52,6 +59,9 @@ export class Machine {
   /** Only with an ITS, to which it sends. */
   readonly #msiDevice: MsiDevice | undefined;
   readonly #pcie: PcieDevices;
+  /** Only with a GICv4 in the host. */
+  readonly #passthrough: Passthrough | undefined;
+  readonly #msiCounts = noMsis();
   readonly #scheduler: Scheduler;
   readonly #psci: PsciHost;
   /** Levels of the timers' interrupt lines as the GIC has them: a bit for each of TIMERS, for each vCPU. */
@@ -60,8 +70,12 @@ export class Machine {
   #ended: Outcome | null = null;
   #loaded = false;
   #stopRequested = false;
-  /** The vCPU in the guest. */
+  /** The vCPU that executes. */
   #inGuest = NOBODY;
+  /** The vCPU in the guest: it stays there when a slice is over for something that happens outside of it. */
+  #resident = NOBODY;
+  /** An MSI is among what made it stale. */
+  #msiWaits = false;
   /** Something became of the GIC that the list registers of the vCPU in the guest do not tell yet. */
   #stale = false;
   /** Virtual time at which the present slice ends at the latest. */
@@ -75,7 +89,7 @@ export class Machine {
   /** RangeError with one sentence when there is no such machine, no room for it, or a device lacks its backend. */
   constructor(config: MachineConfig, backends: Backends = {}) {
     this.config = completeConfig(config);
-    const { vcpus, memory, gic: version, listRegisters, quantum } = this.config;
+    const { vcpus, memory, gic: version, listRegisters, quantum, gicv4 } = this.config;
     this.#timerLines = new Uint8Array(vcpus);
     this.#scheduler = new Scheduler(vcpus, quantum);
     const host: CoreHost = {
@@ -91,14 +105,16 @@ export class Machine {
       throw new RangeError(`This computer has no room for a machine with ${memory / 2 ** 20} MiB of memory.`);
     }
     this.#gicMemory = new GicMemory(this.core);
+    const directInjection = gicv4 === 0 ? undefined : physicalGicv4(gicv4, vcpus);
     this.gic = new Gic({
       version,
       vcpus,
       listRegisters,
       ...(version === 3 && { memory: this.#gicMemory, itsBases: [regionOf('gic-its').base] }),
+      ...(directInjection && { directInjection }),
     });
     this.gic.onKick = (vcpu) => {
-      if (vcpu === this.#inGuest) this.#stale = true;
+      if (vcpu === this.#resident) this.#stale = true;
     };
     this.#uart = new Pl011({
       output: (byte) => this.#callOut(() => this.onConsoleOutput(byte)),
@@ -124,11 +140,25 @@ export class Machine {
     this.#bus.attach('pl011', this.#uart);
     if (version === 3) {
       this.#bus.attach('gic-its', gicFrames);
-      this.#msiDevice = new MsiDevice({
-        signal: (address, eventId, deviceId) => this.#signalMsi(address, eventId, deviceId),
+      const device = new MsiDevice({
+        signal: (address, eventId, deviceId, msi) => {
+          this.#msiCounts.sent++;
+          return this.#passthrough?.send(msi) ?? this.#signalMsi(address, eventId, deviceId);
+        },
+        rerouted: (channel) => this.#passthrough?.reroute(channel),
         now: () => this.time,
       });
-      this.#bus.attach('msi-test', this.#msiDevice);
+      this.#msiDevice = device;
+      this.#bus.attach('msi-test', device);
+      if (directInjection) {
+        this.#passthrough = new Passthrough(directInjection, {
+          gic: this.gic,
+          counts: this.#msiCounts,
+          routeOf: (msi) => device.routeOf(msi),
+          signal: ({ address, eventId, deviceId }) => this.#signalMsi(address, eventId, deviceId),
+          isWaiting: (vcpu) => this.#scheduler.isWaiting(vcpu),
+        });
+      }
     }
     if (v2m) this.#bus.attach('gic-v2m', v2m);
     this.#bus.attach('pcie-ecam', this.#pcie.host.ecam);
@@ -164,6 +194,14 @@ export class Machine {
     // There is no part of an instruction.
     const until = Math.floor(limit);
     this.#stopRequested = false;
+    try {
+      return this.#runUntil(until);
+    } finally {
+      this.#leaveGuest();
+    }
+  }
+
+  #runUntil(until: number): Outcome {
     for (;;) {
       // Also before coming back: what is due at this moment belongs to this moment, whoever looks at it.
       if (this.#time >= this.#nextEvent) this.#fireDue();
@@ -221,14 +259,21 @@ export class Machine {
     this.#pcie.connectToGuest(slot, port, makeSocket);
   }
 
+  /** What the MSIs of the test device have caused since this machine was built. */
+  get msiCounts(): MsiCounts {
+    return { ...this.#msiCounts };
+  }
+
   /** The whole machine; not inside a callback of a run. */
   save(): MachineState {
-    if (this.#inGuest !== NOBODY) throw new Error('A machine cannot be saved in the middle of an instruction.');
+    if (this.#resident !== NOBODY) throw new Error('A machine cannot be saved in the middle of an instruction.');
     // The guest is not to notice: what the GIC writes to RAM, to be saved there, is taken back.
+    const passthrough = this.#passthrough?.stop() ?? null;
     const { value: saved, before: beneath } = this.#gicMemory.undoing(() => ({
       gic: saveGic(this.gic),
       ram: collectRam(this.core.ram),
     }));
+    this.#passthrough?.start(passthrough);
     return {
       config: structuredClone(this.config),
       time: this.#time,
@@ -239,17 +284,18 @@ export class Machine {
       uart: this.#uart.save(),
       msiDevice: this.#msiDevice?.save() ?? [],
       devices: this.#pcie.save(),
+      passthrough,
       ram: saved.ram,
       beneath,
     };
   }
 
   /** The machine of a state, standing between the same two instructions; SnapshotError when no machine can have that state. */
-  static restore(state: MachineState, backends: Backends = {}): Machine {
+  static restore(state: MachineState, backends: Backends = {}, options: RestoreOptions = {}): Machine {
     checkMachineState(state);
     let machine: Machine;
     try {
-      machine = new Machine(state.config, backends);
+      machine = new Machine({ ...state.config, ...options }, backends);
     } catch (error) {
       throw new SnapshotError((error as Error).message);
     }
@@ -268,6 +314,7 @@ export class Machine {
     machine.#uart.restore(state.uart);
     machine.#msiDevice?.restore(state.msiDevice);
     machine.#pcie.restore(state.devices);
+    machine.#passthrough?.start(state.passthrough);
     for (let vcpu = 0; vcpu < state.config.vcpus; vcpu++) machine.#timerLines[vcpu] = machine.#timerLevels(vcpu);
     machine.#ended = state.ended;
     machine.#loaded = true;
@@ -343,10 +390,13 @@ export class Machine {
     this.#setLine(intid, false, 0);
   }
 
-  /** A device writes an EventID to a doorbell: like a line, from outside the vCPU in the guest. */
+  /** An EventID is written to a doorbell, in software: if it is for the vCPU in the guest, that has to leave it. */
   #signalMsi(address: number, eventId: number, deviceId: number): boolean {
-    this.#stale = true;
-    return this.gic.signalMsi(address, eventId, deviceId) > 0;
+    const vcpu = this.#resident;
+    const kicks = vcpu === NOBODY ? 0 : this.gic.kicks(vcpu);
+    const delivered = this.gic.signalMsi(address, eventId, deviceId) > 0;
+    if (vcpu !== NOBODY && this.gic.kicks(vcpu) > kicks) this.#msiWaits = true;
+    return delivered;
   }
 
   /** A device was accessed: it may have something to do by itself sooner than was known. */
@@ -362,20 +412,49 @@ export class Machine {
       this.#nextEvent = 0;
     }
     this.#sliceEnd = this.#time + budget;
-    this.#inGuest = vcpu;
-    this.#stale = false;
-    this.gic.enter(vcpu);
+    this.#enterGuest(vcpu);
     this.#refreshLines(vcpu);
+    this.#inGuest = vcpu;
     const exit = this.core.run(vcpu, budget);
     const executed = this.core.executed;
-    this.gic.exit(vcpu);
-    // Outside the guest the inputs mean nothing; saved vCPUs are not to differ by when they were last looked at.
-    this.core.setInterruptLines(vcpu, false, false);
     this.#inGuest = NOBODY;
+    if (exit !== Exit.Budget && exit !== Exit.Stopped) this.#leaveGuest(exit === Exit.WaitForInterrupt);
     this.#scheduler.spend(executed);
     this.#setTime(this.#time + executed);
     this.#fruitless = executed === 0 ? this.#fruitless + 1 : 0;
     this.#handleExit(vcpu, exit);
+  }
+
+  /** The vCPU is in the guest from here on, and its list registers are as the GIC is. */
+  #enterGuest(vcpu: number): void {
+    if (this.#resident === vcpu) {
+      if (this.#stale) this.#reenter(vcpu);
+      return;
+    }
+    this.#leaveGuest();
+    this.#resident = vcpu;
+    this.#stale = false;
+    this.#msiWaits = false;
+    this.gic.enter(vcpu);
+  }
+
+  #reenter(vcpu: number): void {
+    if (this.#msiWaits) this.#msiCounts.exits++;
+    this.#stale = false;
+    this.#msiWaits = false;
+    this.gic.exit(vcpu);
+    this.gic.enter(vcpu);
+  }
+
+  /** No vCPU is in the guest. One that waits for an interrupt is to be woken by what comes, directly too. */
+  #leaveGuest(waits = false): void {
+    const vcpu = this.#resident;
+    if (vcpu === NOBODY) return;
+    if (waits) this.gic.wait(vcpu);
+    else this.gic.exit(vcpu);
+    // Outside the guest the inputs mean nothing; saved vCPUs are not to differ by when they were last looked at.
+    this.core.setInterruptLines(vcpu, false, false);
+    this.#resident = NOBODY;
   }
 
   #handleExit(vcpu: number, exit: Exit): void {
@@ -403,11 +482,7 @@ export class Machine {
 
   /** After an access that may have changed the GIC: the list registers anew if they are stale, then the core's lines. */
   #afterAccess(vcpu: number): void {
-    if (this.#stale || this.gic.maintenanceAsserted(vcpu)) {
-      this.#stale = false;
-      this.gic.exit(vcpu);
-      this.gic.enter(vcpu);
-    }
+    if (this.#stale || this.gic.maintenanceAsserted(vcpu)) this.#reenter(vcpu);
     this.#refreshLines(vcpu);
   }
 
@@ -435,6 +510,7 @@ export class Machine {
       return;
     }
     device.write(vcpu, address, size, low, high);
+    if (device === this.gic) this.#passthrough?.review();
     this.#rescheduleFor(device);
     this.#afterAccess(vcpu);
   }
@@ -477,7 +553,10 @@ export class Machine {
         scheduler.powerOff(vcpu);
         this.#updateTimerLines(vcpu);
       },
-      wait: (vcpu) => scheduler.wait(vcpu),
+      wait: (vcpu) => {
+        scheduler.wait(vcpu);
+        this.#passthrough?.askForDoorbell(vcpu);
+      },
       systemOff: () => end('off'),
       systemReset: () => end('reset'),
     };

@@ -40,6 +40,7 @@ const STORED = {
 } as const;
 type StoredName = keyof typeof STORED;
 const STORED_NAMES = Object.keys(STORED) as StoredName[];
+const ROUTE: ReadonlySet<StoredName> = new Set(['addressLow', 'addressHigh', 'deviceId', 'firstEvent']);
 const STORED_AT = new Map<number, StoredName>(STORED_NAMES.map((name) => [STORED[name].offset, name]));
 
 /** The other registers. */
@@ -60,10 +61,23 @@ const OFFSET = {
 
 /** What the device needs of the board. */
 export interface MsiDeviceHost {
-  /** Writes an EventID to a physical address, as the requester `deviceId`. Says whether an interrupt has come of it. */
-  signal(address: number, eventId: number, deviceId: number): boolean;
+  /**
+   * Writes an EventID to a physical address, as the requester `deviceId`. Says whether an interrupt has come of it. `msi`:
+   * which of the device's it is, see {@link MsiDevice.routeOf}.
+   */
+  signal(address: number, eventId: number, deviceId: number, msi: number): boolean;
+  /** The guest has programmed a channel anew: its MSIs go elsewhere from now on. */
+  rerouted?(channel: number): void;
   /** Virtual time now, in nanoseconds. */
   now(): number;
+}
+
+/** Where an MSI goes, as the guest has programmed it. */
+export interface MsiRoute {
+  /** The doorbell's physical address. */
+  readonly address: number;
+  readonly eventId: number;
+  readonly deviceId: number;
 }
 
 /** All that a channel remembers; plain JSON. */
@@ -137,6 +151,16 @@ export class MsiDevice implements BusDevice {
     } else if (size === 4 && address % 4 === 0) this.#writeWord(address, low);
   }
 
+  /** Where MSI `channel * MSI_VECTORS + vector` goes. */
+  routeOf(msi: number): MsiRoute {
+    const { registers } = this.#channels[Math.floor(msi / MSI_VECTORS)];
+    return {
+      address: registers.addressHigh * 2 ** 32 + registers.addressLow,
+      eventId: (registers.firstEvent + (msi % MSI_VECTORS)) >>> 0,
+      deviceId: registers.deviceId,
+    };
+  }
+
   save(): MsiDeviceState {
     return structuredClone(this.#channels);
   }
@@ -170,8 +194,12 @@ export class MsiDevice implements BusDevice {
     const offset = address % MSI_CHANNEL_SIZE;
     const stored = STORED_AT.get(offset);
     if (stored) {
+      const before = channel.registers[stored];
       channel.registers[stored] = (value & STORED[stored].mask) >>> 0;
       if (stored === 'control') this.#control(channel);
+      else if (ROUTE.has(stored) && channel.registers[stored] !== before) {
+        this.#host.rerouted?.(this.#channels.indexOf(channel));
+      }
     } else if (value >= MSI_VECTORS) return;
     else if (offset === OFFSET.trigger) this.#send(channel, value);
     else if (offset === OFFSET.acknowledge) this.#acknowledge(channel, value);
@@ -207,9 +235,9 @@ export class MsiDevice implements BusDevice {
       channel.busy = (channel.busy | (1 << vector)) >>> 0;
     }
     channel.sent[vector] = (channel.sent[vector] + 1) >>> 0;
-    const address = registers.addressHigh * 2 ** 32 + registers.addressLow;
-    const eventId = (registers.firstEvent + vector) >>> 0;
-    if (!this.#host.signal(address, eventId, registers.deviceId)) channel.undelivered = (channel.undelivered + 1) >>> 0;
+    const msi = this.#channels.indexOf(channel) * MSI_VECTORS + vector;
+    const { address, eventId, deviceId } = this.routeOf(msi);
+    if (!this.#host.signal(address, eventId, deviceId, msi)) channel.undelivered = (channel.undelivered + 1) >>> 0;
   }
 
   #acknowledge(channel: MsiChannelState, vector: number): void {

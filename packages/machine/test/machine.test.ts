@@ -294,6 +294,8 @@ describe('a machine that cannot be', () => {
     { vcpus: 1, memory: 2 * MIB, gic: 4 as never },
     { vcpus: 1, memory: 2 * MIB, gic: 3 as const, listRegisters: 0 },
     { vcpus: 1, memory: 2 * MIB, gic: 3 as const, quantum: -1 },
+    { vcpus: 1, memory: 2 * MIB, gic: 3 as const, gicv4: 4 as never },
+    { vcpus: 1, memory: 2 * MIB, gic: 2 as const, gicv4: 41 as const },
   ])('is refused: %j', (config) => {
     expect(() => new Machine(config)).toThrow(RangeError);
   });

@@ -202,6 +202,28 @@ describe('the MSI device', () => {
   });
 });
 
+describe('the host of an MSI device that is passed through', () => {
+  it('is told which MSI is sent, where it goes, and when the guest has programmed a channel anew', () => {
+    const told: string[] = [];
+    const device: MsiDevice = new MsiDevice({
+      signal(_address, eventId, deviceId, msi) {
+        told.push(`MSI ${msi}: ${deviceId}/${eventId}`);
+        expect(device.routeOf(msi)).toMatchObject({ eventId, deviceId });
+        return true;
+      },
+      rerouted: (channel) => told.push(`channel ${channel}`),
+      now: () => 0,
+    });
+    const set = (offset: number, value: number) => device.write(0, BASE + 2 * MSI_CHANNEL_SIZE + offset, 4, value, 0);
+    set(R.deviceId, 7);
+    set(R.deviceId, 7);
+    set(R.firstEvent, 0xffff_ffff);
+    set(R.vectors, 4);
+    set(R.trigger, 3);
+    expect(told).toEqual(['channel 2', 'channel 2', 'MSI 67: 7/2']);
+  });
+});
+
 describe('a saved MSI device', () => {
   it('is accepted as it was saved, and refused when anything in it is impossible', () => {
     const good = board().device.save();

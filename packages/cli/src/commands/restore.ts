@@ -1,10 +1,11 @@
-import { type Machine, readSnapshot, SnapshotError } from '@vgic/machine';
+import { type BackendSource, type Machine, type RestoreOptions, readSnapshot, SnapshotError } from '@vgic/machine';
 import { Command } from 'commander';
 import { addDeviceOptions, type DeviceRequest, openBackends } from '../device-options.js';
 import { addForwardOptions, Forwarding, type ForwardRequest } from '../forwarding.js';
 import { Refusal } from '../refusal.js';
 import { addSaveOptions, type SaveOptions, saveRequest } from '../save-request.js';
 import { Session } from '../session.js';
+import { gicv4Version } from '../values.js';
 import { CONSOLE_HELP } from './help.js';
 
 interface BackendOptions {
@@ -28,10 +29,11 @@ Examples:
 export function restoreCommand(): Command {
   const command = new Command('restore')
     .description('Go on with a guest that was saved')
-    .argument('<file>', 'the snapshot');
+    .argument('<file>', 'the snapshot')
+    .option('--gicv4 <version>', "this host's GICv4, 4.0, 4.1 or none; unless told, as it was", gicv4Version);
   return addSaveOptions(addForwardOptions(addDeviceOptions(command)))
     .addHelpText('after', HELP)
-    .action(async (file: string, options: SaveOptions & BackendOptions) => {
+    .action(async (file: string, options: SaveOptions & RestoreOptions & BackendOptions) => {
       const save = saveRequest(options);
       const { machine, forwarding } = restoreMachine(file, options);
       await new Session(machine, undefined, save, forwarding).run();
@@ -41,14 +43,15 @@ export function restoreCommand(): Command {
 /** The machine of a snapshot file; Refusal with one sentence when it cannot be restored. */
 export function restoreMachine(
   file: string,
-  { device, forward }: BackendOptions,
+  { device, forward, gicv4 }: BackendOptions & RestoreOptions,
 ): { machine: Machine; forwarding: Forwarding } {
   let forwarding!: Forwarding;
   try {
-    const machine = readSnapshot(file, (devices) => {
+    const backends: BackendSource = (devices) => {
       forwarding = new Forwarding(forward, devices);
       return { ...openBackends(devices, device), networks: forwarding.networks };
-    });
+    };
+    const machine = readSnapshot(file, backends, gicv4 === undefined ? {} : { gicv4 });
     return { machine, forwarding };
   } catch (error) {
     if (error instanceof SnapshotError) throw new Refusal(error.message);

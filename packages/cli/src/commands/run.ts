@@ -7,7 +7,7 @@ import { readInputFile } from '../input-file.js';
 import { Refusal } from '../refusal.js';
 import { addSaveOptions, type SaveOptions, saveRequest } from '../save-request.js';
 import { Session } from '../session.js';
-import { wholeNumber } from '../values.js';
+import { gicv4Version, wholeNumber } from '../values.js';
 import { CONSOLE_HELP } from './help.js';
 
 interface RunOptions extends SaveOptions {
@@ -20,6 +20,7 @@ interface RunOptions extends SaveOptions {
   listRegisters: number;
   device: DeviceRequest[];
   forward: ForwardRequest[];
+  gicv4: CompleteConfig['gicv4'];
 }
 
 const MIB = 2 ** 20;
@@ -46,7 +47,8 @@ export function runCommand(): Command {
     .option('--smp <n>', 'vCPUs, 1 to 8', wholeNumber(1, 8), 1)
     .option('--memory <MB>', 'RAM in MiB, an even number to 3072', wholeNumber(2, 3072), 128)
     .option('--gic <version>', 'the interrupt controller, GICv2 or GICv3', wholeNumber(2, 3), 3)
-    .option('--list-registers <n>', "list registers of each vCPU's interface, 1 to 16", wholeNumber(1, 16), 4);
+    .option('--list-registers <n>', "list registers of each vCPU's interface, 1 to 16", wholeNumber(1, 16), 4)
+    .option('--gicv4 <version>', "the host's GICv4, 4.0 or 4.1, to which the test device's MSIs go", gicv4Version, 0);
   return addSaveOptions(addForwardOptions(addDeviceOptions(command)))
     .addHelpText('after', HELP)
     .action(async (options: RunOptions) => {
@@ -61,10 +63,10 @@ export function runCommand(): Command {
 }
 
 function machineOf(options: RunOptions): { config: CompleteConfig; backends: Backends; forwarding: Forwarding } {
-  const { smp: vcpus, gic, listRegisters } = options;
+  const { smp: vcpus, gic, listRegisters, gicv4 } = options;
   const devices = options.device.map((request) => request.config);
   return refusing(() => {
-    const config = completeConfig({ vcpus, memory: options.memory * MIB, gic, listRegisters, devices });
+    const config = completeConfig({ vcpus, memory: options.memory * MIB, gic, listRegisters, devices, gicv4 });
     const forwarding = new Forwarding(options.forward, config.devices);
     const backends = { ...openBackends(config.devices, options.device), networks: forwarding.networks };
     return { config, backends, forwarding };

@@ -1,7 +1,6 @@
 import type { GicState } from 'vgic/kvm';
 import { type CompleteConfig, completeConfig } from '../config.js';
 import { crc32 } from '../crc32.js';
-import type { Outcome } from '../machine.js';
 import { checkMachineState, type MachineState } from '../machine-state.js';
 import type { MsiDeviceState } from '../msi-device.js';
 import type { Pl011State } from '../pl011.js';
@@ -28,7 +27,7 @@ import { SnapshotError } from './snapshot-error.js';
 export function decodeSnapshot(file: Uint8Array, compression: Compression): MachineState {
   checkHeader(file);
   const sections = readSections(file);
-  const conf = parse<{ config: CompleteConfig; time: number; ended: Outcome | null }>(sections.CONF, 'CONF');
+  const conf = parse<Pick<MachineState, 'config' | 'time' | 'ended'> & Partial<MachineState>>(sections.CONF, 'CONF');
   let config: CompleteConfig;
   try {
     config = completeConfig(conf.config);
@@ -45,6 +44,7 @@ export function decodeSnapshot(file: Uint8Array, compression: Compression): Mach
     uart: parse<Pl011State>(sections.UART, 'UART'),
     msiDevice: parse<MsiDeviceState>(sections.MSID, 'MSID'),
     devices: parse<VirtioPciState[]>(sections.PCIE, 'PCIE'),
+    passthrough: conf.passthrough ?? null,
     ram: readRam(sections, 'RAM0', config.memory, compression),
     beneath: readRam(sections, 'RAMB', config.memory, compression),
   };

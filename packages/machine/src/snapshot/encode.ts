@@ -16,7 +16,7 @@ import { PAGE_SIZE, type RamState } from './ram-state.js';
 /** The snapshot file of a state, in pieces to be written one after the other. */
 export function encodeSnapshot(state: MachineState, compression: Compression): Uint8Array[] {
   const payloads: Record<SectionTag, Uint8Array[]> = {
-    CONF: [json({ config: state.config, time: state.time, ended: state.ended })],
+    CONF: [json({ config: state.config, time: state.time, ended: state.ended, passthrough: state.passthrough })],
     SCHD: [json(state.schedule)],
     CPUS: state.vcpus.flatMap((bytes) => [u32(bytes.length), bytes]),
     GIC3: [json(state.gic)],

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { CompleteDevice } from '../device-config.js';
-import { Machine } from '../machine.js';
+import { Machine, type RestoreOptions } from '../machine.js';
 import type { Backends } from '../pcie-devices.js';
 import { decodeSnapshot } from './decode.js';
 import { encodeSnapshot } from './encode.js';
@@ -52,7 +52,11 @@ export function writeSnapshot(path: string, machine: Machine): void {
 export type BackendSource = (devices: readonly CompleteDevice[]) => Backends;
 
 /** Reads a snapshot file and builds its machine, which stands between the same two instructions; SnapshotError if it cannot. */
-export function readSnapshot(path: string, backends: BackendSource = () => ({})): Machine {
+export function readSnapshot(
+  path: string,
+  backends: BackendSource = () => ({}),
+  options: RestoreOptions = {},
+): Machine {
   let bytes: Uint8Array;
   try {
     bytes = readWhole(path);
@@ -61,7 +65,7 @@ export function readSnapshot(path: string, backends: BackendSource = () => ({}))
     throw new SnapshotError(`The snapshot ${path} cannot be read: ${reason(error)}.`);
   }
   const state = decodeSnapshot(bytes, zlibCompression);
-  return Machine.restore(state, backends(state.config.devices));
+  return Machine.restore(state, backends(state.config.devices), options);
 }
 
 /** A new file in the directory of `path`, readable by its owner alone: it will hold the guest's memory. */

@@ -15,7 +15,7 @@ export const SECTION_HEADER_SIZE = 16;
 
 /** Tag, what it is called in messages, what it holds. */
 export const SECTIONS = [
-  { tag: 'CONF', name: 'configuration' }, // JSON: the machine's configuration, its time, how it ended
+  { tag: 'CONF', name: 'configuration' }, // JSON: the machine's configuration, its time, how it ended, PassthroughState
   { tag: 'SCHD', name: 'scheduler and PSCI' }, // JSON: ScheduleState
   { tag: 'CPUS', name: 'vCPUs' }, // for each: length (u32), the core's bytes
   { tag: 'GIC3', name: 'GIC' }, // JSON: GicState

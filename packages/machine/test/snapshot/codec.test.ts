@@ -38,7 +38,7 @@ const state = fc
     const scheduler = new Scheduler(vcpus, 100);
     if (vcpus > 1) scheduler.powerOn(1, { entry: 0x4000_0000n, context: 0xffff_ffff_ffff_ffffn });
     return {
-      config: { vcpus, memory: MEMORY, gic: 3, listRegisters: 4, quantum: 100, devices: [] },
+      config: { vcpus, memory: MEMORY, gic: 3, listRegisters: 4, quantum: 100, devices: [], gicv4: 0 },
       time,
       ended,
       schedule: scheduler.save(),
@@ -47,6 +47,7 @@ const state = fc
       uart: uart.save(),
       msiDevice: new MsiDevice({ signal: () => true, now: () => 0 }).save(),
       devices: [],
+      passthrough: null,
       ram: collectRam(ram),
       beneath: collectRam(ram.fill(0, MEMORY >> 1)),
     };
@@ -190,7 +191,23 @@ describe('a snapshot with right checksums and hostile contents', () => {
     expect(config({ gic: 4 })).toMatch(/GIC version/);
     expect(config({ listRegisters: 1e9 })).toMatch(/list registers/);
     expect(config({ quantum: 0 })).toMatch(/instructions in a turn/);
+    expect(config({ gicv4: 42 })).toMatch(/cannot have 42 as its host's GICv4; possible is 40, 41, or 0/);
+    expect(config({ gicv4: 41, gic: 2 })).toMatch(/GICv2 has no LPIs/);
     expect(refusal(forgeJson('CONF', () => ({})))).toMatch(/cannot be/);
+  });
+
+  it('is refused for MSIs or vCPUs of direct injection that there are not', () => {
+    const passthrough = (state: object) =>
+      refusal(forgeJson('CONF', (conf: object) => ({ ...conf, passthrough: state })));
+    const impossible = /MSIs that are injected directly are impossible/;
+    expect(decode(forgeJson('CONF', (conf: object) => ({ ...conf, passthrough: null })))).toEqual(example);
+    expect(passthrough({ forwarded: [256], rung: [] })).toMatch(impossible);
+    expect(passthrough({ forwarded: [1, 1], rung: [] })).toMatch(impossible);
+    expect(passthrough({ forwarded: [-1], rung: [] })).toMatch(impossible);
+    expect(passthrough({ forwarded: [], rung: [8] })).toMatch(impossible);
+    expect(passthrough({ forwarded: ['0'], rung: [] })).toMatch(impossible);
+    expect(passthrough({ forwarded: [] })).toMatch(impossible);
+    expect(passthrough([])).toMatch(impossible);
   });
 
   it('is refused for an impossible time, end, turn or power state', () => {
