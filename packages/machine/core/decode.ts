@@ -32,6 +32,7 @@ import {
 import { decodeLiteral, decodePair, decodeRegisterOffset, decodeUnscaled, decodeUnsignedOffset } from './decode-memory';
 import { decodeSystem } from './decode-system';
 import { Op, emit } from './ops';
+import { decodeSimd } from './simd/decode';
 
 const enum Class {
   Address,
@@ -101,6 +102,8 @@ export function emitSlow(at: usize): void {
 export function decodeAt(at: usize): void {
   const word = load<u32>(wordAddress(at));
   emitSlow(at);
+  // FP and Advanced SIMD: op0 x110 (loads and stores with V set) and x111.
+  if ((word & 0x0c000000) == 0x0c000000) return decodeSimd(at, word);
   for (let row = 0; row < CLASSES.length; row += 3) {
     if ((word & unchecked(CLASSES[row])) == unchecked(CLASSES[row + 1])) {
       decodeClass(unchecked(CLASSES[row + 2]), at, word);

@@ -9,6 +9,7 @@ import { NO_MASK, bit, bitMask, bits, destination, is64, orSp, raOf, rdOf, rmOf,
 import { CODE_PAGE, CODE_VA, CURRENT, DAIF, LINES, PC, SCTLR, SP } from './layout';
 import { abort, aborted, accessLevel, beginAccess, loadMemory, probeStore, storeMemory } from './memory';
 import { FAULT_ALIGNMENT } from './mmu';
+import { executeSimdSlow } from './simd/slow';
 import { executeSystem } from './system';
 import { NO_TRANSFER, PREFETCH, extendLoaded, isStore, transferOf } from './transfer';
 import { beginInstruction, endInstruction } from './timer';
@@ -46,7 +47,8 @@ function executeSlow(op: usize): bool {
   store<u64>(PC, pc);
   leaves = false;
   beginAccess();
-  if ((word & 0x0a000000) == 0x08000000) executeMemory(word);
+  if ((word & 0x0c000000) == 0x0c000000) executeSimdSlow(op, word);
+  else if ((word & 0x0a000000) == 0x08000000) executeMemory(word);
   else if (word >> 24 == 0xd4 || word >> 22 == 0x354 || word >> 25 == 0x6b) executeSystem(word, pc);
   else executeStackArithmetic(word);
   if (aborted) return true;
