@@ -61,10 +61,13 @@ const enum Class {
   TwoSource,
   OneSource,
   ThreeSource,
+  Simd,
 }
 
 const CLASSES: StaticArray<u32> = [
   // mask, match, class
+  // FP and Advanced SIMD: op0 x110 (loads and stores with V set) and x111.
+  0x0c000000, 0x0c000000, Class.Simd,
   0x1f000000, 0x10000000, Class.Address,
   0x1f800000, 0x11000000, Class.AddSubImmediate,
   0x1f800000, 0x12000000, Class.LogicalImmediate,
@@ -102,8 +105,6 @@ export function emitSlow(at: usize): void {
 export function decodeAt(at: usize): void {
   const word = load<u32>(wordAddress(at));
   emitSlow(at);
-  // FP and Advanced SIMD: op0 x110 (loads and stores with V set) and x111.
-  if ((word & 0x0c000000) == 0x0c000000) return decodeSimd(at, word);
   for (let row = 0; row < CLASSES.length; row += 3) {
     if ((word & unchecked(CLASSES[row])) == unchecked(CLASSES[row + 1])) {
       decodeClass(unchecked(CLASSES[row + 2]), at, word);
@@ -166,6 +167,8 @@ function decodeClass(kind: u32, at: usize, word: u32): void {
       return decodeOneSource(at, word);
     case Class.ThreeSource:
       return decodeThreeSource(at, word);
+    case Class.Simd:
+      return decodeSimd(at, word);
     default:
       return;
   }

@@ -9,6 +9,8 @@ import { NO_MASK, bit, bitMask, bits, destination, is64, orSp, raOf, rdOf, rmOf,
 import { CODE_PAGE, CODE_VA, CURRENT, DAIF, LINES, PC, SCTLR, SP } from './layout';
 import { abort, aborted, accessLevel, beginAccess, loadMemory, probeStore, storeMemory } from './memory';
 import { FAULT_ALIGNMENT } from './mmu';
+import { OP_RD, Op } from './ops';
+import { simdEnabled } from './simd/access';
 import { executeSimdSlow } from './simd/slow';
 import { executeSystem } from './system';
 import { NO_TRANSFER, PREFETCH, extendLoaded, isStore, transferOf } from './transfer';
@@ -29,11 +31,17 @@ export function writeSlot(slot: u32, value: u64): void {
   store<u64>(<usize>slot, value, CURRENT);
 }
 
+/** What the switch of the loop does not do itself. True when the loop must be left. */
+export function outOfLine(op: usize, tlb: usize): bool {
+  if (load<u16>(op) == <u16>Op.Simd && simdEnabled() && call_indirect<bool>(<u32>load<u16>(op, OP_RD), op, tlb)) return false;
+  return slow(op);
+}
+
 /**
  * Executes the instruction of a micro-op. True when the loop must be left: PC is set then. Otherwise execution goes on
  * behind it.
  */
-export function slow(op: usize): bool {
+function slow(op: usize): bool {
   beginInstruction();
   const leave = executeSlow(op);
   endInstruction();
