@@ -75,6 +75,22 @@ describe('floating point and Advanced SIMD', () => {
     }
   });
 
+  it('check the alignment of a register, or of an element, with SCTLR_EL1.A', () => {
+    // MRS X9, SCTLR_EL1; ORR X9, X9, #2; MSR SCTLR_EL1, X9; ADD X5, X0, #8: 8 bytes behind a multiple of 16.
+    const aligned = [0xd5381009, 0xb27f0129, 0xd5181009, 0x91002005];
+    const load = 0x96000021;
+    const store = 0x96000061;
+    expect(syndromeOf([...aligned, 0x3dc000a0])).toBe(load); // LDR Q0, [X5]
+    expect(syndromeOf([...aligned, 0x3d8000a0])).toBe(store); // STR Q0, [X5]
+    expect(syndromeOf([...aligned, 0xad4004a0])).toBe(load); // LDP Q0, Q1, [X5]
+    expect(syndromeOf([...aligned, 0xad0004a0])).toBe(store); // STP Q0, Q1, [X5]
+    expect(syndromeOf([...aligned, 0xfd4000a0])).toBe(SUPERVISOR_CALL); // LDR D0, [X5]
+    expect(syndromeOf([...aligned, 0x6d0004a0])).toBe(SUPERVISOR_CALL); // STP D0, D1, [X5]
+    expect(syndromeOf([...aligned, 0x4c407ca0])).toBe(SUPERVISOR_CALL); // LD1 {V0.2D}, [X5]
+    expect(syndromeOf([...aligned, 0x910010a5, 0x4c407ca0])).toBe(load); // ADD X5, X5, #4; LD1 {V0.2D}, [X5]
+    expect(syndromeOf([...aligned, 0x910010a5, 0x4c0078a0])).toBe(SUPERVISOR_CALL); // ST1 {V0.4S}, [X5]
+  });
+
   it('are offered by the ID registers without half-precision arithmetic, and without cryptography', () => {
     const { core } = new BareBoard();
     expect(core.systemRegister(0, ID_AA64PFR0_EL1)! & 0x00ff0000n).toBe(0n);
