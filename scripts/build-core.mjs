@@ -21,7 +21,8 @@ const compiler = createRequire(import.meta.url)('assemblyscript/package.json').v
 const OPTIONS = ['-O3', '--noAssert', '--runtime', 'stub', '--initialMemory', '4'];
 
 const files = new Map(
-  readdirSync(sources)
+  readdirSync(sources, { recursive: true })
+    .map((name) => name.replaceAll('\\', '/'))
     .filter((name) => name.endsWith('.ts'))
     .sort()
     .map((name) => [name, readFileSync(join(sources, name), 'utf8')]),

@@ -30,6 +30,7 @@ const SUITES = [
   'guests/test/linux-in-vgic.test.ts',
   'guests/test/linux-devices-in-vgic.test.ts',
   'guests/test/linux-in-qemu.test.ts',
+  'guests/test/busybox-in-vgic.test.ts',
   'bench (linux)',
 ];
 

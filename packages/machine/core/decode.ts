@@ -32,6 +32,7 @@ import {
 import { decodeLiteral, decodePair, decodeRegisterOffset, decodeUnscaled, decodeUnsignedOffset } from './decode-memory';
 import { decodeSystem } from './decode-system';
 import { Op, emit } from './ops';
+import { decodeSimd } from './simd/decode';
 
 const enum Class {
   Address,
@@ -60,10 +61,13 @@ const enum Class {
   TwoSource,
   OneSource,
   ThreeSource,
+  Simd,
 }
 
 const CLASSES: StaticArray<u32> = [
   // mask, match, class
+  // FP and Advanced SIMD: op0 x110 (loads and stores with V set) and x111.
+  0x0c000000, 0x0c000000, Class.Simd,
   0x1f000000, 0x10000000, Class.Address,
   0x1f800000, 0x11000000, Class.AddSubImmediate,
   0x1f800000, 0x12000000, Class.LogicalImmediate,
@@ -163,6 +167,8 @@ function decodeClass(kind: u32, at: usize, word: u32): void {
       return decodeOneSource(at, word);
     case Class.ThreeSource:
       return decodeThreeSource(at, word);
+    case Class.Simd:
+      return decodeSimd(at, word);
     default:
       return;
   }

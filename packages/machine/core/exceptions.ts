@@ -31,6 +31,7 @@ import { canonicalPc } from './mmu';
 /** ESR_ELx.EC. */
 const EC_UNKNOWN: u32 = 0x00;
 const EC_WFX: u32 = 0x01;
+const EC_SIMD_ACCESS: u32 = 0x07;
 const EC_ILLEGAL_STATE: u32 = 0x0e;
 const EC_SVC: u32 = 0x15;
 const EC_SYSTEM: u32 = 0x18;
@@ -122,6 +123,11 @@ export function takeSystemTrap(pc: u64, iss: u32): void {
 /** WFI (0) or WFE (1) trapped from EL0; condition code valid and "always". */
 export function takeWaitTrap(pc: u64, which: u32): void {
   synchronous(pc, pc, (EC_WFX << 26) | IL | (1 << 24) | (0xe << 20) | which, 0);
+}
+
+/** An FP or SIMD instruction, or an access to FPCR or FPSR, that CPACR_EL1.FPEN traps; condition code as for WFI. */
+export function takeSimdAccessTrap(pc: u64): void {
+  synchronous(pc, pc, (EC_SIMD_ACCESS << 26) | IL | (1 << 24) | (0xe << 20), 0);
 }
 
 export function takeIllegalState(pc: u64): void {

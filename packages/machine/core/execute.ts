@@ -1,7 +1,8 @@
 /**
  * The loop that executes micro-ops. Each case reads its operands, writes its result and continues; what cannot be done
  * here (a TLB miss, a device, a system instruction) breaks to the slow way behind the switch, which does the whole
- * instruction by its word. Nothing has been written by then, so the slow way may fault.
+ * instruction by its word. Nothing has been written by then, so the slow way may fault. FP and Advanced SIMD are behind
+ * the switch too: one more call in it costs every instruction registers.
  */
 
 import {
@@ -42,7 +43,7 @@ import {
   TLB_ENTRY,
 } from './layout';
 import { MICRO_OP, OP_IMMEDIATE, OP_RD, OP_RM, OP_RN, Op } from './ops';
-import { slow } from './slow';
+import { outOfLine } from './slow';
 import { ITLB_PAGE, ITLB_TAG, TLB_ADDEND, TLB_READ, TLB_WRITE } from './tlb';
 
 @inline
@@ -247,7 +248,10 @@ export function execute(start: usize, tlb: usize, itlb: usize): void {
         if (!next) return leave(codeVa() + 0x1000, left);
         continue;
       case Op.Slow:
-        break;
+      case Op.Simd:
+        store<u32>(LEFT, left);
+        if (outOfLine(op, tlb)) return;
+        continue;
       case Op.Nop:
         continue;
       case Op.MoveImmediate:
@@ -1363,8 +1367,8 @@ export function execute(start: usize, tlb: usize, itlb: usize): void {
       default:
         unreachable();
   }
-    // The slow way.
+    // The slow way. Called from two places, or the optimiser would inline it into this function.
     store<u32>(LEFT, left);
-    if (slow(op)) return;
+    if (outOfLine(op, tlb)) return;
   }
 }

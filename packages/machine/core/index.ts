@@ -6,6 +6,7 @@ import { clearDirtyLog, markDirty, setLogging } from './dirty';
 import { pstate as pstateOf, resetState, takeIllegalState, takeInterrupt } from './exceptions';
 import { execute } from './execute';
 import { EXIT_BUDGET, EXIT_LOCKUP, EXIT_STOPPED, NO_EXIT, exitReason, exitWith } from './exit';
+import { FPCR_BITS, FPSR_BITS } from './floating-point/status';
 import {
   CNTFRQ,
   CONTEXT_USED,
@@ -14,6 +15,8 @@ import {
   EL,
   FAULT_PC,
   FLAG_C,
+  FPCR,
+  FPSR,
   HIGH,
   ILLEGAL,
   LEFT,
@@ -177,6 +180,8 @@ export function adopt(vcpu: u32): bool {
     load<u32>(LOCKED) <= 1 &&
     load<u32>(FLAG_C) <= 1 &&
     load<u64>(CURRENT + ZERO_SLOT) == 0 &&
+    (load<u32>(FPCR) & ~FPCR_BITS) == 0 &&
+    (load<u32>(FPSR) & ~FPSR_BITS) == 0 &&
     monitor <= 16 &&
     (monitor & (monitor - 1)) == 0;
   // A reset keeps the lines: these are not to be kept.

@@ -96,8 +96,12 @@ export const TIMER_STRIDE: usize = 16;
 export const DEBUG: usize = CURRENT + 0x300;
 export const OSDTRRX: usize = CURRENT + 0x340;
 export const OSDTRTX: usize = CURRENT + 0x348;
+/** V0..V31, 16 bytes each. */
+export const V: usize = CURRENT + 0x400;
+export const FPCR: usize = CURRENT + 0x600;
+export const FPSR: usize = CURRENT + 0x608;
 /** Bytes of a context that are in use. */
-export const CONTEXT_USED: usize = 0x350;
+export const CONTEXT_USED: usize = 0x610;
 
 // --- the run ---
 
@@ -112,6 +116,10 @@ export const LEFT: usize = RUN + 16;
 export const HIGH: usize = RUN + 24;
 /** The host's answer to an access: nothing is there. */
 export const REFUSED: usize = RUN + 28;
+/** Where a SIMD instruction makes its result before it writes registers: up to four of them. */
+export const SIMD_RESULT: usize = RUN + 0x40;
+/** The table of TBL and TBX: up to four registers. */
+export const SIMD_TABLE: usize = RUN + 0x80;
 
 // --- tables ---
 

@@ -271,6 +271,11 @@ export const enum Op {
   ReadContext,
   /** The same where the 32-bit field of the context at offset rm must not be zero (EL, or SPSel for SP_EL0). */
   ReadContextPrivileged,
+  /**
+   * Every floating-point and Advanced SIMD instruction: rd is the index of the function that executes it, the rest is
+   * that function's own (see simd/).
+   */
+  Simd,
   Count,
 }
 

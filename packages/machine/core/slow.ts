@@ -9,6 +9,9 @@ import { NO_MASK, bit, bitMask, bits, destination, is64, orSp, raOf, rdOf, rmOf,
 import { CODE_PAGE, CODE_VA, CURRENT, DAIF, LINES, PC, SCTLR, SP } from './layout';
 import { abort, aborted, accessLevel, beginAccess, loadMemory, probeStore, storeMemory } from './memory';
 import { FAULT_ALIGNMENT } from './mmu';
+import { OP_RD, Op } from './ops';
+import { simdEnabled } from './simd/access';
+import { executeSimdSlow } from './simd/slow';
 import { executeSystem } from './system';
 import { NO_TRANSFER, PREFETCH, extendLoaded, isStore, transferOf } from './transfer';
 import { beginInstruction, endInstruction } from './timer';
@@ -28,11 +31,17 @@ export function writeSlot(slot: u32, value: u64): void {
   store<u64>(<usize>slot, value, CURRENT);
 }
 
+/** What the switch of the loop does not do itself. True when the loop must be left. */
+export function outOfLine(op: usize, tlb: usize): bool {
+  if (load<u16>(op) == <u16>Op.Simd && simdEnabled() && call_indirect<bool>(<u32>load<u16>(op, OP_RD), op, tlb)) return false;
+  return slow(op);
+}
+
 /**
  * Executes the instruction of a micro-op. True when the loop must be left: PC is set then. Otherwise execution goes on
  * behind it.
  */
-export function slow(op: usize): bool {
+function slow(op: usize): bool {
   beginInstruction();
   const leave = executeSlow(op);
   endInstruction();
@@ -46,7 +55,8 @@ function executeSlow(op: usize): bool {
   store<u64>(PC, pc);
   leaves = false;
   beginAccess();
-  if ((word & 0x0a000000) == 0x08000000) executeMemory(word);
+  if ((word & 0x0c000000) == 0x0c000000) executeSimdSlow(op, word);
+  else if ((word & 0x0a000000) == 0x08000000) executeMemory(word);
   else if (word >> 24 == 0xd4 || word >> 22 == 0x354 || word >> 25 == 0x6b) executeSystem(word, pc);
   else executeStackArithmetic(word);
   if (aborted) return true;

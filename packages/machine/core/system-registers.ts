@@ -1,13 +1,16 @@
 /** MRS and MSR of the registers in the table of registers.ts, and of the host's. */
 
 import { nzcv, setNzcv } from './arithmetic';
-import { LINE_FIQ, LINE_IRQ, switchStack, takeSystemTrap } from './exceptions';
+import { LINE_FIQ, LINE_IRQ, switchStack, takeSimdAccessTrap, takeSystemTrap } from './exceptions';
+import { FPCR_BITS, FPSR_BITS } from './floating-point/status';
 import { systemRegisterRead, systemRegisterWrite } from './host';
 import {
   CNTKCTL,
   CSSELR,
   DAIF,
   EL,
+  FPCR,
+  FPSR,
   HIGH,
   LINES,
   OSLOCK,
@@ -22,6 +25,7 @@ import {
   current,
 } from './layout';
 import { Held, accessible, argumentOf, heldAs, isIdentification, registerRow } from './registers';
+import { simdEnabled } from './simd/access';
 import { leaveLoop, undefinedInstruction } from './slow';
 import {
   PHYSICAL,
@@ -125,7 +129,14 @@ function permitted(row: i32, encoding: u32, rt: u32, write: bool): bool {
     refuse();
     return false;
   }
-  if (el == 0 && trapped(heldAs(row), argumentOf(row))) {
+  const held = heldAs(row);
+  if ((held == Held.Fpcr || held == Held.Fpsr) && !simdEnabled()) {
+    refused = true;
+    leaveLoop();
+    takeSimdAccessTrap(load<u64>(PC));
+    return false;
+  }
+  if (el == 0 && trapped(held, argumentOf(row))) {
     refused = true;
     leaveLoop();
     takeSystemTrap(load<u64>(PC), systemIss(encoding, rt, !write));
@@ -190,8 +201,8 @@ export function valueOf(row: i32): u64 {
     case Held.Mpidr:
       return MPIDR_RES1 | <u64>((current & 15) | ((current >> 4) << 8));
     case Held.ProcessorFeatures:
-      // EL0 and EL1 in AArch64, no FP, no Advanced SIMD, speculation harmless (CSV2, CSV3), GIC system registers.
-      return 0x1100000000ff0011 | (gicSystemRegisters ? 0x01000000 : 0);
+      // EL0 and EL1 in AArch64, FP and Advanced SIMD (no FP16), speculation harmless (CSV2, CSV3), GIC system registers.
+      return 0x1100000000000011 | (gicSystemRegisters ? 0x01000000 : 0);
     case Held.CacheSize:
       return load<u32>(CSSELR) < 2 ? CCSIDR : 0;
     case Held.CacheSelect:
@@ -216,6 +227,10 @@ export function valueOf(row: i32): u64 {
       return <u64>load<u32>(DAIF);
     case Held.Nzcv:
       return <u64>(nzcv() << 28);
+    case Held.Fpcr:
+      return <u64>load<u32>(FPCR);
+    case Held.Fpsr:
+      return <u64>load<u32>(FPSR);
     case Held.InterruptStatus:
       return <u64>(load<u32>(LINES) & (LINE_IRQ | LINE_FIQ));
     case Held.OsLockStatus:
@@ -304,6 +319,12 @@ function change(row: i32, value: u64): void {
       break;
     case Held.Nzcv:
       setNzcv(<u32>(value >> 28) & 15);
+      break;
+    case Held.Fpcr:
+      store<u32>(FPCR, <u32>value & FPCR_BITS);
+      break;
+    case Held.Fpsr:
+      store<u32>(FPSR, <u32>value & FPSR_BITS);
       break;
     case Held.OsLockAccess:
       store<u32>(OSLOCK, <u32>value & 1);

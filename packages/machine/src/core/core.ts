@@ -16,7 +16,7 @@ export interface CoreOptions {
 
 /** Layout of a saved vCPU: this word, the version, the length of the context, then the context itself. */
 const SAVED_MAGIC = 0x75706376;
-const SAVED_VERSION = 1;
+const SAVED_VERSION = 2;
 const SAVED_HEADER = 12;
 
 const RAM_UNIT = 2 * 1024 * 1024;
@@ -34,7 +34,7 @@ function high(value: bigint): number {
 }
 
 /**
- * AArch64 cores (Armv8.0-A with CRC32, EL1 and EL0, no floating point) around one guest RAM, interpreted in WebAssembly.
+ * AArch64 cores (Armv8.0-A with floating point, Advanced SIMD and CRC32; EL1 and EL0) around one guest RAM, interpreted in WebAssembly.
  * Deterministic: `run(a); run(b)` does what `run(a + b)` does, to the instruction.
  */
 export class Core {

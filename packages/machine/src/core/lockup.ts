@@ -2,6 +2,7 @@
 
 const CLASSES: Record<number, string> = {
   0: 'undefined instruction',
+  7: 'trapped floating-point or SIMD instruction',
   14: 'illegal execution state',
   21: 'SVC',
   24: 'trapped system instruction',

@@ -119,6 +119,15 @@ export class Assembler {
     this.emit('STP (64-bit) signed offset', { imm7: (offset / 8) & 0x7f, Rt, Rt2, Rn });
   }
 
+  /** Q registers; the offset is a multiple of 16 below 1024. */
+  loadVectors(Rt: number, Rt2: number, Rn: number, offset: number): void {
+    this.emit('LDP (128-bit) signed offset', { imm7: offset / 16, Rt, Rt2, Rn });
+  }
+
+  storeVectors(Rt: number, Rt2: number, Rn: number, offset: number): void {
+    this.emit('STP (128-bit) signed offset', { imm7: offset / 16, Rt, Rt2, Rn });
+  }
+
   /** @param register 16-bit encoding op0:op1:CRn:CRm:op2 */
   readSystem(Rt: number, register: number): void {
     this.word(0xd5200000 | (register << 5) | Rt);
@@ -146,6 +155,7 @@ export class Assembler {
 /** Encodings of the system registers that the harness uses (DDI 0487 D13), op0:op1:CRn:CRm:op2. */
 export const SystemRegister = {
   SCTLR_EL1: encoding(3, 0, 1, 0, 0),
+  CPACR_EL1: encoding(3, 0, 1, 0, 2),
   TTBR0_EL1: encoding(3, 0, 2, 0, 0),
   TCR_EL1: encoding(3, 0, 2, 0, 2),
   SPSR_EL1: encoding(3, 0, 4, 0, 0),
@@ -156,6 +166,8 @@ export const SystemRegister = {
   MAIR_EL1: encoding(3, 0, 10, 2, 0),
   VBAR_EL1: encoding(3, 0, 12, 0, 0),
   TPIDR_EL1: encoding(3, 0, 13, 0, 4),
+  FPCR: encoding(3, 3, 4, 4, 0),
+  FPSR: encoding(3, 3, 4, 4, 1),
   TPIDRRO_EL0: encoding(3, 3, 13, 0, 3),
 } as const;
 

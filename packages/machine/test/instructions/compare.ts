@@ -2,6 +2,7 @@ import type { Case } from './generate.js';
 import { parseFull } from './harness.js';
 import { buildImage, type RunOptions } from './image.js';
 import { RESULT_NAMES, SCRATCH } from './layout.js';
+import type { VectorInputs } from './vector-inputs.js';
 
 /** Runs a raw image and returns what it printed. */
 export type Run = (image: Uint8Array) => string | Promise<string>;
@@ -57,9 +58,14 @@ export async function differences(
 }
 
 /** Words, fields and inputs of a case. */
-export function describeCase({ index, detail, words, inputs }: Case): string {
+export function describeCase({ index, detail, words, inputs, vectors }: Case): string {
   const registers = inputs.map((value, n) => `${['SP', 'SPSR'][n - 31] ?? `X${n}`}=${hex(value)}`);
-  return `case ${index}: ${words.map((w) => hex(w, 8)).join(' ')} (${detail})\n  in:  ${registers.join(' ')}`;
+  return `case ${index}: ${words.map((w) => hex(w, 8)).join(' ')} (${detail})\n  in:  ${registers.join(' ')}\n  ${describeVectors(vectors)}`;
+}
+
+function describeVectors({ cpacr, fpcr, fpsr, registers }: VectorInputs): string {
+  const values = Array.from({ length: 32 }, (_, n) => `V${n}=${hex(registers[2 * n + 1])}:${hex(registers[2 * n])}`);
+  return `FPEN=${cpacr >> 20n} FPCR=${hex(fpcr, 8)} FPSR=${hex(fpsr, 8)} ${values.join(' ')}`;
 }
 
 type Full = ReturnType<typeof parseFull>;

@@ -1,6 +1,7 @@
 import { type Encoding, encode, type Fields, layout } from './encoding.js';
-import { RECORD_WORDS, SCRATCH, SCRATCH_SIZE, SLOT_WORDS, SLOTS } from './layout.js';
+import { RECORD_WORDS, RecordWord, SCRATCH, SCRATCH_SIZE, SLOT_WORDS, SLOTS } from './layout.js';
 import { Random } from './random.js';
+import { makeVectorInputs, type VectorInputs } from './vector-inputs.js';
 
 /** One instance: what is run, and everything it starts from. */
 export interface Case {
@@ -14,6 +15,7 @@ export interface Case {
   readonly entry: number;
   /** X0–X30, SP, SPSR. */
   readonly inputs: readonly bigint[];
+  readonly vectors: VectorInputs;
 }
 
 const EL0t = 0n;
@@ -129,6 +131,7 @@ export function makeCase(encoding: Encoding, index: number, count: number, rando
     words: [...before, encode(encoding, fields)],
     entry,
     inputs,
+    vectors: makeVectorInputs(random),
   };
 }
 
@@ -194,7 +197,15 @@ function makeSequence(from: readonly Encoding[], flags: readonly Encoding[], ind
     details.push(describe(encoding, fields));
   }
   inputs.push(chooseSpsr(random));
-  return { index, name: SEQUENCE, detail: details.join('; '), words, entry: 1, inputs };
+  return {
+    index,
+    name: SEQUENCE,
+    detail: details.join('; '),
+    words,
+    entry: 1,
+    inputs,
+    vectors: makeVectorInputs(random),
+  };
 }
 
 /** `count` random sequences of the encodings that can stand in one; the same for the same seed. */
@@ -220,11 +231,14 @@ export function slotWords(cases: readonly Case[]): Uint32Array {
 /** The records of these cases as memory. */
 export function records(cases: readonly Case[]): BigUint64Array {
   const words = new BigUint64Array(cases.length * RECORD_WORDS);
-  for (const { index, entry, inputs } of cases) {
-    inputs.forEach((value, i) => {
-      words[index * RECORD_WORDS + i] = value;
-    });
-    words[index * RECORD_WORDS + 33] = BigInt(SLOTS + 4 * (index * SLOT_WORDS + entry));
+  for (const { index, entry, inputs, vectors } of cases) {
+    const record = words.subarray(index * RECORD_WORDS, (index + 1) * RECORD_WORDS);
+    record.set(inputs);
+    record[RecordWord.Entry] = BigInt(SLOTS + 4 * (index * SLOT_WORDS + entry));
+    record[RecordWord.Cpacr] = vectors.cpacr;
+    record[RecordWord.Fpcr] = vectors.fpcr;
+    record[RecordWord.Fpsr] = vectors.fpsr;
+    record.set(vectors.registers, RecordWord.Vectors);
   }
   return words;
 }

@@ -7,9 +7,12 @@ import {
   PATTERN,
   RECORD_WORDS,
   RECORDS,
+  RESULT_FPCR,
   RESULT_NAMES,
+  RESULT_VECTORS,
   RESULT_WORDS,
   RESULTS,
+  RecordWord,
   SCRATCH,
   SCRATCH_SIZE,
   TRANSLATION_TABLES,
@@ -17,6 +20,8 @@ import {
 } from './layout.js';
 
 const UART = 0x0900_0000;
+/** CPACR_EL1.FPEN: no trap. */
+const FP_ENABLED = 3 << 20;
 const PSCI_SYSTEM_OFF = 0x8400_0008;
 /**
  * RES1 bits, UCI, UCT, DZE (cache maintenance from EL0), CP15BEN, nTWE (QEMU 7.2 does not know WFE's trap), nTWI;
@@ -115,10 +120,20 @@ function next(a: Assembler): void {
   a.load(4, 3, 8 * 31);
   a.writeSystem(S.SP_EL0, 4);
   a.addImmediate(R31, 4, 0); // MOV SP, X4
-  a.load(4, 3, 8 * 32);
+  a.load(4, 3, 8 * RecordWord.Spsr);
   a.writeSystem(S.SPSR_EL1, 4);
-  a.load(4, 3, 8 * 33);
+  a.load(4, 3, 8 * RecordWord.Entry);
   a.writeSystem(S.ELR_EL1, 4);
+  // The floating-point state, then CPACR as the case has it.
+  enableFp(a);
+  a.load(4, 3, 8 * RecordWord.Fpcr);
+  a.writeSystem(S.FPCR, 4);
+  a.load(4, 3, 8 * RecordWord.Fpsr);
+  a.writeSystem(S.FPSR, 4);
+  for (let n = 0; n < 32; n += 2) a.loadVectors(n, n + 1, 3, 8 * RecordWord.Vectors + 16 * n);
+  a.load(4, 3, 8 * RecordWord.Cpacr);
+  a.writeSystem(S.CPACR_EL1, 4);
+  a.isb();
   for (let n = 4; n < 30; n += 2) a.loadPair(n, n + 1, 3, 8 * n);
   a.load(30, 3, 8 * 30);
   a.loadPair(0, 1, 3, 0);
@@ -130,6 +145,13 @@ function next(a: Assembler): void {
   a.word(0xd4000002); // HVC #0
   a.label('halt');
   a.branch('B', 'halt');
+}
+
+/** Uses X4. */
+function enableFp(a: Assembler): void {
+  a.constant(4, FP_ENABLED);
+  a.writeSystem(S.CPACR_EL1, 4);
+  a.isb();
 }
 
 function report(a: Assembler): void {
@@ -148,6 +170,12 @@ function report(a: Assembler): void {
     a.readSystem(0, register);
     a.store(0, 1, 8 * (32 + i));
   });
+  enableFp(a);
+  [S.FPCR, S.FPSR].forEach((register, i) => {
+    a.readSystem(0, register);
+    a.store(0, 1, 8 * (RESULT_FPCR + i));
+  });
+  for (let n = 0; n < 32; n += 2) a.storeVectors(n, n + 1, 1, 8 * RESULT_VECTORS + 16 * n);
 
   // X19: header, X20: this case. The next one is counted at once.
   a.constant(19, HEADER);

@@ -18,9 +18,19 @@ export const SCRATCH = 0x4700_1000 - SCRATCH_SIZE / 2;
 
 /** A slot is filled with SVC, so that wherever a branch lands is reported; its instructions stand somewhere in the middle. */
 export const SLOT_WORDS = 16;
-/** X0–X30, SP, SPSR and the address to enter at. */
-export const RECORD_WORDS = 34;
-/** X0–X30, SP_EL1, SP_EL0, SPSR, ELR, ESR, FAR, vector. */
+/** X0–X30, SP, SPSR, the address to enter at, then what {@link RecordWord} says. */
+export const RECORD_WORDS = 102;
+/** Doublewords of a record behind the integer ones. */
+export enum RecordWord {
+  Spsr = 32,
+  Entry,
+  Cpacr,
+  Fpcr,
+  Fpsr,
+  /** V0–V31, the lower half first. */
+  Vectors = 38,
+}
+/** X0–X30, SP_EL1, SP_EL0, SPSR, ELR, ESR, FAR, FPCR, FPSR, V0–V31, vector. */
 export const RESULT_NAMES: readonly string[] = [
   ...Array.from({ length: 31 }, (_, n) => `X${n}`),
   'SP_EL1',
@@ -29,9 +39,15 @@ export const RESULT_NAMES: readonly string[] = [
   'ELR_EL1',
   'ESR_EL1',
   'FAR_EL1',
+  'FPCR',
+  'FPSR',
+  'spare',
+  ...Array.from({ length: 32 }, (_, n) => [`V${n} low`, `V${n} high`]).flat(),
   'vector',
 ];
 export const RESULT_WORDS = RESULT_NAMES.length;
+export const RESULT_FPCR = RESULT_NAMES.indexOf('FPCR');
+export const RESULT_VECTORS = RESULT_NAMES.indexOf('V0 low');
 
 /** Header: how the image runs, written by the host before it starts. Doublewords. */
 export enum Header {

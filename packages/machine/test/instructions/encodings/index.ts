@@ -3,10 +3,13 @@ import { branches } from './branches.js';
 import { dataProcessingImmediate, dataProcessingRegister } from './data-processing.js';
 import { loadsAndStores } from './loads-stores.js';
 import { reserved } from './reserved.js';
+import { simd } from './simd.js';
 import { system } from './system.js';
 
+export { simd };
+
 /** Every A64 encoding of ARMv8.0-A with CRC32 that has no floating point or SIMD register, and what is unallocated around them. */
-export const encodings: readonly Encoding[] = [
+export const integer: readonly Encoding[] = [
   ...dataProcessingImmediate,
   ...dataProcessingRegister,
   ...branches,
@@ -14,6 +17,9 @@ export const encodings: readonly Encoding[] = [
   ...system,
   ...reserved,
 ];
+
+/** Those, and the ones with such registers. */
+export const encodings: readonly Encoding[] = [...integer, ...simd];
 
 const byName = new Map(encodings.map((e) => [e.name, e]));
 
