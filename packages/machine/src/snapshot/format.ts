@@ -13,14 +13,19 @@ export const FORMAT_VERSION = 2;
 export const HEADER_SIZE = 24;
 export const SECTION_HEADER_SIZE = 16;
 
-/** Tag, what it is called in messages, what it holds. */
-export const SECTIONS = [
+/** All but RAM: tag, what it is called in messages, what it holds. A migration sends the same. */
+export const DEVICE_SECTIONS = [
   { tag: 'CONF', name: 'configuration' }, // JSON: the machine's configuration, its time, how it ended
   { tag: 'SCHD', name: 'scheduler and PSCI' }, // JSON: ScheduleState
   { tag: 'CPUS', name: 'vCPUs' }, // for each: length (u32), the core's bytes
   { tag: 'GIC3', name: 'GIC' }, // JSON: GicState
   { tag: 'UART', name: 'UART' }, // JSON: Pl011State
   { tag: 'MSID', name: 'MSI device' }, // JSON: MsiDeviceState
+] as const;
+export type DeviceTag = (typeof DEVICE_SECTIONS)[number]['tag'];
+
+export const SECTIONS = [
+  ...DEVICE_SECTIONS,
   { tag: 'RAMB', name: 'RAM beneath tables' }, // as RAM0: what the guest had where RAM0 has tables of the GIC
   { tag: 'RAM0', name: 'RAM' }, // chunks, see below
 ] as const;
