@@ -98,6 +98,11 @@ export class Terminal {
     this.#wake = () => {};
   }
 
+  /** Ends a `listen` before its time. */
+  wake(): void {
+    this.#wake();
+  }
+
   #onData = (data: Buffer): void => {
     const bytes = this.interactive ? this.#withoutEscapes(data) : data;
     if (bytes.length > 0) this.#user.input(bytes);

@@ -1,4 +1,5 @@
 export { type CompleteConfig, completeConfig, type MachineConfig } from './config.js';
+export { configDifference } from './config-difference.js';
 export { type BoardDescription, boardDeviceTree } from './device-tree/board.js';
 export { ImageError } from './loader/image-error.js';
 export type { Program } from './loader/load.js';

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { Refusal } from '../refusal.js';
 import { addSaveOptions, type SaveOptions, saveRequest } from '../save-request.js';
 import { Session } from '../session.js';
+import { addControlOption, type ControlOption, controlled } from './controlled.js';
 import { CONSOLE_HELP } from './help.js';
 
 const HELP = `
@@ -18,11 +19,12 @@ export function restoreCommand(): Command {
   const command = new Command('restore')
     .description('Go on with a guest that was saved')
     .argument('<file>', 'the snapshot');
-  return addSaveOptions(command)
+  return addControlOption(addSaveOptions(command))
     .addHelpText('after', HELP)
-    .action(async (file: string, options: SaveOptions) => {
+    .action(async (file: string, options: SaveOptions & ControlOption) => {
       const save = saveRequest(options);
-      await new Session(restoreMachine(file), undefined, save).run();
+      const machine = restoreMachine(file);
+      await controlled(options.control, (control) => new Session(machine, { save, control }).run());
     });
 }
 

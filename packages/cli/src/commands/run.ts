@@ -1,15 +1,27 @@
 import { basename } from 'node:path';
-import { ImageError, Machine, type MachineConfig, type Program } from '@vgic/machine';
+import {
+  type CompleteConfig,
+  completeConfig,
+  ImageError,
+  Machine,
+  type MachineConfig,
+  type Program,
+} from '@vgic/machine';
 import { Command } from 'commander';
+import type { ControlServer } from '../control/server.js';
 import { readInputFile } from '../input-file.js';
+import { type Address, parseAddress } from '../migration/address.js';
+import { type Arrival, arrive } from '../migration/arrival.js';
 import { Refusal } from '../refusal.js';
 import { addSaveOptions, type SaveOptions, saveRequest } from '../save-request.js';
 import { Session } from '../session.js';
 import { wholeNumber } from '../values.js';
+import { addControlOption, type ControlOption, controlled } from './controlled.js';
 import { CONSOLE_HELP } from './help.js';
 
-interface RunOptions extends SaveOptions {
-  kernel: string;
+interface RunOptions extends SaveOptions, ControlOption {
+  kernel?: string;
+  incoming?: Address;
   initrd?: string;
   append?: string;
   smp: number;
@@ -25,40 +37,76 @@ The kernel is an ELF-64 file, an arm64 Image (also gzip'd, also EFI zboot) or a 
 The board has the memory map of QEMU's virt; X0 is the address of its device tree.
 ${CONSOLE_HELP}
 PSCI SYSTEM_OFF ends with exit status 0, SYSTEM_RESET starts the program again from its images.
+With --incoming the guest comes from another vgic, by "vgic migrate", to a machine with the same options; no kernel is
+needed then, unless for a reset.
 
 Examples:
   vgic run --kernel Image --initrd initrd.img --append "console=ttyAMA0" --smp 4 --memory 512
   vgic run --kernel guest.elf --save guest.snapshot --on "login:"
-  vgic restore guest.snapshot`;
+  vgic restore guest.snapshot
+  vgic run --kernel guest.elf --control guest.control
+  vgic run --incoming unix:guest.incoming`;
 
 /** `vgic run` */
 export function runCommand(): Command {
   const command = new Command('run')
     .description("Run an Arm guest, its console on this terminal's stdin and stdout")
-    .requiredOption('--kernel <file>', 'the program to run')
+    .option('--kernel <file>', 'the program to run')
     .option('--initrd <file>', 'an initial RAM disk for a Linux kernel')
     .option('--append <text>', "the kernel's command line")
     .option('--smp <n>', 'vCPUs, 1 to 8', wholeNumber(1, 8), 1)
     .option('--memory <MB>', 'RAM in MiB, an even number to 3072', wholeNumber(2, 3072), 128)
     .option('--gic <version>', 'the interrupt controller, GICv2 or GICv3', wholeNumber(2, 3), 3)
-    .option('--list-registers <n>', "list registers of each vCPU's interface, 1 to 16", wholeNumber(1, 16), 4);
-  return addSaveOptions(command)
+    .option('--list-registers <n>', "list registers of each vCPU's interface, 1 to 16", wholeNumber(1, 16), 4)
+    .option(
+      '--incoming <address>',
+      'wait for a running machine at unix:PATH or tcp:HOST:PORT, or take the one in file:PATH',
+      parseAddress,
+    );
+  return addControlOption(addSaveOptions(command))
     .addHelpText('after', HELP)
     .action(async (options: RunOptions) => {
       const save = saveRequest(options);
-      const program: Program = { kernel: readInputFile(options.kernel), name: basename(options.kernel) };
-      if (options.initrd !== undefined) program.initrd = readInputFile(options.initrd);
-      if (options.append !== undefined) program.append = options.append;
-      const start = () => startMachine(program, options);
-      await new Session(start(), start, save).run();
+      const program = programOf(options);
+      const start = program && (() => startMachine(program, options));
+      if (!start && !options.incoming) throw new Refusal("required option '--kernel <file>' not specified");
+      await controlled(options.control, async (control) => {
+        const { machine, paused } = options.incoming
+          ? await arriveAt(options.incoming, options, control)
+          : { machine: start!(), paused: false };
+        await new Session(machine, { restart: start, save, control, paused }).run();
+      });
     });
 }
 
-function startMachine(program: Program, options: RunOptions): Machine {
-  const { smp: vcpus, gic, listRegisters } = options;
-  const config: MachineConfig = { vcpus, memory: options.memory * MIB, gic, listRegisters };
+function programOf({ kernel, initrd, append }: RunOptions): Program | undefined {
+  if (kernel === undefined) {
+    if (initrd === undefined && append === undefined) return undefined;
+    throw new Refusal('--initrd and --append belong to a kernel; --kernel FILE is missing.');
+  }
+  const program: Program = { kernel: readInputFile(kernel), name: basename(kernel) };
+  if (initrd !== undefined) program.initrd = readInputFile(initrd);
+  if (append !== undefined) program.append = append;
+  return program;
+}
+
+function configOf({ smp: vcpus, memory, gic, listRegisters }: RunOptions): MachineConfig {
+  return { vcpus, memory: memory * MIB, gic, listRegisters };
+}
+
+async function arriveAt(address: Address, options: RunOptions, control?: ControlServer): Promise<Arrival> {
+  let config: CompleteConfig;
   try {
-    const machine = new Machine(config);
+    config = completeConfig(configOf(options));
+  } catch (error) {
+    throw new Refusal((error as Error).message);
+  }
+  return arrive(config, address, control);
+}
+
+function startMachine(program: Program, options: RunOptions): Machine {
+  try {
+    const machine = new Machine(configOf(options));
     machine.load(program);
     return machine;
   } catch (error) {

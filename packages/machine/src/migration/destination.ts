@@ -121,11 +121,15 @@ export class MigrationDestination {
 
   /** What came is no stream. What is ready stays ready: the source may have committed itself, and will ask. */
   #broken(reason: string): void {
-    if (this.#phase === 'ready' || this.#phase === 'running') {
-      this.#reader?.stop();
-      this.#reason = reason;
-      this.#channel?.close();
-    } else this.#refuse(reason);
+    if (this.#phase === 'receiving') {
+      this.#refuse(reason);
+      return;
+    }
+    this.#reader?.stop();
+    this.#reason = reason;
+    // Who has not introduced himself is nobody to wait for, and no reason not to wait for another.
+    if (this.#phase === 'listening') this.#writer?.send('RFSE', textPayload(reason));
+    this.#channel?.close();
   }
 
   #refuse(reason: string): void {

@@ -7,7 +7,10 @@ import { Link, migrate } from './link.js';
 const CONFIG = { memory: 16 << 20 };
 const GUESTS = [
   { name: 'interrupts', boot: () => bootGuest(guestImage('interrupts'), 'rounds=2', CONFIG) },
-  { name: 'interrupts with a GICv2', boot: () => bootGuest(guestImage('interrupts'), 'rounds=2', { ...CONFIG, gic: 2 }) },
+  {
+    name: 'interrupts with a GICv2',
+    boot: () => bootGuest(guestImage('interrupts'), 'rounds=2', { ...CONFIG, gic: 2 }),
+  },
   { name: 'its', boot: () => bootGuest(guestImage('its'), 'rounds=2', CONFIG) },
 ];
 

@@ -1,0 +1,106 @@
+import type { Server, Socket } from 'node:net';
+import { listen } from '../migration/socket.js';
+import { Refusal } from '../refusal.js';
+import { BadRequest, type ControlRequest, parseRequest } from './requests.js';
+
+/** No request is longer. */
+const LONGEST_LINE = 1 << 16;
+const MOST_CLIENTS = 16;
+
+/** One object on a line. */
+export type Line = Record<string, unknown>;
+
+/** Who does what is asked for. BadRequest: it cannot be, and nothing was done. `tell` sends events to who asks. */
+export interface Controlled {
+  control(request: ControlRequest, tell: (event: Line) => void): Promise<Line> | Line;
+}
+
+/** The control socket: gives each request to who is in charge at the moment. */
+export class ControlServer {
+  readonly #server: Server;
+  readonly #clients = new Set<Socket>();
+  #charge: Controlled | undefined;
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  /** Refusal when there can be no such socket. */
+  static async open(path: string): Promise<ControlServer> {
+    let control: ControlServer | undefined;
+    try {
+      const server = await listen({ kind: 'unix', path }, (socket) => {
+        if (control) control.#serve(socket);
+      });
+      server.maxConnections = MOST_CLIENTS;
+      control = new ControlServer(server);
+      return control;
+    } catch (error) {
+      throw new Refusal(`The control socket ${path} cannot be made: ${(error as Error).message}.`);
+    }
+  }
+
+  /** From now on this one is asked. */
+  putInCharge(controlled: Controlled): void {
+    this.#charge = controlled;
+  }
+
+  /** Nothing is taken any more; what has been answered still goes out. */
+  close(): void {
+    this.#server.close();
+    for (const client of this.#clients) client.end();
+  }
+
+  #serve(socket: Socket): void {
+    this.#clients.add(socket);
+    // An answer that nobody wants is no reason to end.
+    socket.on('error', () => {});
+    socket.on('close', () => this.#clients.delete(socket));
+    socket.setEncoding('utf8');
+    let rest = '';
+    let answered = Promise.resolve();
+    socket.on('data', (text) => {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop()!;
+      // What is asked in one breath is answered before more is read.
+      socket.pause();
+      for (const line of lines) if (line.trim() !== '') answered = answered.then(() => this.#answer(socket, line));
+      if (rest.length > LONGEST_LINE) {
+        send(socket, { ok: false, error: 'The line is too long.' });
+        socket.end();
+        return;
+      }
+      answered.then(() => socket.resume());
+    });
+  }
+
+  async #answer(socket: Socket, line: string): Promise<void> {
+    const { id, request } = parseRequest(line);
+    const answer = await this.#do(request, (event) => {
+      // A client that does not listen misses events rather than have them pile up.
+      if (!socket.writableNeedDrain) send(socket, event);
+    });
+    send(socket, id === undefined ? answer : { id, ...answer });
+    if (socket.writableNeedDrain) {
+      await new Promise<void>((resolve) => {
+        socket.once('drain', resolve);
+        socket.once('close', resolve);
+      });
+    }
+  }
+
+  async #do(request: ControlRequest | BadRequest, tell: (event: Line) => void): Promise<Line> {
+    try {
+      if (request instanceof BadRequest) throw request;
+      if (!this.#charge) throw new BadRequest('There is no machine yet.');
+      return { ok: true, ...(await this.#charge.control(request, tell)) };
+    } catch (error) {
+      if (error instanceof BadRequest) return { ok: false, error: error.message };
+      throw error;
+    }
+  }
+}
+
+function send(socket: Socket, line: Line): void {
+  if (socket.writable) socket.write(`${JSON.stringify(line)}\n`);
+}
