@@ -18,7 +18,8 @@ export interface Controlled {
 /** The control socket: gives each request to who is in charge at the moment. */
 export class ControlServer {
   readonly #server: Server;
-  readonly #clients = new Set<Socket>();
+  /** Each with what is still to be answered. */
+  readonly #clients = new Map<Socket, Promise<void>>();
   #charge: Controlled | undefined;
 
   private constructor(server: Server) {
@@ -45,26 +46,29 @@ export class ControlServer {
     this.#charge = controlled;
   }
 
-  /** Nothing is taken any more; what has been answered still goes out. */
+  /** Nothing is taken any more; what has been asked is still answered. */
   close(): void {
     this.#server.close();
-    for (const client of this.#clients) client.end();
+    for (const [client, answered] of this.#clients) answered.then(() => client.end());
   }
 
   #serve(socket: Socket): void {
-    this.#clients.add(socket);
+    this.#clients.set(socket, Promise.resolve());
     // An answer that nobody wants is no reason to end.
     socket.on('error', () => {});
     socket.on('close', () => this.#clients.delete(socket));
     socket.setEncoding('utf8');
     let rest = '';
-    let answered = Promise.resolve();
     socket.on('data', (text) => {
       const lines = (rest + text).split('\n');
       rest = lines.pop()!;
       // What is asked in one breath is answered before more is read.
       socket.pause();
-      for (const line of lines) if (line.trim() !== '') answered = answered.then(() => this.#answer(socket, line));
+      const before = this.#clients.get(socket)!;
+      const answered = lines
+        .filter((line) => line.trim() !== '')
+        .reduce((previous, line) => previous.then(() => this.#answer(socket, line)), before);
+      this.#clients.set(socket, answered);
       if (rest.length > LONGEST_LINE) {
         send(socket, { ok: false, error: 'The line is too long.' });
         socket.end();

@@ -168,7 +168,7 @@ export class Steering implements Controlled {
     this.#last = { phase: 'moved', destination, milliseconds: performance.now() - began };
     this.gone = destination;
     this.#session.wake();
-    setImmediate(() => tell({ event: 'migration', ...this.#last }));
+    tell({ event: 'migration', ...this.#last });
     return { destination };
   }
 
