@@ -110,7 +110,7 @@ export class Link {
         return true;
       }
     }
-    if (end.closed && !this.broken) this.break();
+    if (end.closed && end.queue.length === 0 && !this.broken) this.break();
     return pieces.length > 0;
   }
 }
