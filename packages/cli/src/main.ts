@@ -15,9 +15,7 @@ Examples:
 
 function program(): Command {
   const command = new Command('vgic')
-    .description(
-      'Run, save, restore and migrate Arm guests on a virtual GIC (the VGIC of KVM)',
-    )
+    .description('Run, save, restore and migrate Arm guests on a virtual GIC (the VGIC of KVM)')
     .version('0.1.0')
     .addCommand(runCommand())
     .addCommand(restoreCommand())

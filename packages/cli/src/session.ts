@@ -23,7 +23,7 @@ export interface SessionOptions {
   /** Who may say what is to be done with the guest. */
   control?: ControlServer | undefined;
   /** The guest is not to run until it is told to. */
-  paused?: boolean;
+  paused?: boolean | undefined;
 }
 
 /** Runs a guest with its console on the terminal, until it ends, is saved, has moved, or the person at the terminal quits. */
@@ -60,6 +60,7 @@ export class Session {
       paused,
     );
     control?.putInCharge(this.#steering);
+    if (paused) process.stderr.write('The guest stands until "resume" comes over the control socket.\n');
     if (save?.at !== undefined && save.at < machine.time) {
       throw new Refusal(
         `The machine is at ${formatTime(machine.time)} already; it cannot be saved at ${formatTime(save.at)}.`,

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { Refusal } from '../refusal.js';
 import { addSaveOptions, type SaveOptions, saveRequest } from '../save-request.js';
 import { Session } from '../session.js';
-import { addControlOption, type ControlOption, controlled } from './controlled.js';
+import { addControlOptions, type ControlOptions, controlled } from './controlled.js';
 import { CONSOLE_HELP } from './help.js';
 
 const HELP = `
@@ -19,12 +19,12 @@ export function restoreCommand(): Command {
   const command = new Command('restore')
     .description('Go on with a guest that was saved')
     .argument('<file>', 'the snapshot');
-  return addControlOption(addSaveOptions(command))
+  return addControlOptions(addSaveOptions(command))
     .addHelpText('after', HELP)
-    .action(async (file: string, options: SaveOptions & ControlOption) => {
+    .action(async (file: string, options: SaveOptions & ControlOptions) => {
       const save = saveRequest(options);
       const machine = restoreMachine(file);
-      await controlled(options.control, (control) => new Session(machine, { save, control }).run());
+      await controlled(options, (control) => new Session(machine, { save, control, paused: options.paused }).run());
     });
 }
 

@@ -16,10 +16,10 @@ import { Refusal } from '../refusal.js';
 import { addSaveOptions, type SaveOptions, saveRequest } from '../save-request.js';
 import { Session } from '../session.js';
 import { wholeNumber } from '../values.js';
-import { addControlOption, type ControlOption, controlled } from './controlled.js';
+import { addControlOptions, type ControlOptions, controlled } from './controlled.js';
 import { CONSOLE_HELP } from './help.js';
 
-interface RunOptions extends SaveOptions, ControlOption {
+interface RunOptions extends SaveOptions, ControlOptions {
   kernel?: string;
   incoming?: Address;
   initrd?: string;
@@ -63,18 +63,18 @@ export function runCommand(): Command {
       'wait for a running machine at unix:PATH or tcp:HOST:PORT, or take the one in file:PATH',
       parseAddress,
     );
-  return addControlOption(addSaveOptions(command))
+  return addControlOptions(addSaveOptions(command))
     .addHelpText('after', HELP)
     .action(async (options: RunOptions) => {
       const save = saveRequest(options);
       const program = programOf(options);
       const start = program && (() => startMachine(program, options));
       if (!start && !options.incoming) throw new Refusal("required option '--kernel <file>' not specified");
-      await controlled(options.control, async (control) => {
+      await controlled(options, async (control) => {
         const { machine, paused } = options.incoming
           ? await arriveAt(options.incoming, options, control)
           : { machine: start!(), paused: false };
-        await new Session(machine, { restart: start, save, control, paused }).run();
+        await new Session(machine, { restart: start, save, control, paused: paused || options.paused }).run();
       });
     });
 }

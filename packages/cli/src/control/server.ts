@@ -62,6 +62,11 @@ export class ControlServer {
     socket.on('data', (text) => {
       const lines = (rest + text).split('\n');
       rest = lines.pop()!;
+      if (rest.length > LONGEST_LINE || lines.some((line) => line.length > LONGEST_LINE)) {
+        send(socket, { ok: false, error: 'The line is too long.' });
+        socket.end();
+        return;
+      }
       // What is asked in one breath is answered before more is read.
       socket.pause();
       const before = this.#clients.get(socket)!;
@@ -69,11 +74,6 @@ export class ControlServer {
         .filter((line) => line.trim() !== '')
         .reduce((previous, line) => previous.then(() => this.#answer(socket, line)), before);
       this.#clients.set(socket, answered);
-      if (rest.length > LONGEST_LINE) {
-        send(socket, { ok: false, error: 'The line is too long.' });
-        socket.end();
-        return;
-      }
       answered.then(() => socket.resume());
     });
   }

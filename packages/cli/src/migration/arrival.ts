@@ -26,7 +26,10 @@ export async function arrive(config: CompleteConfig, address: Address, control?:
     },
   });
   const arrival = await incoming.arrival();
-  if (arrival.paused) process.stderr.write('The guest was paused, and stands until "resume" comes over --control.\n');
+  if (arrival.paused && !control) {
+    process.stderr.write('The guest was paused; there is no --control to let it go on by, so it goes on now.\n');
+    return { ...arrival, paused: false };
+  }
   return arrival;
 }
 
