@@ -22,6 +22,7 @@ export class Incoming {
   /** RangeError when there is no such machine. */
   constructor(config: CompleteConfig, address: SocketAddress) {
     this.#destination = new MigrationDestination(config, { compression: zlibCompression });
+    this.#destination.rehearse();
     this.#address = address;
   }
 

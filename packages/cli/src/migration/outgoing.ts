@@ -73,6 +73,7 @@ export class Outgoing {
   async turn(guestMilliseconds: number): Promise<void> {
     const source = this.#source;
     const began = performance.now();
+    source.guestRan(guestMilliseconds);
     const { throttle } = source;
     const held = (guestMilliseconds * throttle) / (1 - throttle);
     const longest = Math.max(guestMilliseconds, held, LEAST_TURN);

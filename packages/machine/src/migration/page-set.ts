@@ -3,6 +3,12 @@ import { PAGE_SIZE } from '../snapshot/ram-state.js';
 
 const WORDS_PER_CHUNK = PAGES_PER_CHUNK / 32;
 
+/** Pages of one MiB of RAM, ascending. */
+export interface Chunk {
+  chunk: number;
+  pages: number[];
+}
+
 /** A set of pages of a RAM, taken out chunk by chunk. */
 export class PageSet {
   /** Bit n of word n >> 5 for page n, as the dirty log has it. */
@@ -29,6 +35,11 @@ export class PageSet {
     this.#from = 0;
   }
 
+  addPages(pages: Iterable<number>): void {
+    for (const page of pages) this.#words[page >> 5] |= 1 << (page & 31);
+    this.#from = 0;
+  }
+
   get count(): number {
     let count = 0;
     for (const word of this.#words) for (let left = word; left !== 0; left &= left - 1) count++;
@@ -36,7 +47,7 @@ export class PageSet {
   }
 
   /** Takes out the pages of the first chunk that has any; undefined when the set is empty. */
-  takeChunk(): { chunk: number; pages: number[] } | undefined {
+  takeChunk(): Chunk | undefined {
     const words = this.#words;
     let at = this.#from;
     while (at < words.length && words[at] === 0) at++;

@@ -24,29 +24,34 @@ export interface EncodedPages {
 }
 
 /**
- * The pages of a chunk, each with its 4096 bytes (aligned to 4). `keepZeros`: where the other side has something other than zeros.
+ * Pages of a chunk, ascending, from where they lie in `bytes` (aligned to 4). `keepZeros`: the other side may have
+ * something other than zeros there.
  */
 export function encodePages(
   chunk: number,
-  pages: Iterable<readonly [number, Uint8Array]>,
+  pages: readonly number[],
+  bytes: Uint8Array,
+  offsetOf: (page: number) => number,
   keepZeros: boolean,
   compression?: Compression,
 ): EncodedPages {
   const head = new Uint8Array(DATA);
   const view = new DataView(head.buffer);
   view.setUint32(0, chunk, true);
-  const contents: Uint8Array[] = [];
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  const offsets: number[] = [];
   let zeros = 0;
-  for (const [page, bytes] of pages) {
-    const zero = isZero(bytes);
+  for (const page of pages) {
+    const offset = offsetOf(page);
+    const zero = isZero(words, offset);
     if (zero) zeros++;
-    else contents.push(bytes);
+    else offsets.push(offset);
     if (zero && !keepZeros) continue;
     head[(zero ? ZERO : PRESENT) + ((page % PAGES_PER_CHUNK) >> 3)] |= 1 << (page & 7);
   }
-  let data = new Uint8Array(contents.length * PAGE_SIZE);
-  contents.forEach((bytes, index) => {
-    data.set(bytes, index * PAGE_SIZE);
+  let data = new Uint8Array(offsets.length * PAGE_SIZE);
+  offsets.forEach((offset, index) => {
+    data.set(bytes.subarray(offset, offset + PAGE_SIZE), index * PAGE_SIZE);
   });
   if (compression && data.length > 0) {
     const packed = compression.deflate(data);
@@ -55,7 +60,7 @@ export function encodePages(
       view.setUint32(4, packed.length, true);
     }
   }
-  return { head, data, zeros, present: contents.length };
+  return { head, data, zeros, present: offsets.length };
 }
 
 /** Puts the pages of a frame in their place; StreamError, with no page written, when they are none of a RAM of `size` bytes. */
@@ -100,9 +105,13 @@ function unpack(bytes: Uint8Array, packed: number, expected: number, compression
   return data;
 }
 
-export function isZero(bytes: Uint8Array): boolean {
-  const words = new Int32Array(bytes.buffer, bytes.byteOffset, WORDS_PER_PAGE);
-  for (let word = 0; word < WORDS_PER_PAGE; word++) if (words[word] !== 0) return false;
+/** Whether the page at an offset in bytes is all zeros. */
+export function isZero(words: Int32Array, offset: number): boolean {
+  const first = offset >>> 2;
+  for (let at = first; at < first + WORDS_PER_PAGE; at += 8) {
+    const low = words[at] | words[at + 1] | words[at + 2] | words[at + 3];
+    if ((low | words[at + 4] | words[at + 5] | words[at + 6] | words[at + 7]) !== 0) return false;
+  }
   return true;
 }
 

@@ -1,10 +1,10 @@
 import type { Machine } from '../machine.js';
 import type { MachineState } from '../machine-state.js';
 import { encodeDevices } from '../snapshot/encode.js';
-import { type Compression, DEVICE_SECTIONS, FORMAT_VERSION, PAGES_PER_CHUNK } from '../snapshot/format.js';
+import { type Compression, DEVICE_SECTIONS, FORMAT_VERSION } from '../snapshot/format.js';
 import { PAGE_SIZE, type RamState } from '../snapshot/ram-state.js';
 import { DEFAULT_LIMITS, Pace, type PaceLimits, type StateCost } from './pace.js';
-import { PageSet } from './page-set.js';
+import { type Chunk, PageSet } from './page-set.js';
 import { encodePages } from './pages.js';
 import {
   type ByteChannel,
@@ -76,12 +76,20 @@ export interface Progress {
   throttle: number;
 }
 
+/** Pages of a chunk, ready to go; undefined when there is nothing to say of them. */
+interface Frame {
+  tag: 'PAGE' | 'BNTH';
+  pages: number;
+  payload: [Uint8Array, Uint8Array] | undefined;
+}
+
 const PATIENCE = 30_000;
 const NO_RAM = (ram: Uint8Array): RamState => ({
   size: ram.length,
   pages: new Uint32Array(0),
   contents: new Uint8Array(0),
 });
+const inRam = (page: number) => page * PAGE_SIZE;
 const RUNNING: ReadonlySet<SourcePhase> = new Set(['greeting', 'copying', 'failed']);
 
 /**
@@ -183,6 +191,11 @@ export class MigrationSource {
     return this.#outgoing !== undefined && this.#channel.writable;
   }
 
+  /** The guest has run for so many milliseconds, in which the migration could not do anything. */
+  guestRan(milliseconds: number): void {
+    this.#roundBegan.at += milliseconds;
+  }
+
   /** What the destination sent. */
   receive(bytes: Uint8Array): void {
     if (this.over) return;
@@ -271,11 +284,10 @@ export class MigrationSource {
     const isFirst = this.#pace.rounds === 0;
     const { ram } = this.#machine.core;
     for (let next = this.#left.takeChunk(); next; next = this.#left.takeChunk()) {
-      const pages = next.pages.map((page) => [page, ram.subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE)] as const);
       // The destination's RAM is zeros at first.
-      const sent = this.#sendPages('PAGE', next.chunk, pages, !isFirst, this.#options.compression);
+      this.#send(this.#encode('PAGE', next, ram, inRam, !isFirst, this.#options.compression));
       this.#sentPages += next.pages.length;
-      if (sent) yield;
+      yield;
     }
     this.#writer.send('RNDE', numberPayload(this.#pace.rounds));
   }
@@ -314,15 +326,22 @@ export class MigrationSource {
   }
 
   *#state(): Generator<void> {
-    const state = this.#machine.save((ram) => this.#lastPages(ram));
-    this.#roundPages = state.ram.pages.length;
-    this.#sentPages = 0;
-    for (const part of ['PAGE', 'BNTH'] as const) {
-      for (const { chunk, pages } of chunksOf(part === 'PAGE' ? state.ram : state.beneath)) {
-        this.#sendPages(part, chunk, pages, true);
-        if (part === 'PAGE') this.#sentPages += pages.length;
-        yield;
-      }
+    const frames: Frame[] = [];
+    const state = this.#machine.save((ram) => {
+      frames.push(...this.#lastPages(ram));
+      return NO_RAM(ram);
+    });
+    const { pages, contents } = state.beneath;
+    const index = new Map(Array.from(pages, (page, at) => [page, at * PAGE_SIZE]));
+    const beneath = new PageSet(this.#machine.config.memory);
+    beneath.addPages(pages);
+    for (let next = beneath.takeChunk(); next; next = beneath.takeChunk()) {
+      frames.push(this.#encode('BNTH', next, contents, (page) => index.get(page)!, true));
+    }
+    for (const frame of frames) {
+      this.#send(frame);
+      this.#sentPages += frame.tag === 'PAGE' ? frame.pages : 0;
+      yield;
     }
     yield* this.#devices(state);
     this.#writer.send('DONE', jsonPayload({ paused: this.#options.paused?.() ?? false }));
@@ -336,37 +355,36 @@ export class MigrationSource {
     }
   }
 
-  /** The pages that the destination does not have as they are, while the GIC's tables are in RAM. */
-  #lastPages(ram: Uint8Array): RamState {
+  /** The pages that the destination does not have as they are, copied while the GIC's tables are in RAM. */
+  #lastPages(ram: Uint8Array): Frame[] {
     this.#machine.core.takeDirty(this.#dirty);
     this.#left.add(this.#dirty);
-    const pages = new Uint32Array(this.#left.count);
-    const contents = new Uint8Array(pages.length * PAGE_SIZE);
-    let index = 0;
+    this.#roundPages = this.#left.count;
+    this.#sentPages = 0;
+    const frames: Frame[] = [];
     for (let next = this.#left.takeChunk(); next; next = this.#left.takeChunk()) {
-      for (const page of next.pages) {
-        pages[index] = page;
-        contents.set(ram.subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE), index * PAGE_SIZE);
-        index++;
-      }
+      frames.push(this.#encode('PAGE', next, ram, inRam, true));
     }
-    return { size: ram.length, pages, contents };
+    return frames;
   }
 
-  /** False when there was nothing worth a frame. */
-  #sendPages(
-    tag: 'PAGE' | 'BNTH',
-    chunk: number,
-    pages: readonly (readonly [number, Uint8Array])[],
+  #encode(
+    tag: Frame['tag'],
+    { chunk, pages }: Chunk,
+    bytes: Uint8Array,
+    offsetOf: (page: number) => number,
     keepZeros: boolean,
     compression?: Compression,
-  ): boolean {
-    const { head, data, present, zeros } = encodePages(chunk, pages, keepZeros, compression);
+  ): Frame {
+    const { head, data, present, zeros } = encodePages(chunk, pages, bytes, offsetOf, keepZeros, compression);
     this.#pages += present;
     this.#zeroPages += zeros;
-    if (present === 0 && (zeros === 0 || !keepZeros)) return false;
-    this.#writer.send(tag, head, data);
-    return true;
+    const isEmpty = present === 0 && (zeros === 0 || !keepZeros);
+    return { tag, pages: pages.length, payload: isEmpty ? undefined : [head, data] };
+  }
+
+  #send({ tag, payload }: Frame): void {
+    if (payload) this.#writer.send(tag, ...payload);
   }
 
   /** The guest goes on here; the destination hears why, if it still can. */
@@ -381,18 +399,5 @@ export class MigrationSource {
     if (!told) return;
     this.#writer.send('CNCL', textPayload(reason));
     this.#channel.close();
-  }
-}
-
-function* chunksOf({ pages, contents }: RamState): Generator<{ chunk: number; pages: [number, Uint8Array][] }> {
-  for (let first = 0; first < pages.length; ) {
-    const chunk = Math.floor(pages[first] / PAGES_PER_CHUNK);
-    const found: [number, Uint8Array][] = [];
-    let at = first;
-    for (; at < pages.length && Math.floor(pages[at] / PAGES_PER_CHUNK) === chunk; at++) {
-      found.push([pages[at], contents.subarray(at * PAGE_SIZE, (at + 1) * PAGE_SIZE)]);
-    }
-    yield { chunk, pages: found };
-    first = at;
   }
 }

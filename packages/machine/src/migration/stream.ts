@@ -96,26 +96,26 @@ export class FrameWriter<Tag extends string> {
     this.#channel = channel;
   }
 
+  /** The payload goes as it is, in pieces that must not change any more. */
   send(tag: Tag, ...payload: Uint8Array[]): void {
-    const first = this.#crc === undefined ? header() : new Uint8Array(0);
-    const before = this.#crc ?? crc32(first);
-    const frame = new Uint8Array(
-      first.length + FRAME_HEADER_SIZE + payload.reduce((sum, each) => sum + each.length, 0),
-    );
-    frame.set(first);
-    const at = first.length;
-    frame.set(new TextEncoder().encode(tag), at);
-    const view = new DataView(frame.buffer);
-    let end = at + FRAME_HEADER_SIZE;
-    for (const piece of payload) {
-      frame.set(piece, end);
-      end += piece.length;
+    if (this.#crc === undefined) {
+      const first = header();
+      this.#crc = crc32(first);
+      this.#write(first);
     }
-    view.setBigUint64(at + 4, BigInt(end - at - FRAME_HEADER_SIZE), true);
-    this.#crc = crc32(frame.subarray(at + FRAME_HEADER_SIZE), crc32(frame.subarray(at, at + 12), before));
-    view.setUint32(at + 12, this.#crc, true);
-    this.bytes += frame.length;
-    this.#channel.write(frame);
+    const head = new Uint8Array(FRAME_HEADER_SIZE);
+    head.set(new TextEncoder().encode(tag));
+    const view = new DataView(head.buffer);
+    view.setBigUint64(4, BigInt(payload.reduce((sum, piece) => sum + piece.length, 0)), true);
+    this.#crc = payload.reduce((crc, piece) => crc32(piece, crc), crc32(head.subarray(0, 12), this.#crc));
+    view.setUint32(12, this.#crc, true);
+    this.#write(head);
+    for (const piece of payload) if (piece.length > 0) this.#write(piece);
+  }
+
+  #write(bytes: Uint8Array): void {
+    this.bytes += bytes.length;
+    this.#channel.write(bytes);
   }
 }
 
