@@ -8,6 +8,8 @@ const NAMES: Record<string, string> = {
 };
 /** A longer value is cut: it may come from anywhere. */
 const LONGEST_VALUE = 80;
+/** No configuration goes as deep. */
+const DEEPEST = 16;
 
 /** Both sides, as the sentence calls them. */
 interface Sides {
@@ -31,12 +33,13 @@ export function configDifference(ours: object, theirs: object, sides: Sides): st
 }
 
 /** Equal for equal values, whatever the order of their keys. */
-function canonical(value: unknown): string {
+function canonical(value: unknown, depth = 0): string {
   if (value === undefined) return 'none';
-  if (Array.isArray(value)) return `[${value.map(canonical).join(', ')}]`;
+  if (depth > DEEPEST) return 'more';
+  if (Array.isArray(value)) return `[${value.map((each) => canonical(each, depth + 1)).join(', ')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${fields.map(([key, each]) => `${JSON.stringify(key)}: ${canonical(each)}`).join(', ')}}`;
+  return `{${fields.map(([key, each]) => `${JSON.stringify(key)}: ${canonical(each, depth + 1)}`).join(', ')}}`;
 }
 
 function shorten(text: string): string {

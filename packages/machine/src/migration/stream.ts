@@ -265,7 +265,8 @@ export function textPayload(text: string): Uint8Array {
 export function readText(payload: Uint8Array): string {
   const text = new TextDecoder().decode(payload);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not reach a terminal
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, ' ').trim();
+  const plain = text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, ' ').trim();
+  return plain === '' ? 'The other side gives no reason.' : plain;
 }
 
 export function numberPayload(value: number): Uint8Array {
