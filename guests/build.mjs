@@ -1,4 +1,5 @@
-// Builds the guests that are images of their own. The same compiler makes the same bytes, wherever and whenever.
+// Builds the guests that are images of their own, and the init program for Linux. The same compiler makes the same bytes,
+// wherever and whenever.
 //
 //   node guests/build.mjs            builds all, beside their sources
 //   node guests/build.mjs --check    builds elsewhere and says what differs
@@ -14,17 +15,26 @@ export const compiler = 'aarch64-linux-gnu-gcc';
 /** What the committed images were built with. Another version makes other, equally good bytes. */
 export const compilerVersion = 'aarch64-linux-gnu-gcc (Debian 12.2.0-14) 12.2.0';
 
-// Addresses in code are relative to the program counter; -pie lets the linker script see any that is not.
 const flags = [
   '-std=gnu11 -O2 -Wall -Wextra -Werror -ffreestanding -nostdlib -fno-common -fno-stack-protector',
   '-fno-builtin -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns -mgeneral-regs-only',
   '-mstrict-align -mno-outline-atomics -march=armv8-a -fno-pic -mcmodel=small',
-  '-Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,-pie -Wl,--no-dynamic-linker',
+  '-Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments',
 ]
   .join(' ')
   .split(' ');
 
-/** Folder and image of each guest; its sources are the .S and .c files of the folder, and those it shares with another. */
+/** What a guest is: how it is linked, and what of the linked file is kept. */
+const forms = {
+  // Addresses in code are relative to the program counter; -pie lets the linker script see any that is not.
+  image: { link: ['-Wl,-pie', '-Wl,--no-dynamic-linker'], keep: ['-O', 'binary'] },
+  program: { link: ['-static'], keep: ['--strip-all'] },
+};
+
+/**
+ * Folder and image of each guest, an `image` of an arm64 kernel unless its form is another; its sources are the .S and
+ * .c files of the folder, and those it shares with another.
+ */
 export const guests = [
   { name: 'interrupts', image: 'interrupts/interrupts.bin' },
   { name: 'cpu-system', image: 'cpu-system/cpu-system.bin' },
@@ -34,6 +44,7 @@ export const guests = [
     shared: ['../interrupts/start.S', '../interrupts/console.c', '../interrupts/device-tree.c'],
     linkerScript: '../interrupts/image.ld',
   },
+  { name: 'linux-init', image: 'linux-init/init.elf', form: 'program', linkerScript: 'program.ld' },
 ];
 
 /** First line of `--version`, or undefined when there is no such compiler. */
@@ -50,7 +61,8 @@ export function installedCompiler() {
 /** The image of one guest, built from its sources. Throws when the compiler is missing or refuses. */
 export function build(name) {
   const folder = join(here, name);
-  const { shared = [], linkerScript = 'image.ld' } = guests.find((guest) => guest.name === name);
+  const { shared = [], linkerScript = 'image.ld', form = 'image' } = guests.find((guest) => guest.name === name);
+  const { link, keep } = forms[form];
   const temporary = mkdtempSync(join(tmpdir(), 'guest-'));
   try {
     const sources = readdirSync(folder)
@@ -58,12 +70,12 @@ export function build(name) {
       .sort();
     const elf = join(temporary, `${name}.elf`);
     // From inside the folder and by relative names, so that no path gets into the image.
-    execFileSync(compiler, [...flags, '-T', linkerScript, '-o', elf, ...shared, ...sources], {
+    execFileSync(compiler, [...flags, ...link, '-T', linkerScript, '-o', elf, ...shared, ...sources], {
       cwd: folder,
       stdio: 'inherit',
     });
     const image = join(temporary, `${name}.bin`);
-    execFileSync('aarch64-linux-gnu-objcopy', ['-O', 'binary', elf, image]);
+    execFileSync('aarch64-linux-gnu-objcopy', [...keep, elf, image]);
     return readFileSync(image);
   } finally {
     rmSync(temporary, { recursive: true });

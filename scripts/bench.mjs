@@ -2,10 +2,12 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { ensure, packages } from './debian-packages.mjs';
+import { ensureLinux } from './linux-guest.mjs';
 import { PROJECT, prepare } from './prepare.mjs';
 
 prepare();
 ensure(packages.filter(({ suites }) => suites.some((suite) => suite.startsWith('bench'))));
+ensureLinux();
 const main = join(PROJECT, 'bench', 'dist', 'main.js');
 const { status } = spawnSync(process.execPath, ['--expose-gc', main, ...process.argv.slice(2)], {
   cwd: PROJECT,

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensure } from './debian-packages.mjs';
+import { ensureLinux } from './linux-guest.mjs';
 import { PROJECT, prepare } from './prepare.mjs';
 
 /** What Vitest counted, for those who add up several checks. */
@@ -11,6 +12,7 @@ export const RESULTS = join(PROJECT, 'build', 'test-results.json');
 prepare();
 try {
   ensure();
+  ensureLinux();
 } catch (error) {
   console.error(error.message);
   process.exit(1);

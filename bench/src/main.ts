@@ -1,7 +1,8 @@
-/** The benchmarks, each beside its peer: node [--expose-gc] bench/dist/main.js [--only vgic|its|core|migration] [--json] */
+/** The benchmarks, each beside its peer: node [--expose-gc] bench/dist/main.js [--only vgic|its|core|linux|migration] [--json] */
 import { parseArgs } from 'node:util';
 import { benchCore } from './core/index.js';
 import { benchIts } from './its/index.js';
+import { benchLinux } from './linux/index.js';
 import { benchMigration } from './migration/index.js';
 import { benchVgic } from './vgic/index.js';
 
@@ -10,12 +11,15 @@ const benchmarks = {
   its: () => benchIts(),
   core: () => benchCore(),
   migration: () => benchMigration(),
+  linux: () => benchLinux(),
 };
 
 type Name = keyof typeof benchmarks;
 
 function usage(message: string): never {
-  console.error(`${message}\nusage: node [--expose-gc] bench/dist/main.js [--only vgic|its|core|migration] [--json]`);
+  console.error(
+    `${message}\nusage: node [--expose-gc] bench/dist/main.js [--only vgic|its|core|linux|migration] [--json]`,
+  );
   process.exit(2);
 }
 

@@ -11,6 +11,8 @@ export interface ConfigurationDomain {
   readonly listRegisters: readonly (readonly [weight: number, count: number])[];
   /** ITSs; none if absent. */
   readonly its?: readonly (readonly [weight: number, count: number])[];
+  /** The host's GICv4, and whether its CPU interfaces take vSGIs; none if absent. */
+  readonly gicv4?: readonly (readonly [weight: number, host: { readonly version: 40 | 41; readonly vsgis: boolean }])[];
   /** How often the first ITS lies over another frame. */
   readonly overlay?: number;
   /** How often a configuration that should be refused is asked for. */
@@ -35,6 +37,9 @@ export interface Configuration {
   readonly cpuInterface: number;
   readonly redistributors: number;
   readonly its: number;
+  /** 0, 40 or 41. */
+  readonly gicv4: number;
+  readonly vsgis: boolean;
   /** Where each ITS is. */
   readonly itsBases: readonly number[];
   readonly ramBase: number;
@@ -134,6 +139,8 @@ export function drawConfiguration(random: Random, domain: ConfigurationDomain, s
   const ramBase = its ? random.weighted(RAM_BASES) : 0x40000000;
   const ramBytes = its ? RAM_WITH_ITS : random.pick([0x10000, 0x40000]);
 
+  const { version: gicv4, vsgis } = domain.gicv4 ? random.weighted(domain.gicv4) : { version: 0, vsgis: false };
+
   const create: Operation = { op: 'create', ...(slot ? { vm: slot } : {}), gic };
   if (host !== gic) create.host_gic = host;
   if (vcpus !== 1) create.vcpus = vcpus;
@@ -158,11 +165,13 @@ export function drawConfiguration(random: Random, domain: ConfigurationDomain, s
       create.its_base2 = hex(nextIts);
     }
   }
+  if (gicv4 !== 0) create.gicv4 = gicv4;
+  if (gicv4 === 41 && !vsgis) create.vsgi = 0;
   create.ram_size = hex(ramBytes);
   if (ramBase !== 0x40000000) create.ram_base = hex(ramBase);
   if (random.chance(domain.hostile)) Object.assign(create, random.pick(its ? HOSTILE_ITS : HOSTILE));
   return {
     gic, host, vcpus, interrupts, listRegisters, priorityBits, idBits, affinity3Valid, systemErrors, auto, initialised,
-    distributor, cpuInterface, redistributors, its, itsBases, ramBase, ramBytes, create,
+    distributor, cpuInterface, redistributors, its, gicv4, vsgis, itsBases, ramBase, ramBytes, create,
   }; // biome-ignore format: one name after the other
 }

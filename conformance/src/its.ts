@@ -55,13 +55,13 @@ function mapAll(s: Sequence, its: ItsPlan): void {
 }
 
 /** An ITS is set up from scratch. */
-function bootIts(s: Sequence, its: ItsPlan): void {
+export function bootIts(s: Sequence, its: ItsPlan, map: (s: Sequence, its: ItsPlan) => void = mapAll): void {
   writeFirstLevel(s, its);
   control(s, its, false);
   register(s, its, GITS_BASER, deviceBaser(its), 'GITS_BASER');
   register(s, its, GITS_BASER + 8, collectionBaser(its), 'GITS_BASER');
   resetQueue(s, its);
-  mapAll(s, its);
+  map(s, its);
 }
 
 /** What a guest's kernel does first with its ITSs and LPIs. */

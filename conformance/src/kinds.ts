@@ -15,6 +15,7 @@ import {
   sendSgi,
   setLine,
 } from './delivery.js';
+import * as gicv4 from './gicv4.js';
 import { itsBoot, itsBootAgain, moveTables, toggleIts } from './its.js';
 import { commands, observedCommand } from './its-commands.js';
 import { createIts, itsAttribute, placeIts, restoreInPlace, saveTables } from './its-state.js';
@@ -124,7 +125,7 @@ export const KINDS = {
   levelInfo,
   setUp,
   flood,
-  itsBoot,
+  itsBoot: (s: Sequence) => (s.vm.configuration.gicv4 ? gicv4.directBoot(s) : itsBoot(s)),
   itsBootAgain,
   commands,
   observedCommand,
@@ -143,6 +144,21 @@ export const KINDS = {
   itsAttribute,
   placeIts,
   createIts,
+  forward: gicv4.forward,
+  unforward: gicv4.unforward,
+  deviceMsi: gicv4.deviceMsi,
+  takeAll: gicv4.takeAll,
+  directCommand: gicv4.directCommand,
+  softwareMsi: gicv4.softwareMsi,
+  lookAtHost: gicv4.lookAtHost,
+  blockVcpu: gicv4.blockVcpu,
+  moveVcpu: gicv4.moveVcpu,
+  switchOffAndOn: gicv4.switchOffAndOn,
+  switchDistributor: gicv4.switchDistributor,
+  switchVsgis: gicv4.switchVsgis,
+  directSgi: gicv4.directSgi,
+  saveForwarded: gicv4.saveForwarded,
+  resetIts: gicv4.resetIts,
   wait: (s: Sequence) => s.emit({ op: 'wfi', vcpu: guestVcpu(s) }, 'wait for interrupt'),
   sgi: sendSgi,
   acknowledge: (s: Sequence) => acknowledgeOn(s, guestVcpu(s)),

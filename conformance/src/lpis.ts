@@ -16,7 +16,7 @@ const redistributor = (s: Sequence, vcpu: number, name: string): string =>
       REDISTRIBUTOR.registers.find((register) => register.name === name)!.offset,
   );
 
-function writeRedistributor(s: Sequence, vcpu: number, name: string, value: string, len: 4 | 8 = 8): void {
+export function writeRedistributor(s: Sequence, vcpu: number, name: string, value: string, len: 4 | 8 = 8): void {
   const operation = { op: 'mmio_write', vcpu, addr: redistributor(s, vcpu, name), value };
   s.emit(len === 8 ? { ...operation, len } : operation, `${name} write`);
 }

@@ -3,6 +3,7 @@
  * slot, in the order that Documentation/virt/kvm/devices/arm-vgic-v3.rst asks for: the answers of the first half are
  * the values of the second.
  */
+import { settleAfterRestore } from './gicv4.js';
 import { damageTables } from './its-damage.js';
 import { restoreIts, type SavedIts, saveIts } from './its-state.js';
 import { affinityOf, GROUP, hex, hex64 } from './protocol.js';
@@ -176,5 +177,7 @@ export function migrate(s: Sequence): void {
     }
     if (s.tables) restoreIts(s, its);
     s.emit({ op: 'pending', vcpu: 0 }, 'pending after restore');
+    s.vm.vsgis = from.vsgis;
+    if (s.vm.configuration.gicv4) settleAfterRestore(s);
   };
 }

@@ -48,6 +48,8 @@ export interface RunResult {
   readonly differences: number;
   readonly findings: readonly Finding[];
   readonly declared: ReadonlyMap<DeclaredDifference, number>;
+  /** Operations compared, by the name of the profile. */
+  readonly byProfile: ReadonlyMap<string, number>;
   readonly coverage: Coverage;
 }
 
@@ -56,6 +58,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const findings: Finding[] = [];
   const seen = new Map<string, number>();
   const declared = new Map<DeclaredDifference, number>();
+  const byProfile = new Map<string, number>();
   const last = options.only === undefined ? Number.POSITIVE_INFINITY : options.only;
   let next = options.only ?? options.first ?? 0;
   let operations = 0;
@@ -76,6 +79,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
       const compared = stop === undefined ? batch.length : stop + 1;
       for (let i = 0; i < Math.min(compared, answers.length); i++) coverage.count(labels[i]!, answers[i]!);
       operations += compared;
+      byProfile.set(profile.name, (byProfile.get(profile.name) ?? 0) + compared);
       history.push(...batch);
       if (stop === undefined) {
         step = steps.next(answers);
@@ -125,7 +129,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     }
   };
   await Promise.all(Array.from({ length: options.lanes }, lane));
-  return { operations, sequences, differences, findings, declared, coverage };
+  return { operations, sequences, differences, findings, declared, byProfile, coverage };
 }
 
 /** Which profile a sequence has: it depends on nothing but the seed and the number. */

@@ -35,6 +35,10 @@ export interface VirtualMachine {
   readonly acknowledged: number[][];
   /** By ITS. */
   queues: CommandQueue[];
+  /** Host interrupts that are forwarded. */
+  readonly forwarded: Set<number>;
+  /** The guest has asked for vSGIs. */
+  vsgis: boolean;
   /** Interrupts whose priority was dropped but that may still be active (EOImode 1). */
   readonly dropped: number[][];
 }
@@ -124,6 +128,8 @@ export class Sequence implements ValueContext {
         writer: 0,
         unsure: false,
       })),
+      forwarded: new Set(),
+      vsgis: false,
       acknowledged: perVcpu(),
       dropped: perVcpu(),
     };

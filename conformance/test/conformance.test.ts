@@ -111,6 +111,18 @@ describe.skipIf(missing)(`the differential test against KVM's VGIC ${needsOracle
     expect(operations.length).toBeLessThanOrEqual(20);
   });
 
+  it('finds a MOVI that does not take a forwarded LPI to another vPE', async () => {
+    const operations = await smallest('movi', 'gicv4');
+    expect(operations.some(({ op, hex }) => op === 'mem_write' && String(hex).startsWith('01'))).toBe(true);
+    expect(operations.length).toBeLessThanOrEqual(40);
+  });
+
+  it('finds a doorbell that did not ring for a vCPU that waits', async () => {
+    const operations = await smallest('doorbell', 'gicv4');
+    expect(operations.at(-1)?.op).toBe('pending');
+    expect(operations.length).toBeLessThanOrEqual(30);
+  });
+
   it('finds a program that ends, and goes on with a new one to shrink it', async () => {
     const operations = await smallest('crash', 'delivery-v3');
     expect(operations.at(-1)).toMatchObject({ op: 'icc_write', reg: 'ICC_DIR_EL1' });

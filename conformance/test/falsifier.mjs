@@ -41,6 +41,13 @@ const FAULTS = {
     answer: (command, answer) =>
       command.dev && command.group === 4 && command.attr === 2 && answer.err === -22 ? { err: -14 } : answer,
   },
+  /** A MOVI never gets into an ITS's queue. */
+  movi: {
+    command: (command) => command.op === 'mem_write' && /^01[0-9a-f]{62}$/.test(command.hex ?? ''),
+    answer: (_command, answer) => (answer.replaced ? { ret: 0 } : answer),
+  },
+  /** A vCPU that blocks is not rung for. */
+  doorbell: { answer: (command, answer) => (command.op === 'pending' ? { ...answer, pending: false } : answer) },
   /** EBUSY becomes EINVAL. */
   errno: { answer: (_command, answer) => (answer.err === -16 ? { err: -22 } : answer) },
   /** Nothing comes any more after a write of ICC_BPR0_EL1. */

@@ -1,6 +1,7 @@
 import { type Machine, type Outcome, SnapshotError, writeSnapshot } from '@vgic/machine';
 import type { ControlServer } from './control/server.js';
 import { Steering } from './control/steering.js';
+import type { Forwarding } from './forwarding.js';
 import { Refusal, STATUS } from './refusal.js';
 import type { SaveRequest } from './save-request.js';
 import { Terminal } from './terminal.js';
@@ -20,6 +21,8 @@ export interface SessionOptions {
   /** Builds the machine anew for PSCI SYSTEM_RESET; without it a reset ends the session. */
   restart?: (() => Machine) | undefined;
   save?: SaveRequest | undefined;
+  /** Ports of this computer that lead to the guest. */
+  forwarding: Forwarding;
   /** Who may say what is to be done with the guest. */
   control?: ControlServer | undefined;
   /** The guest is not to run until it is told to. */
@@ -31,6 +34,7 @@ export class Session {
   #machine: Machine;
   readonly #restart: (() => Machine) | undefined;
   readonly #save: SaveRequest | undefined;
+  readonly #forwarding: Forwarding;
   readonly #terminal: Terminal;
   readonly #steering: Steering;
   /** Typed while the machine is being handed over: whom it is for is not known yet. */
@@ -38,13 +42,17 @@ export class Session {
   #watch: TextWatch | undefined;
   /** The text to wait for has been printed. */
   #seen = false;
+  /** Virtual time goes no faster than the clock. */
+  #paced = false;
   /** Wall clock minus virtual time, in milliseconds. */
   #offset = 0;
 
-  constructor(machine: Machine, { restart, save, control, paused = false }: SessionOptions) {
+  constructor(machine: Machine, { restart, save, control, forwarding, paused = false }: SessionOptions) {
     this.#machine = machine;
     this.#restart = restart;
     this.#save = save;
+    this.#forwarding = forwarding;
+    forwarding.onActivity = () => this.#terminal.wake();
     this.#terminal = new Terminal({
       input: (bytes) => this.#input(bytes),
       unread: () => this.#machine.unreadConsoleInput,
@@ -70,11 +78,13 @@ export class Session {
 
   /** Comes back when the guest has ended well or has been saved; throws Refusal otherwise. */
   async run(): Promise<void> {
-    this.#terminal.open();
     try {
+      await this.#forwarding.open();
+      this.#terminal.open();
       this.#attach();
       while (!(await this.#step()));
     } finally {
+      this.#forwarding.close();
       await this.#terminal.flush();
       this.#terminal.close();
       this.#steering.close();
@@ -94,6 +104,7 @@ export class Session {
   #attach(): void {
     this.#watch = this.#save?.on === undefined ? undefined : new TextWatch(this.#save.on);
     this.#offset = performance.now() - this.#machine.time / 1e6;
+    this.#forwarding.attach(this.#machine);
     this.#machine.onConsoleOutput = (byte) => {
       this.#terminal.send(byte);
       if (this.#watch?.see(byte)) {
@@ -182,7 +193,7 @@ export class Session {
         STATUS.failed,
       );
     }
-    if (this.#terminal.inputEnded) {
+    if (this.#terminal.inputEnded && this.#machine.hostConnections === 0 && !this.#forwarding.listens) {
       throw new Refusal('Every vCPU waits for console input, which has ended: the guest cannot go on.', STATUS.failed);
     }
     await this.#terminal.listen(this.#steering.migrating ? 0 : IDLE);
@@ -190,9 +201,12 @@ export class Session {
     this.#offset = performance.now() - this.#machine.time / 1e6;
   }
 
-  /** Milliseconds by which virtual time is ahead of the clock; a pipe is not made to wait. */
+  /** Milliseconds by which virtual time is ahead of the clock; only people and other computers are waited for. */
   #ahead(): number {
-    if (!this.#terminal.interactive) return 0;
+    const paced = this.#terminal.interactive || this.#machine.hostConnections > 0;
+    if (paced && !this.#paced) this.#offset = performance.now() - this.#machine.time / 1e6;
+    this.#paced = paced;
+    if (!paced) return 0;
     const ahead = this.#machine.time / 1e6 + this.#offset - performance.now();
     if (ahead < -LARGEST_LAG) this.#offset -= ahead;
     return ahead;

@@ -66,7 +66,8 @@ export class Terminal {
 
   /** Writes what the guest has sent; comes back when the reader has room for more. */
   async flush(): Promise<void> {
-    if (this.#output.length === 0 || this.outputError) return;
+    // Devices on the bus write by themselves; what they have written also goes out first.
+    if ((this.#output.length === 0 && !process.stdout.writableNeedDrain) || this.outputError) return;
     const bytes = Uint8Array.from(this.#output);
     this.#output = [];
     await new Promise<void>((resolve) => {
@@ -75,6 +76,11 @@ export class Terminal {
         resolve();
       });
     });
+  }
+
+  /** Ends a `listen` early: something else has come in. */
+  wake(): void {
+    this.#wake();
   }
 
   /** Lets input come in: until `milliseconds` have passed, or something came. */
@@ -96,11 +102,6 @@ export class Terminal {
       };
     });
     this.#wake = () => {};
-  }
-
-  /** Ends a `listen` before its time. */
-  wake(): void {
-    this.#wake();
   }
 
   #onData = (data: Buffer): void => {

@@ -4,6 +4,8 @@ import { MEMORY_MAP, type RegionName } from './memory-map.js';
 export interface BusDevice {
   /** Upper half of the last 64-bit load. */
   readonly high: number;
+  /** Virtual time of the next thing that it does by itself, Infinity when there is none; without it, never. */
+  readonly deadline?: number;
   /** Whether something answers at that address of the device's region; without it, everywhere. */
   contains?(address: number): boolean;
   /** A load; returns the low 32 bits. `address` is physical. */

@@ -1,3 +1,4 @@
+import { type CompleteDevice, completeDevices, type DeviceConfig } from './device-config.js';
 import { RAM_GRANULE, RAM_MAXIMUM } from './memory-map.js';
 
 /** The machine to build. */
@@ -12,10 +13,12 @@ export interface MachineConfig {
   listRegisters?: number;
   /** Instructions in a vCPU's turn, 1 to 2^30; 20000 when left out. */
   quantum?: number;
+  /** What is on the PCIe bus; nothing when left out. */
+  devices?: DeviceConfig[];
 }
 
 /** A configuration with every value said. */
-export type CompleteConfig = Required<MachineConfig>;
+export type CompleteConfig = Required<Omit<MachineConfig, 'devices'>> & { devices: CompleteDevice[] };
 
 const DEFAULTS = { listRegisters: 4, quantum: 20_000 } as const;
 
@@ -25,7 +28,7 @@ const RANGES = {
   gic: { least: 2, most: 3, what: 'as GIC version' },
   listRegisters: { least: 1, most: 16, what: 'list registers' },
   quantum: { least: 1, most: 2 ** 30, what: 'instructions in a turn' },
-} as const satisfies Record<keyof CompleteConfig, { least: number; most: number; what: string }>;
+} as const satisfies Record<Exclude<keyof CompleteConfig, 'devices'>, { least: number; most: number; what: string }>;
 
 /** Fills in what was left out; RangeError with one sentence when the machine cannot be built. */
 export function completeConfig(given: MachineConfig): CompleteConfig {
@@ -37,6 +40,7 @@ export function completeConfig(given: MachineConfig): CompleteConfig {
     gic: config.gic,
     listRegisters: config.listRegisters ?? DEFAULTS.listRegisters,
     quantum: config.quantum ?? DEFAULTS.quantum,
+    devices: completeDevices(config.devices ?? []),
   } as CompleteConfig;
   for (const [name, { least, most, what }] of Object.entries(RANGES)) {
     const value: unknown = complete[name as keyof CompleteConfig];

@@ -1,5 +1,6 @@
 export { type CompleteConfig, completeConfig, type MachineConfig } from './config.js';
 export { configDifference } from './config-difference.js';
+export { type CompleteDevice, DEVICE_TYPES, type DeviceConfig, type DeviceType } from './device-config.js';
 export { type BoardDescription, boardDeviceTree } from './device-tree/board.js';
 export { ImageError } from './loader/image-error.js';
 export type { Program } from './loader/load.js';
@@ -10,9 +11,11 @@ export { type DestinationPhase, MigrationDestination } from './migration/destina
 export { DEFAULT_LIMITS, type PaceLimits } from './migration/pace.js';
 export { MigrationSource, type Progress, type SourceOptions, type SourcePhase } from './migration/source.js';
 export type { ByteChannel } from './migration/stream.js';
+export type { Backends, HostNetwork, HostSocket, HostSocketListener } from './pcie-devices.js';
 export { decodeSnapshot } from './snapshot/decode.js';
 export { encodeSnapshot } from './snapshot/encode.js';
-export { readSnapshot, writeSnapshot } from './snapshot/file.js';
+export { type BackendSource, readSnapshot, writeSnapshot } from './snapshot/file.js';
 export { type Compression, FORMAT_VERSION } from './snapshot/format.js';
 export { SnapshotError } from './snapshot/snapshot-error.js';
 export { zlibCompression } from './snapshot/zlib-compression.js';
+export { type Disk, MemoryDisk } from './virtio/block.js';

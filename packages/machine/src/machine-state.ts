@@ -6,6 +6,7 @@ import { checkPl011State, type Pl011State } from './pl011.js';
 import { checkScheduleState, type ScheduleState } from './scheduler.js';
 import { checkRamState, type RamState } from './snapshot/ram-state.js';
 import { SnapshotError } from './snapshot/snapshot-error.js';
+import type { VirtioPciState } from './virtio/virtio-pci.js';
 
 /** All of a machine between two instructions. Restored, it goes on bit for bit as the saved one would have. */
 export interface MachineState {
@@ -21,13 +22,15 @@ export interface MachineState {
   uart: Pl011State;
   /** Empty with a GICv2, beside which there is none. */
   msiDevice: MsiDeviceState;
+  /** What is on the PCIe bus, in the order of the configuration. */
+  devices: VirtioPciState[];
   /** With the ITS's tables and the LPIs' pending tables as the GIC's save has written them. */
   ram: RamState;
   /** What the guest had in the pages that the GIC's save has written: it goes on with them. */
   beneath: RamState;
 }
 
-/** Refuses a state that no machine can have, before anything is built from it. The GIC and the core judge their parts. */
+/** Refuses a state that no machine can have, before anything is built from it. The GIC, the core and the devices judge their parts. */
 export function checkMachineState(state: MachineState): void {
   let config: CompleteConfig;
   try {

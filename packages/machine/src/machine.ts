@@ -4,11 +4,14 @@ import { Bus, type BusDevice } from './bus.js';
 import { type CompleteConfig, completeConfig, type MachineConfig } from './config.js';
 import { configDifference } from './config-difference.js';
 import { Core, type CoreHost, Exit } from './core/index.js';
+import { Dma } from './dma.js';
 import { GicMemory } from './gic-memory.js';
+import { Gicv2m } from './gicv2m.js';
 import { type Program, placeProgram } from './loader/load.js';
 import { checkMachineState, type MachineState } from './machine-state.js';
-import { affinityOf, RAM_BASE, regionOf, TIMER_INTID, UART_INTID } from './memory-map.js';
+import { affinityOf, PCIE_INTID, RAM_BASE, regionOf, TIMER_INTID, UART_INTID } from './memory-map.js';
 import { MsiDevice } from './msi-device.js';
+import { type Backends, type HostSocket, type HostSocketListener, PcieDevices } from './pcie-devices.js';
 import { Pl011 } from './pl011.js';
 import { callPsci, code, type PsciHost } from './psci.js';
 import { Scheduler } from './scheduler.js';
@@ -21,7 +24,7 @@ export type Outcome =
   | { reason: 'off' }
   | { reason: 'reset' }
   | { reason: 'stopped' }
-  /** Every vCPU is in WFI and no timer will ring: only console input can wake it. */
+  /** Every vCPU is in WFI and no timer will ring: only input from outside can wake it. */
   | { reason: 'waiting' }
   | { reason: 'lockup'; message: string };
 
@@ -49,6 +52,7 @@ export class Machine {
   readonly #gicMemory: GicMemory;
   /** Only with an ITS, to which it sends. */
   readonly #msiDevice: MsiDevice | undefined;
+  readonly #pcie: PcieDevices;
   readonly #scheduler: Scheduler;
   readonly #psci: PsciHost;
   /** Levels of the timers' interrupt lines as the GIC has them: a bit for each of TIMERS, for each vCPU. */
@@ -66,11 +70,11 @@ export class Machine {
   /** Virtual time of the next thing that happens by itself; 0 when it has to be found out anew. */
   #nextEvent = 0;
   #fruitless = 0;
-  /** What `onConsoleOutput` has thrown: it goes on to the caller of `run` when the instruction is over. */
+  /** What something of the owner's has thrown: it goes on to the caller of `run` when the instruction is over. */
   #thrown: { error: unknown } | undefined;
 
-  /** RangeError with one sentence when there is no such machine, or no room for it. */
-  constructor(config: MachineConfig) {
+  /** RangeError with one sentence when there is no such machine, no room for it, or a device lacks its backend. */
+  constructor(config: MachineConfig, backends: Backends = {}) {
     this.config = completeConfig(config);
     const { vcpus, memory, gic: version, listRegisters, quantum } = this.config;
     this.#timerLines = new Uint8Array(vcpus);
@@ -98,9 +102,21 @@ export class Machine {
       if (vcpu === this.#inGuest) this.#stale = true;
     };
     this.#uart = new Pl011({
-      output: (byte) => this.#output(byte),
+      output: (byte) => this.#callOut(() => this.onConsoleOutput(byte)),
       line: (level) => this.#setLine(UART_INTID, level, 0),
       now: () => this.time,
+    });
+    const v2m = version === 2 ? new Gicv2m((intid) => this.#edge(intid)) : undefined;
+    this.#pcie = new PcieDevices(this.config.devices, backends, {
+      dma: new Dma(this.core),
+      now: () => this.time,
+      signal: (address, data, requester) => {
+        if (v2m) v2m.signal(address, data);
+        else this.#signalMsi(address, data, requester);
+      },
+      changed: () => this.#reschedule(this.#pcie.deadline),
+      callOut: (action) => this.#callOut(action),
+      intx: (line, level) => this.#setLine(PCIE_INTID + line, level, 0),
     });
     this.#psci = this.#psciHost();
     const gicFrames: BusDevice = this.gic;
@@ -115,6 +131,10 @@ export class Machine {
       });
       this.#bus.attach('msi-test', this.#msiDevice);
     }
+    if (v2m) this.#bus.attach('gic-v2m', v2m);
+    this.#bus.attach('pcie-ecam', this.#pcie.host.ecam);
+    this.#bus.attach('pcie-mmio', this.#pcie.host.memoryWindow);
+    this.#bus.attach('pcie-pio', this.#pcie.host.ioWindow);
   }
 
   /** Virtual time: 1 is one instruction, and one nanosecond. Also right inside a callback of a run. */
@@ -187,6 +207,21 @@ export class Machine {
     return this.#uart.unread;
   }
 
+  /** Types bytes at the virtio-console-pci of a slot; returns how many are taken: what the guest does not read adds up to 1 MiB. */
+  sendDeviceInput(slot: number, bytes: Uint8Array): number {
+    return this.#pcie.sendConsoleInput(slot, bytes);
+  }
+
+  /** Connections between the guest and sockets of this computer: while there are any, time outside matters to the guest. */
+  get hostConnections(): number {
+    return this.#pcie.connections;
+  }
+
+  /** Connects a socket of this computer to a port of the guest at 10.0.2.15, over the virtio-net-pci of a slot. */
+  connectToGuest(slot: number, port: number, makeSocket: (listener: HostSocketListener) => HostSocket): void {
+    this.#pcie.connectToGuest(slot, port, makeSocket);
+  }
+
   /**
    * The whole machine; not inside a callback of a run. `collect` takes what it wants of the RAM: a migration, whose
    * destination has most of it already, no more than has changed since.
@@ -199,7 +234,7 @@ export class Machine {
       ram: collect(this.core.ram),
     }));
     return {
-      config: { ...this.config },
+      config: structuredClone(this.config),
       time: this.#time,
       ended: this.#ended && { ...this.#ended },
       schedule: this.#scheduler.save(),
@@ -207,17 +242,18 @@ export class Machine {
       gic: saved.gic,
       uart: this.#uart.save(),
       msiDevice: this.#msiDevice?.save() ?? [],
+      devices: this.#pcie.save(),
       ram: saved.ram,
       beneath,
     };
   }
 
   /** The machine of a state, standing between the same two instructions; SnapshotError when no machine can have that state. */
-  static restore(state: MachineState): Machine {
+  static restore(state: MachineState, backends: Backends = {}): Machine {
     checkMachineState(state);
     let machine: Machine;
     try {
-      machine = new Machine(state.config);
+      machine = new Machine(state.config, backends);
     } catch (error) {
       throw new SnapshotError((error as Error).message);
     }
@@ -234,6 +270,8 @@ export class Machine {
     checkMachineState(state);
     const difference = configDifference(this.config, state.config, { ours: 'this machine', theirs: 'the saved one' });
     if (difference) throw new SnapshotError(`The snapshot is of another machine: ${difference}.`);
+    const problem = this.#pcie.check(state.devices);
+    if (problem) throw new SnapshotError(`The snapshot has impossible contents: ${problem}.`);
     fillRam(this.core.ram, state.ram);
     this.core.ramChanged(0, this.core.ram.length);
     this.#setTime(state.time);
@@ -246,6 +284,7 @@ export class Machine {
     // The GIC was saved with its lines: driving them anew would be an edge to an interrupt that is edge-triggered.
     this.#uart.restore(state.uart);
     this.#msiDevice?.restore(state.msiDevice);
+    this.#pcie.restore(state.devices);
     for (let vcpu = 0; vcpu < this.config.vcpus; vcpu++) this.#timerLines[vcpu] = this.#timerLevels(vcpu);
     this.#ended = state.ended;
     this.#loaded = true;
@@ -260,7 +299,12 @@ export class Machine {
   #fireDue(): void {
     this.#uart.advance(this.#time);
     this.#msiDevice?.advance(this.#time);
-    let next = Math.min(this.#uart.deadline, this.#msiDevice?.deadline ?? Number.POSITIVE_INFINITY);
+    this.#pcie.advance(this.#time);
+    let next = Math.min(
+      this.#uart.deadline,
+      this.#msiDevice?.deadline ?? Number.POSITIVE_INFINITY,
+      this.#pcie.deadline,
+    );
     for (let vcpu = 0; vcpu < this.config.vcpus; vcpu++) {
       if (this.#scheduler.power(vcpu) !== 'on') continue;
       this.#updateTimerLines(vcpu);
@@ -293,9 +337,10 @@ export class Machine {
     }
   }
 
-  #output(byte: number): void {
+  /** Calls what the machine's owner has given; an error ends the run. */
+  #callOut(action: () => void): void {
     try {
-      this.onConsoleOutput(byte);
+      action();
     } catch (error) {
       this.#thrown = { error };
       this.stop();
@@ -308,6 +353,12 @@ export class Machine {
     this.#stale = true;
   }
 
+  /** An edge on an SPI: up and down. */
+  #edge(intid: number): void {
+    this.#setLine(intid, true, 0);
+    this.#setLine(intid, false, 0);
+  }
+
   /** A device writes an EventID to a doorbell: like a line, from outside the vCPU in the guest. */
   #signalMsi(address: number, eventId: number, deviceId: number): boolean {
     this.#stale = true;
@@ -316,8 +367,7 @@ export class Machine {
 
   /** A device was accessed: it may have something to do by itself sooner than was known. */
   #rescheduleFor(device: BusDevice): void {
-    if (device === this.#uart) this.#reschedule(this.#uart.deadline);
-    else if (device === this.#msiDevice) this.#reschedule(this.#msiDevice.deadline);
+    if (device.deadline !== undefined) this.#reschedule(device.deadline);
   }
 
   #runSlice(vcpu: number, budget: number): void {

@@ -4,7 +4,7 @@
  */
 
 /** What a region is for. `reserved` places are the map's own, with nothing there yet: an access is an external abort. */
-export type RegionKind = 'gic' | 'uart' | 'msi' | 'reserved' | 'ram';
+export type RegionKind = 'gic' | 'uart' | 'msi' | 'pcie' | 'reserved' | 'ram';
 
 /** A range of physical addresses. */
 export interface Region {
@@ -22,7 +22,7 @@ export interface Region {
 export const MEMORY_MAP = [
   { name: 'gic-distributor', kind: 'gic', base: 0x0800_0000, size: 0x1_0000 },
   { name: 'gic-cpu-interface', kind: 'gic', base: 0x0801_0000, size: 0x1_0000 },
-  { name: 'gic-v2m', kind: 'reserved', base: 0x0802_0000, size: 0x1000 },
+  { name: 'gic-v2m', kind: 'gic', base: 0x0802_0000, size: 0x1000 },
   { name: 'gic-its', kind: 'gic', base: 0x0808_0000, size: 0x2_0000 },
   { name: 'gic-redistributors', kind: 'gic', base: 0x080a_0000, size: 0xf6_0000 },
   { name: 'pl011', kind: 'uart', base: 0x0900_0000, size: 0x1000, spi: 1 },
@@ -32,9 +32,9 @@ export const MEMORY_MAP = [
   { name: 'virtio-mmio', kind: 'reserved', base: 0x0a00_0000, size: 0x4000, spi: 16 },
   // Not of `virt`, which has nothing between its virtio-mmio transports and its platform bus at 0x0c000000.
   { name: 'msi-test', kind: 'msi', base: 0x0b00_0000, size: 0x1000 },
-  { name: 'pcie-mmio', kind: 'reserved', base: 0x1000_0000, size: 0x2eff_0000 },
-  { name: 'pcie-pio', kind: 'reserved', base: 0x3eff_0000, size: 0x1_0000 },
-  { name: 'pcie-ecam', kind: 'reserved', base: 0x3f00_0000, size: 0x100_0000, spi: 3 },
+  { name: 'pcie-mmio', kind: 'pcie', base: 0x1000_0000, size: 0x2eff_0000 },
+  { name: 'pcie-pio', kind: 'pcie', base: 0x3eff_0000, size: 0x1_0000 },
+  { name: 'pcie-ecam', kind: 'pcie', base: 0x3f00_0000, size: 0x100_0000, spi: 3 },
   { name: 'ram', kind: 'ram', base: 0x4000_0000, size: 0xc000_0000 },
 ] as const satisfies readonly Region[];
 
@@ -57,6 +57,9 @@ export const RAM_MAXIMUM = 0xc000_0000;
 
 /** The INTID of the PL011: SPI 1. */
 export const UART_INTID = 32 + regionOf('pl011').spi!;
+
+/** The INTID of the first of the PCIe host's four INTx lines: SPI 3. */
+export const PCIE_INTID = 32 + regionOf('pcie-ecam').spi!;
 
 /** PPIs of the generic timer as INTIDs (Arm BSA, table of PPI assignments; QEMU's `virt` uses the same). */
 export const TIMER_INTID = { virtual: 27, physical: 30, secure: 29, hypervisor: 26 } as const;

@@ -188,7 +188,7 @@ describe('a guest that leaves the tables of the ITS and the LPIs in disorder', (
         const machine = play(list);
         const copy = Machine.restore(machine.save());
         for (const each of [machine, copy]) {
-          const guest = { writeOffset: Number(each.gic.its[0].cwriter) };
+          const guest = { writeOffset: Number(each.gic.its[0].queue.cwriter) };
           for (const one of more) one(each, guest);
         }
         expect(lpisOf(copy)).toEqual(lpisOf(machine));

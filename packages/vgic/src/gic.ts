@@ -5,12 +5,13 @@ import { HCR_EN, ICC_SRE_ALL, LR_GROUP, VMCR_FIQEN, VMCR_PMR_SHIFT } from './arc
 import { CpuInterface, type CpuInterfaceConfig } from './cpu-interface/cpu-interface.js';
 import { readGicv, signalledListRegister, writeGicv } from './cpu-interface/gicv.js';
 import {
-  highestPendingListRegister,
-  isSignalled,
   readSystemRegister,
+  signalledGroup,
   UNDEFINED,
   writeSystemRegister,
 } from './cpu-interface/system-registers.js';
+import { DirectInjection } from './direct-injection/direct-injection.js';
+import type { ItsDriver } from './direct-injection/its-driver.js';
 import { ERRNO, GicError } from './errors.js';
 import { AddressMap } from './frames/address-map.js';
 import { DistributorState, type FrameContext } from './frames/context.js';
@@ -59,6 +60,13 @@ export interface GicConfig {
   readonly itsBases?: readonly number[];
   /** The host's interrupts, shared by the virtual machines of one host. Default: its own. */
   readonly host?: HostInterrupts;
+  /**
+   * The host's GICv4, shared by the virtual machines of one host: LPIs can be forwarded ({@link Gic.setForwarding}), and
+   * with GICv4.1 SGIs be vSGIs. GICv4.0 is of use with an ITS only. Default none.
+   */
+  readonly directInjection?: ItsDriver;
+  /** With `directInjection`: the physical CPU that a vCPU is on, or will be loaded on. Default: of the same number. */
+  readonly cpuOf?: (vcpu: number) => number;
 }
 
 const DEFAULT_DISTRIBUTOR_BASE = 0x08000000;
@@ -93,6 +101,7 @@ function checkConfig(config: GicConfig): void {
   require(whole(interrupts, 2 * PRIVATE_COUNT, SPI_LIMIT) &&
     interrupts % 32 === 0, `interrupts: a multiple of 32 from 64 to ${SPI_LIMIT}, not ${interrupts}.`);
   require(whole(listRegisters, 1, 16), `listRegisters: 1 to 16, not ${listRegisters}.`);
+  require(hostVersion === 3 || config.directInjection === undefined, 'directInjection: it needs a GICv3 host.');
   const { intidBits = LPI_BITS_KVM } = config;
   require(whole(intidBits, 16, 24), `intidBits: 16 to 24, not ${intidBits}.`);
   require(intidBits === 16 || config.idBits === 1, 'intidBits: more than 16 need a CPU interface with idBits 1.');
@@ -132,6 +141,8 @@ export class Gic implements FrameContext {
   readonly redistributorRegions: RedistributorRegions;
   readonly host: HostInterrupts;
   readonly config: GicConfig;
+  /** What is injected directly: undefined without a GICv4 host, and while there is nothing for it. */
+  direct: DirectInjection | undefined;
 
   /** Something became deliverable for this vCPU: take it out of the guest and in again, or wake it from WFI. */
   onKick: (vcpu: number) => void = () => {};
@@ -146,6 +157,7 @@ export class Gic implements FrameContext {
   /** GICv2: where the guest finds its CPU interface, or -1. */
   #cpuInterfaceBase = -1;
   #guestsStopped = 0;
+  #hasRun = false;
   /** The vCPUs that were in the guest then. */
   readonly #stopped: Uint8Array;
 
@@ -178,7 +190,33 @@ export class Gic implements FrameContext {
       saved.trapSystemRegisters();
       this.#saved.push(saved);
     }
-    if (parts === undefined) this.#placeFrames();
+    if (parts === undefined) {
+      this.#placeFrames();
+      this.startDirectInjection();
+    }
+  }
+
+  /**
+   * The vCPUs get their vPEs, if there is a GICv4 for them: when the GIC is complete, and with GICv4.0 has an ITS.
+   * @throws GicError ENOSPC where the host has no room for so many.
+   */
+  startDirectInjection(): void {
+    const driver = this.config.directInjection;
+    if (driver === undefined || this.direct !== undefined || (driver.version === 40 && this.its.length === 0)) return;
+    this.direct = new DirectInjection(driver, {
+      irqs: this.irqs,
+      cpuOf: this.config.cpuOf ?? ((vcpu) => vcpu),
+      isInGuest: (vcpu) => this.isInGuest(vcpu),
+      attach: (vcpu, vpe) => {
+        this.#saved[vcpu].cpu.vpe = vpe;
+      },
+    });
+  }
+
+  /** The virtual machine goes: what it has of the host's GIC is given back. Only needed with direct injection. */
+  close(): void {
+    this.direct?.close();
+    this.direct = undefined;
   }
 
   #placeFrames(): void {
@@ -209,6 +247,7 @@ export class Gic implements FrameContext {
     if (memory === undefined) throw new GicError('EINVAL', 'memory: an ITS keeps its tables in guest memory.');
     const its = new Its({ irqs, lpis, memory });
     resetTables(its);
+    its.onEventGone = (deviceId, eventId, lpi) => this.direct?.eventGone(its, deviceId, eventId, lpi);
     // as in KVM every new ITS resets the one register that says where LPIs are configured
     lpis.propbaserLow = TABLE_BASE_RESET;
     lpis.propbaserHigh = 0;
@@ -251,6 +290,42 @@ export class Gic implements FrameContext {
     return this.#itsAt(address)?.injectCached(deviceId, eventId) ?? false;
   }
 
+  /**
+   * An MSI of a passed-through device is forwarded to the guest: the host's ITS makes it the LPI that `eventId` of
+   * `deviceId` leads to, at the ITS that has the doorbell `address`. What the guest does with that event later, it does
+   * to the forwarded MSI. As kvm_vgic_v4_set_forwarding.
+   * @returns 0, also where nothing can be forwarded: no GICv4, no ITS there, an LPI that is forwarded already. Else nothing
+   * has changed: 0x10307 for an event that is not mapped; EBUSY, negative, while the ITS or LPIs are disabled.
+   */
+  setForwarding(msi: number, address: number, eventId: number, deviceId: number): number {
+    const its = this.#itsAt(address);
+    if (this.direct === undefined || its === undefined || msi < 0 || msi >= this.direct.driver.msis) return 0;
+    return this.direct.setForwarding(msi, its, deviceId, eventId);
+  }
+
+  /** What KVM answers when it is to end the forwarding of an MSI that is not forwarded to this event. */
+  checkForwarding(address: number, eventId: number, deviceId: number): number {
+    const its = this.#itsAt(address);
+    return this.direct === undefined || its === undefined ? 0 : this.direct.checkForwarding(its, deviceId, eventId);
+  }
+
+  /** The MSI goes to the host again; whatever is pending of its LPI stays pending. */
+  unsetForwarding(msi: number): void {
+    this.direct?.unsetForwarding(msi);
+  }
+
+  /**
+   * Writes the pending state of all LPIs to guest RAM (KVM_DEV_ARM_VGIC_SAVE_PENDING_TABLES); no vCPU may be loaded.
+   * @returns 0; EFAULT, negative, where a table is outside RAM; EACCES where GICv4.0 has pending state that can't be read.
+   */
+  savePendingTables(): number {
+    const { direct, lpis } = this;
+    if (direct === undefined) return lpis.savePending() ? 0 : -ERRNO.EFAULT;
+    if (!direct.readable) return -ERRNO.EACCES;
+    const save = () => (lpis.savePending() ? 0 : -ERRNO.EFAULT);
+    return direct.learnsGroups ? direct.withVpesUnmapped(save) : save();
+  }
+
   #itsAt(address: number): Its | undefined {
     const mapped = this.addresses.find(address, 1);
     return mapped !== undefined && mapped.frame === ITS_FRAME ? this.its[mapped.vcpu] : undefined;
@@ -265,7 +340,7 @@ export class Gic implements FrameContext {
     else if (saved.residence === IN_GUEST) this.leave(vcpu);
     saved.kicks = 0;
     // with nothing to deliver an entry is done here: idle vCPUs enter often
-    if (this.irqs.lists.isEmpty(vcpu)) saved.residence = IN_GUEST;
+    if (this.irqs.lists.isEmpty(vcpu) && this.direct === undefined) saved.residence = IN_GUEST;
     else this.resume(vcpu);
   }
 
@@ -283,7 +358,13 @@ export class Gic implements FrameContext {
     if (saved.residence === OUT) return;
     if (saved.residence === IN_GUEST) this.leave(vcpu);
     saved.residence = IN_GUEST;
+    const { direct } = this;
+    direct?.prepareEntry(vcpu);
     fillListRegisters(this.irqs, saved, vcpu);
+    if (direct === undefined) return;
+    // a vPE may have something to signal when the list registers have nothing
+    saved.cpu.setHcr(saved.hcr);
+    direct.commit(vcpu);
   }
 
   /** The vCPU leaves the guest, but stays on its physical CPU. */
@@ -292,7 +373,9 @@ export class Gic implements FrameContext {
     if (saved.residence !== IN_GUEST) return;
     const { irqs } = this;
     saved.residence = LOADED;
-    if (!irqs.lists.isEmpty(vcpu)) foldListRegisters(irqs, saved, vcpu, this.onResample);
+    if (irqs.lists.isEmpty(vcpu)) return;
+    if (this.direct !== undefined && saved.cpu.used === 0) saved.cpu.setHcr(saved.hcr & ~HCR_EN);
+    foldListRegisters(irqs, saved, vcpu, this.onResample);
   }
 
   /** The vCPU gets its physical CPU: its saved interface is put there. */
@@ -301,6 +384,38 @@ export class Gic implements FrameContext {
     if (saved.residence !== OUT) return;
     saved.load();
     saved.residence = LOADED;
+    const { direct } = this;
+    if (direct === undefined) return;
+    this.prepareFirstRun();
+    // its vPE may have something to signal from now on
+    saved.cpu.setHcr(saved.hcr);
+    direct.waiting[vcpu] = 0;
+    direct.load(vcpu);
+  }
+
+  /** What userspace has set and only a run makes so: SGIs that are vSGIs. */
+  prepareFirstRun(): void {
+    if (this.#hasRun) return;
+    this.#hasRun = true;
+    this.direct?.switchVsgis(this.distributor.vsgis);
+  }
+
+  /**
+   * The vCPU executes WFI: it leaves the guest and its physical CPU, and {@link hasPending} says when it is to go on. After a
+   * restore, of a vCPU that was saved so.
+   */
+  wait(vcpu: number): void {
+    this.direct?.wait(vcpu);
+    this.put(vcpu);
+  }
+
+  /** A vCPU that waits is scheduled in and out again, without going on: its interface is on its CPU meanwhile. */
+  lookAround(vcpu: number): void {
+    const saved = this.#saved[vcpu];
+    if (saved.residence !== OUT) return;
+    saved.load();
+    if (this.direct !== undefined) saved.cpu.setHcr(0);
+    saved.put();
   }
 
   /** The vCPU gives its physical CPU back. */
@@ -308,6 +423,8 @@ export class Gic implements FrameContext {
     const saved = this.#saved[vcpu];
     this.leave(vcpu);
     if (saved.residence === OUT) return;
+    this.direct?.put(vcpu);
+    if (this.direct !== undefined) saved.cpu.setHcr(0);
     saved.put();
     saved.residence = OUT;
   }
@@ -327,6 +444,7 @@ export class Gic implements FrameContext {
 
   /** Whether a vCPU outside the guest has an interrupt that ends its WFI. */
   hasPending(vcpu: number): boolean {
+    if (this.direct?.pendingLast[vcpu] && this.irqs.distributorEnabled) return true;
     return this.irqs.hasDeliverable(vcpu, this.#saved[vcpu].vmcr >>> VMCR_PMR_SHIFT);
   }
 
@@ -343,14 +461,9 @@ export class Gic implements FrameContext {
   /** The group of the interrupt signalled to a vCPU in the guest: 0, 1, or -1 for none. */
   #signalledGroup(vcpu: number): number {
     const { cpu, residence } = this.#saved[vcpu];
-    if (residence !== IN_GUEST || cpu.used === 0 || !(cpu.hcr & HCR_EN)) return -1;
-    let n: number;
-    if (this.irqs.version === 2) {
-      n = signalledListRegister(cpu);
-    } else {
-      n = highestPendingListRegister(cpu);
-      if (n >= 0 && !isSignalled(cpu, n)) n = -1;
-    }
+    if (residence !== IN_GUEST || (cpu.used === 0 && cpu.vpe === undefined) || !(cpu.hcr & HCR_EN)) return -1;
+    if (this.irqs.version === 3) return signalledGroup(cpu);
+    const n = signalledListRegister(cpu);
     return n < 0 ? -1 : cpu.lrHigh[n] & LR_GROUP ? 1 : 0;
   }
 
@@ -493,10 +606,8 @@ export class Gic implements FrameContext {
 
   #pendSgi(vcpu: number, sgi: number, group1: boolean): void {
     const { irqs } = this;
-    const bit = 1 << sgi;
-    if (irqs.group[vcpu] & bit && !group1) return;
-    irqs.latch[vcpu] |= bit;
-    irqs.queue(irqs.indexOf(vcpu, sgi));
+    if (irqs.group[vcpu] & (1 << sgi) && !group1) return;
+    irqs.pend(irqs.indexOf(vcpu, sgi));
   }
 
   // ---- what the frames need

@@ -81,9 +81,9 @@ export class ItsGuest {
     return guest;
   }
 
-  /** The same machine at the other end, with this RAM and nothing else yet. */
-  static arrived(guest: ItsGuest, ram: Uint8Array): ItsGuest {
-    const twin = new ItsGuest(guest.config, ram);
+  /** The same machine at the other end, which may have another host, with this RAM and nothing else yet. */
+  static arrived(guest: ItsGuest, ram: Uint8Array, config = guest.config): ItsGuest {
+    const twin = new ItsGuest(config, ram);
     twin.#free = guest.#free;
     for (const [key, itt] of guest.#itts) twin.#itts.set(key, itt);
     return twin;

@@ -397,7 +397,7 @@ describe('the device API alone, as a VMM uses it', () => {
     for (const [n, each] of guest.gic.its.entries()) {
       const other = twin.gic.its[n];
       twin.placeTables(n);
-      Object.assign(other, { creadr: each.creadr, cwriter: each.cwriter });
+      Object.assign(other.queue, { creadr: each.queue.creadr, cwriter: each.queue.cwriter });
       expect(ITS_TABLE_ABIS[0].restore(other)).toBe(0);
       twin.store('GITS_CTLR', 1n, 0, 4, n);
     }

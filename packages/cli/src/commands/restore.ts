@@ -1,17 +1,28 @@
 import { type Machine, readSnapshot, SnapshotError } from '@vgic/machine';
 import { Command } from 'commander';
+import { addDeviceOptions, type DeviceRequest, openBackends } from '../device-options.js';
+import { addForwardOptions, Forwarding, type ForwardRequest } from '../forwarding.js';
 import { Refusal } from '../refusal.js';
 import { addSaveOptions, type SaveOptions, saveRequest } from '../save-request.js';
 import { Session } from '../session.js';
 import { addControlOptions, type ControlOptions, controlled } from './controlled.js';
 import { CONSOLE_HELP } from './help.js';
 
+export interface BackendOptions {
+  device: DeviceRequest[];
+  forward: ForwardRequest[];
+}
+
 const HELP = `
 The guest goes on at the instruction before which it was saved, and does exactly what it would have done there.
+The devices are the snapshot's; --device says what those of a type have of this computer, in their order: a
+virtio-blk-pci needs the file with the contents that it had when the guest was saved. TCP connections to this computer
+are reset.
 ${CONSOLE_HELP}
 
 Examples:
   vgic restore guest.snapshot
+  vgic restore guest.snapshot --device virtio-blk-pci,file=disk.img
   vgic restore guest.snapshot --save later.snapshot --at 2s`;
 
 /** `vgic restore` */
@@ -19,19 +30,28 @@ export function restoreCommand(): Command {
   const command = new Command('restore')
     .description('Go on with a guest that was saved')
     .argument('<file>', 'the snapshot');
-  return addControlOptions(addSaveOptions(command))
+  return addControlOptions(addSaveOptions(addForwardOptions(addDeviceOptions(command))))
     .addHelpText('after', HELP)
-    .action(async (file: string, options: SaveOptions & ControlOptions) => {
+    .action(async (file: string, options: SaveOptions & ControlOptions & BackendOptions) => {
       const save = saveRequest(options);
-      const machine = restoreMachine(file);
-      await controlled(options, (control) => new Session(machine, { save, control, paused: options.paused }).run());
+      const { machine, forwarding } = restoreMachine(file, options);
+      const { paused } = options;
+      await controlled(options, (control) => new Session(machine, { save, control, forwarding, paused }).run());
     });
 }
 
 /** The machine of a snapshot file; Refusal with one sentence when it cannot be restored. */
-export function restoreMachine(file: string): Machine {
+export function restoreMachine(
+  file: string,
+  { device, forward }: BackendOptions,
+): { machine: Machine; forwarding: Forwarding } {
+  let forwarding!: Forwarding;
   try {
-    return readSnapshot(file);
+    const machine = readSnapshot(file, (devices) => {
+      forwarding = new Forwarding(forward, devices);
+      return { ...openBackends(devices, device), networks: forwarding.networks };
+    });
+    return { machine, forwarding };
   } catch (error) {
     if (error instanceof SnapshotError) throw new Refusal(error.message);
     throw error;

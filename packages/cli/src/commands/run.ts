@@ -1,17 +1,13 @@
 import { basename } from 'node:path';
-import {
-  type CompleteConfig,
-  completeConfig,
-  ImageError,
-  Machine,
-  type MachineConfig,
-  type Program,
-} from '@vgic/machine';
+import { type Backends, type CompleteConfig, completeConfig, ImageError, Machine, type Program } from '@vgic/machine';
 import { Command } from 'commander';
 import type { ControlServer } from '../control/server.js';
+import { addDeviceOptions, type DeviceRequest, openBackends } from '../device-options.js';
+import { addForwardOptions, Forwarding, type ForwardRequest } from '../forwarding.js';
 import { readInputFile } from '../input-file.js';
 import { type Address, parseAddress } from '../migration/address.js';
 import { type Arrival, arrive } from '../migration/arrival.js';
+import { machineFromFile } from '../migration/saved-machine.js';
 import { Refusal } from '../refusal.js';
 import { addSaveOptions, type SaveOptions, saveRequest } from '../save-request.js';
 import { Session } from '../session.js';
@@ -28,6 +24,8 @@ interface RunOptions extends SaveOptions, ControlOptions {
   memory: number;
   gic: 2 | 3;
   listRegisters: number;
+  device: DeviceRequest[];
+  forward: ForwardRequest[];
 }
 
 const MIB = 2 ** 20;
@@ -42,6 +40,7 @@ needed then, unless for a reset.
 
 Examples:
   vgic run --kernel Image --initrd initrd.img --append "console=ttyAMA0" --smp 4 --memory 512
+  vgic run --kernel Image --initrd initrd.img --device virtio-net-pci --device virtio-blk-pci,file=disk.img,readonly
   vgic run --kernel guest.elf --save guest.snapshot --on "login:"
   vgic restore guest.snapshot
   vgic run --kernel guest.elf --control guest.control
@@ -63,18 +62,31 @@ export function runCommand(): Command {
       'wait for a running machine at unix:PATH or tcp:HOST:PORT, or take the one in file:PATH',
       parseAddress,
     );
-  return addControlOptions(addSaveOptions(command))
+  return addControlOptions(addSaveOptions(addForwardOptions(addDeviceOptions(command))))
     .addHelpText('after', HELP)
     .action(async (options: RunOptions) => {
       const save = saveRequest(options);
       const program = programOf(options);
-      const start = program && (() => startMachine(program, options));
-      if (!start && !options.incoming) throw new Refusal("required option '--kernel <file>' not specified");
+      const { incoming } = options;
+      if (!program && !incoming) throw new Refusal("required option '--kernel <file>' not specified");
+      const { config, backends, forwarding } = machineOf(options);
+      const start = program && (() => startMachine(program, config, backends));
       await controlled(options, async (control) => {
-        const { machine, paused } = options.incoming
-          ? await arriveAt(options.incoming, options, control)
-          : { machine: start!(), paused: false };
-        await new Session(machine, { restart: start, save, control, paused: paused || options.paused }).run();
+        // A machine from a file is built with its own forwarding.
+        const {
+          machine,
+          paused,
+          forwarding: itsOwn,
+        } = incoming
+          ? await arriveAt(incoming, config, backends, options, control)
+          : { machine: start!(), paused: false, forwarding: undefined };
+        await new Session(machine, {
+          restart: start,
+          save,
+          control,
+          forwarding: itsOwn ?? forwarding,
+          paused: paused || options.paused,
+        }).run();
       });
     });
 }
@@ -90,25 +102,39 @@ function programOf({ kernel, initrd, append }: RunOptions): Program | undefined 
   return program;
 }
 
-function configOf({ smp: vcpus, memory, gic, listRegisters }: RunOptions): MachineConfig {
-  return { vcpus, memory: memory * MIB, gic, listRegisters };
+async function arriveAt(
+  address: Address,
+  config: CompleteConfig,
+  backends: Backends,
+  options: RunOptions,
+  control: ControlServer | undefined,
+): Promise<Arrival & { forwarding?: Forwarding }> {
+  if (address.kind === 'file') return { ...machineFromFile(address.path, config, options), paused: false };
+  return arrive(config, backends, address, control);
 }
 
-async function arriveAt(address: Address, options: RunOptions, control?: ControlServer): Promise<Arrival> {
-  let config: CompleteConfig;
-  try {
-    config = completeConfig(configOf(options));
-  } catch (error) {
-    throw new Refusal((error as Error).message);
-  }
-  return arrive(config, address, control);
+function machineOf(options: RunOptions): { config: CompleteConfig; backends: Backends; forwarding: Forwarding } {
+  const { smp: vcpus, gic, listRegisters } = options;
+  const devices = options.device.map((request) => request.config);
+  return refusing(() => {
+    const config = completeConfig({ vcpus, memory: options.memory * MIB, gic, listRegisters, devices });
+    const forwarding = new Forwarding(options.forward, config.devices);
+    const backends = { ...openBackends(config.devices, options.device), networks: forwarding.networks };
+    return { config, backends, forwarding };
+  });
 }
 
-function startMachine(program: Program, options: RunOptions): Machine {
-  try {
-    const machine = new Machine(configOf(options));
+function startMachine(program: Program, config: CompleteConfig, backends: Backends): Machine {
+  return refusing(() => {
+    const machine = new Machine(config, backends);
     machine.load(program);
     return machine;
+  });
+}
+
+function refusing<T>(action: () => T): T {
+  try {
+    return action();
   } catch (error) {
     if (error instanceof ImageError || error instanceof RangeError) throw new Refusal(error.message);
     throw error;

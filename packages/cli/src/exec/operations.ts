@@ -1,6 +1,7 @@
 import { ERRNO, type Gic, SYSTEM_REGISTERS, type SystemRegisterName } from 'vgic';
-import { type ItsDevice, type Route, type VirtualMachine, vgicItsState, vgicState } from 'vgic/kvm';
+import { type ItsDevice, type MsiRoute, type Route, type VirtualMachine, vgicItsState, vgicState } from 'vgic/kvm';
 import { hardwareView, hex64 } from './hardware-view.js';
+import { physicalView } from './physical-view.js';
 import { BadField, type Request } from './request.js';
 import { createOptions, MOST_ITS, SLOTS, type Slot, type Slots } from './slots.js';
 
@@ -170,6 +171,18 @@ function setRoute(target: Target): Answer {
   });
 }
 
+function passedThroughInterrupt({ request }: Target): number {
+  required(request, 'host_irq');
+  return request.int('host_irq', 0) >>> 0;
+}
+
+function msiRoute({ request }: Target): MsiRoute {
+  const u32 = (name: string, otherwise: bigint) => Number(BigInt.asUintN(32, request.u64(name, otherwise)));
+  const data = u32('data', BigInt(u32('eventid', 0n)));
+  const doorbell = request.u64('doorbell', DEFAULT_DOORBELL);
+  return { gsi: -1, type: 'msi', doorbell, deviceId: u32('devid', 0n), data };
+}
+
 function hostInterrupt({ request, slots }: Target): Answer {
   required(request, 'host_irq');
   const irq = request.int('host_irq', 0) >>> 0;
@@ -268,6 +281,29 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     return onVcpu(target, (_slot, vm, vcpu) => vm.unmapPhysical(vcpu, irq));
   },
   host_irq: hostInterrupt,
+  set_forwarding(target) {
+    const irq = passedThroughInterrupt(target);
+    return onMachine(target, ERRNO.ENODEV, ({ vm }) => vm.passedThrough.setForwarding(irq, msiRoute(target)));
+  },
+  unset_forwarding(target) {
+    const irq = passedThroughInterrupt(target);
+    const route = target.request.has('devid') ? msiRoute(target) : undefined;
+    return onMachine(target, ERRNO.ENODEV, ({ vm }) => vm.passedThrough.unsetForwarding(irq, route));
+  },
+  device_msi(target) {
+    const irq = passedThroughInterrupt(target);
+    return onMachine(target, ERRNO.ENODEV, ({ vm }) => {
+      if (irq >= vm.host.msis) return -ERRNO.EINVAL;
+      const { via, result } = vm.passedThrough.fire(irq);
+      return result < 0 ? result : { ret: result, via };
+    });
+  },
+  phys(target) {
+    const log = target.request.flag('log', true);
+    const only = target.request.has('vcpu') ? target.vcpu : undefined;
+    const view = physicalView(target.slots.at(target.slot)?.vm, only);
+    return log ? { ...view, log: target.slots.trace.splice(0) } : view;
+  },
   load: (target) => onVcpu(target, (_slot, vm, vcpu) => vm.load(vcpu)),
   put: (target) => onVcpu(target, (_slot, vm, vcpu) => vm.put(vcpu)),
   flush: (target) => onVcpu(target, (_slot, vm, vcpu) => vm.enter(vcpu) || hardwareView(vm, vcpu)),

@@ -17,13 +17,14 @@ export const SLOTS = 8;
 const GICV2_MOST_VCPUS = 8;
 const FIRST_SPI = 32;
 const MOST_ACKNOWLEDGED = 64;
+const MOST_TRACED = 50_000;
 
 /** ITSs that a machine can have. */
 export const MOST_ITS = 16;
 const ITS_SIZE = 0x20000n;
 
 /** Arguments that make no difference here, but must be numbers. */
-const UNUSED_NUMBERS = ['vsgi', 'nr_irqs'];
+const UNUSED_NUMBERS = ['nr_irqs'];
 
 const LARGEST_RAM = 1n << 32n;
 
@@ -76,8 +77,11 @@ export function createOptions(request: Request): CreateOptions | undefined {
   if (!known || !hardware || !memory || vcpus < 1 || vcpus > 512) return undefined;
   const its = request.int('its', 0);
   if (its < 0 || its > MOST_ITS) return undefined;
-  // GICv4 is not there yet, and registers always have the fields that hardware has
-  if (request.int('gicv4', 0) !== 0 || !request.flag('ich_mask', true)) return undefined;
+  // registers always have the fields that hardware has
+  if (!request.flag('ich_mask', true)) return undefined;
+  const gicv4 = request.int('gicv4', 0);
+  const vsgis = request.flag('vsgi', true);
+  if (gicv4 !== 0 && (hostVersion !== 3 || (gicv4 !== 40 && gicv4 !== 41))) return undefined;
   return {
     version,
     host: {
@@ -87,6 +91,8 @@ export function createOptions(request: Request): CreateOptions | undefined {
       idBits: request.int('id_bits', 0) & 7,
       affinity3: request.flag('a3v', true),
       seis: request.flag('seis', false),
+      gicv4: gicv4 === 0 ? undefined : gicv4,
+      vsgis,
     },
     vcpus,
     interrupts: request.int('nr_irqs', 256),
@@ -130,10 +136,22 @@ export class Slots {
     return this.#host?.interrupts ?? this.#interrupts;
   }
 
+  /** What the driver of the host's GICv4 has done since somebody last emptied this. */
+  readonly trace: string[] = [];
+
+  #newHost(config: HostConfig): void {
+    this.#host = new Host(config);
+    const { directInjection } = this.#host;
+    if (directInjection === undefined) return;
+    directInjection.onTrace = (line) => {
+      if (this.trace.length < MOST_TRACED) this.trace.push(line);
+    };
+  }
+
   /** Creates a machine: 0 or a negative errno, after which there is none. */
   create(slot: number, options: CreateOptions): number {
     if (this.#slots[slot] !== undefined) return -ERRNO.EEXIST;
-    if (this.#slots.every((each) => each === undefined)) this.#host = new Host(options.host);
+    if (this.#slots.every((each) => each === undefined)) this.#newHost(options.host);
     const host = this.#host as Host;
     if (!sameHost(host.config, options.host)) return -ERRNO.EBUSY;
     // with its VGIC there a GICv2's ninth vCPU is refused; otherwise the VGIC is

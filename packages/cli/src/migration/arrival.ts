@@ -1,10 +1,8 @@
-import { type CompleteConfig, configDifference, type Machine } from '@vgic/machine';
-import { restoreMachine } from '../commands/restore.js';
+import type { Backends, CompleteConfig, Machine } from '@vgic/machine';
 import { BadRequest } from '../control/requests.js';
 import type { ControlServer } from '../control/server.js';
-import { Refusal } from '../refusal.js';
-import type { Address } from './address.js';
 import { Incoming } from './incoming.js';
+import type { SocketAddress } from './socket.js';
 
 /** A machine that has come in. */
 export interface Arrival {
@@ -14,9 +12,13 @@ export interface Arrival {
 }
 
 /** Takes a machine in; Refusal when none comes, or another one than `config` says. */
-export async function arrive(config: CompleteConfig, address: Address, control?: ControlServer): Promise<Arrival> {
-  if (address.kind === 'file') return { machine: fromFile(config, address.path), paused: false };
-  const incoming = new Incoming(config, address);
+export async function arrive(
+  config: CompleteConfig,
+  backends: Backends,
+  address: SocketAddress,
+  control?: ControlServer,
+): Promise<Arrival> {
+  const incoming = new Incoming(config, backends, address);
   control?.putInCharge({
     control: ({ command }) => {
       if (command === 'status') return { state: 'incoming', phase: incoming.phase, pages: incoming.pages, config };
@@ -31,11 +33,4 @@ export async function arrive(config: CompleteConfig, address: Address, control?:
     return { ...arrival, paused: false };
   }
   return arrival;
-}
-
-function fromFile(config: CompleteConfig, path: string): Machine {
-  const machine = restoreMachine(path);
-  const difference = configDifference(machine.config, config, { ours: 'the saved machine', theirs: 'this one' });
-  if (difference) throw new Refusal(`The machines differ in their ${difference}.`);
-  return machine;
 }

@@ -1,5 +1,5 @@
 import type { Server, Socket } from 'node:net';
-import { type CompleteConfig, MigrationDestination, zlibCompression } from '@vgic/machine';
+import { type Backends, type CompleteConfig, MigrationDestination, zlibCompression } from '@vgic/machine';
 import { Refusal, STATUS } from '../refusal.js';
 import { formatAddress } from './address.js';
 import type { Arrival } from './arrival.js';
@@ -20,8 +20,8 @@ export class Incoming {
   #settle: (arrival: Arrival | Refusal) => void = () => {};
 
   /** RangeError when there is no such machine. */
-  constructor(config: CompleteConfig, address: SocketAddress) {
-    this.#destination = new MigrationDestination(config, { compression: zlibCompression });
+  constructor(config: CompleteConfig, backends: Backends, address: SocketAddress) {
+    this.#destination = new MigrationDestination(config, { compression: zlibCompression, backends });
     this.#destination.rehearse();
     this.#address = address;
   }

@@ -1,6 +1,7 @@
 import { affinityOf, RAM_BASE, type RegionName, regionOf } from '../memory-map.js';
 import { UART_CLOCK_MHZ } from '../pl011.js';
 import { cells64, type DeviceTreeNode, flatten } from './flattened.js';
+import { pcieHost } from './pcie.js';
 
 /** What the tree tells of this machine and this boot. */
 export interface BoardDescription {
@@ -14,7 +15,7 @@ export interface BoardDescription {
   initrd?: { start: number; end: number };
 }
 
-const PHANDLE = { gic: 1, clock: 2, its: 3 } as const;
+const PHANDLE = { gic: 1, clock: 2, its: 3, v2m: 4 } as const;
 
 /** Interrupt specifiers of the Arm GIC binding: type, number within the type, flags. */
 const SPECIFIER = { spi: 0, ppi: 1, levelHigh: 4 } as const;
@@ -56,6 +57,7 @@ export function boardDeviceTree(board: BoardDescription): Uint8Array {
       },
       uart(),
       ...(board.gic === 3 ? [msiDevice()] : []),
+      pcieHost(PHANDLE.gic, board.gic === 3 ? PHANDLE.its : PHANDLE.v2m),
     ],
   });
 }
@@ -125,6 +127,7 @@ function gic(board: BoardDescription): DeviceTreeNode {
         reg: reg('gic-distributor', 'gic-cpu-interface'),
         ...common,
       },
+      children: [v2m()],
     };
   }
   return {
@@ -136,6 +139,18 @@ function gic(board: BoardDescription): DeviceTreeNode {
       ...common,
     },
     children: [its()],
+  };
+}
+
+function v2m(): DeviceTreeNode {
+  return {
+    name: `v2m@${regionOf('gic-v2m').base.toString(16)}`,
+    properties: {
+      compatible: 'arm,gic-v2m-frame',
+      'msi-controller': true,
+      reg: reg('gic-v2m'),
+      phandle: [PHANDLE.v2m],
+    },
   };
 }
 

@@ -2,6 +2,7 @@ import type { CompleteConfig } from '../config.js';
 import { configDifference } from '../config-difference.js';
 import { Machine } from '../machine.js';
 import { RAM_GRANULE } from '../memory-map.js';
+import type { Backends } from '../pcie-devices.js';
 import { decodeDevices } from '../snapshot/decode.js';
 import { type Compression, DEVICE_SECTIONS, type DeviceTag, FORMAT_VERSION } from '../snapshot/format.js';
 import { PAGE_SIZE } from '../snapshot/ram-state.js';
@@ -37,6 +38,8 @@ export type DestinationPhase =
 export interface DestinationOptions {
   /** Reads compressed RAM. */
   compression?: Compression;
+  /** What the devices have behind them here. */
+  backends?: Backends;
 }
 
 const REHEARSALS = 3;
@@ -64,14 +67,14 @@ export class MigrationDestination {
   #pages = 0;
 
   /** RangeError when there is no such machine, or no room for it. */
-  constructor(config: CompleteConfig, { compression }: DestinationOptions = {}) {
-    this.#machine = new Machine(config);
+  constructor(config: CompleteConfig, { compression, backends = {} }: DestinationOptions = {}) {
+    this.#machine = new Machine(config, backends);
     this.#compression = compression;
   }
 
   /** Does once, with nothing, what will be waited for at the end: code that has run is faster. */
   rehearse(): void {
-    const small = { ...this.#machine.config, memory: RAM_GRANULE };
+    const small = { ...this.#machine.config, memory: RAM_GRANULE, devices: [] };
     for (let n = 0; n < REHEARSALS; n++) Machine.restore(new Machine(small).save());
   }
 

@@ -6,6 +6,7 @@ import { checkMachineState, type MachineState } from '../machine-state.js';
 import type { MsiDeviceState } from '../msi-device.js';
 import type { Pl011State } from '../pl011.js';
 import type { ScheduleState } from '../scheduler.js';
+import type { VirtioPciState } from '../virtio/virtio-pci.js';
 import {
   CHUNK_HEADER_SIZE,
   type Compression,
@@ -57,6 +58,7 @@ export function decodeDevices(sections: Record<DeviceTag, Uint8Array>): Omit<Mac
     gic: parse<GicState>(sections.GIC3, 'GIC3'),
     uart: parse<Pl011State>(sections.UART, 'UART'),
     msiDevice: parse<MsiDeviceState>(sections.MSID, 'MSID'),
+    devices: parse<VirtioPciState[]>(sections.PCIE, 'PCIE'),
   };
 }
 
@@ -79,7 +81,7 @@ function checkHeader(file: Uint8Array): void {
   }
   if (version < FORMAT_VERSION) {
     throw new SnapshotError(
-      `The snapshot has format version ${version}, of a board with another GIC; this vgic reads version ${FORMAT_VERSION}.`,
+      `The snapshot has format version ${version}, of another board; this vgic reads version ${FORMAT_VERSION}.`,
     );
   }
   const length = Number(view.getBigUint64(12, true));

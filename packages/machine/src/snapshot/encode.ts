@@ -34,6 +34,7 @@ export function encodeDevices(state: MachineState): Record<DeviceTag, Uint8Array
     GIC3: [json(state.gic)],
     UART: [json(state.uart)],
     MSID: [json(state.msiDevice)],
+    PCIE: [json(state.devices)],
   };
 }
 

@@ -10,7 +10,9 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import type { CompleteDevice } from '../device-config.js';
 import { Machine } from '../machine.js';
+import type { Backends } from '../pcie-devices.js';
 import { decodeSnapshot } from './decode.js';
 import { encodeSnapshot } from './encode.js';
 import { SnapshotError } from './snapshot-error.js';
@@ -59,8 +61,11 @@ export function writeSnapshot(path: string, machine: Machine): void {
   }
 }
 
+/** What devices need of this computer, once it is known which devices there are. */
+export type BackendSource = (devices: readonly CompleteDevice[]) => Backends;
+
 /** Reads a snapshot file and builds its machine, which stands between the same two instructions; SnapshotError if it cannot. */
-export function readSnapshot(path: string): Machine {
+export function readSnapshot(path: string, backends: BackendSource = () => ({})): Machine {
   let bytes: Uint8Array;
   try {
     bytes = readWhole(path);
@@ -68,7 +73,8 @@ export function readSnapshot(path: string): Machine {
     if (error instanceof SnapshotError) throw error;
     throw new SnapshotError(`The snapshot ${path} cannot be read: ${reason(error)}.`);
   }
-  return Machine.restore(decodeSnapshot(bytes, zlibCompression));
+  const state = decodeSnapshot(bytes, zlibCompression);
+  return Machine.restore(state, backends(state.config.devices));
 }
 
 /** A new file in the directory of `path`, readable by its owner alone: it will hold the guest's memory. */

@@ -9,7 +9,7 @@
 
 export const MAGIC = 'VGICSNAP';
 /** Grows with every change after which an older reader would misread the file. */
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 export const HEADER_SIZE = 24;
 export const SECTION_HEADER_SIZE = 16;
 
@@ -21,6 +21,7 @@ export const DEVICE_SECTIONS = [
   { tag: 'GIC3', name: 'GIC' }, // JSON: GicState
   { tag: 'UART', name: 'UART' }, // JSON: Pl011State
   { tag: 'MSID', name: 'MSI device' }, // JSON: MsiDeviceState
+  { tag: 'PCIE', name: 'PCIe devices' }, // JSON: a VirtioPciState for each, in the order of the configuration
 ] as const;
 export type DeviceTag = (typeof DEVICE_SECTIONS)[number]['tag'];
 

@@ -98,13 +98,39 @@ describe("the board's device tree", () => {
     expect(cellsOf(findNode(root, '/chosen')!, 'linux,initrd-end')).toEqual([0, initrd.end]);
   });
 
+  it('describes the PCIe host: ECAM, windows, INTx by slot and pin, and whom every RequesterID goes to', () => {
+    for (const gic of [2, 3] as const) {
+      const root = readTree(boardDeviceTree({ ...board, gic }));
+      const host = findNode(root, '/pcie@10000000')!;
+      expect(stringsOf(host, 'compatible')).toEqual(['pci-host-ecam-generic']);
+      expect(cellsOf(host, 'reg')).toEqual([0, 0x3f00_0000, 0, 0x100_0000]);
+      expect(cellsOf(host, 'bus-range')).toEqual([0, 15]);
+      expect(cellsOf(host, 'ranges')).toEqual([
+        ...[0x0100_0000, 0, 0, 0, 0x3eff_0000, 0, 0x1_0000],
+        ...[0x0200_0000, 0, 0x1000_0000, 0, 0x1000_0000, 0, 0x2eff_0000],
+      ]);
+      const map = cellsOf(host, 'interrupt-map');
+      expect(map).toHaveLength(160);
+      const phandle = cellsOf(findNode(root, '/intc@8000000')!, 'phandle')[0];
+      // Slot 3, INTB#: 3 + 1 modulo 4.
+      expect(map.slice(130, 140)).toEqual([3 << 11, 0, 0, 2, phandle, 0, 0, 0, 3, 4]);
+      expect(cellsOf(host, 'interrupt-map-mask')).toEqual([0x1800, 0, 0, 7]);
+      const msi = findNode(root, gic === 3 ? '/intc@8000000/its@8080000' : '/intc@8000000/v2m@8020000')!;
+      expect(msi.properties.get('msi-controller')).toHaveLength(0);
+      expect(cellsOf(host, 'msi-map')).toEqual([0, ...cellsOf(msi, 'phandle'), 0, 0x1_0000]);
+    }
+  });
+
   it('is the same blob every time', () => {
     expect(boardDeviceTree(board)).toEqual(boardDeviceTree(board));
   });
 
   const dtc = spawnSync('dtc', ['--version']).status === 0;
   it.skipIf(!dtc)('is accepted by dtc without a warning (enable with: apt-get install device-tree-compiler)', () => {
-    const { status, stderr } = spawnSync('dtc', ['-I', 'dtb', '-O', 'dts'], { input: boardDeviceTree(board) });
-    expect({ status, stderr: stderr.toString() }).toEqual({ status: 0, stderr: '' });
+    for (const gic of [2, 3] as const) {
+      const input = boardDeviceTree({ ...board, gic });
+      const { status, stderr } = spawnSync('dtc', ['-I', 'dtb', '-O', 'dts'], { input });
+      expect({ status, stderr: stderr.toString() }).toEqual({ status: 0, stderr: '' });
+    }
   });
 });

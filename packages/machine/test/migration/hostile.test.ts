@@ -21,7 +21,7 @@ function kept(): ByteChannel & { bytes: number[] } {
   return { bytes, writable: true, write: (piece) => void bytes.push(...piece), close: () => {} };
 }
 
-const FROM_SOURCE = 'HELO PAGE RNDE BNTH CONF SCHD CPUS GIC3 UART MSID DONE CMIT CNCL ASKS'.split(' ');
+const FROM_SOURCE = 'HELO PAGE RNDE BNTH CONF SCHD CPUS GIC3 UART MSID PCIE DONE CMIT CNCL ASKS'.split(' ');
 const FROM_DESTINATION = 'ACPT ACKR REDY RUNS RFSE'.split(' ');
 const payload = fc.oneof(
   fc.constant(new Uint8Array(0)),
@@ -98,11 +98,13 @@ describe('a destination', () => {
       return bytes;
     };
     migrate(new Link(machine(), { wire }));
-    const sections = frames.filter(([name]) => ['CONF', 'SCHD', 'CPUS', 'GIC3', 'UART', 'MSID', 'DONE'].includes(name));
-    expect(sections.length).toBe(7);
+    const sections = frames.filter(([name]) =>
+      ['CONF', 'SCHD', 'CPUS', 'GIC3', 'UART', 'MSID', 'PCIE', 'DONE'].includes(name),
+    );
+    expect(sections.length).toBe(8);
     const phases = new Set<string>();
     fc.assert(
-      fc.property(fc.nat(5), fc.nat(), fc.nat(255), (index, at, value) => {
+      fc.property(fc.nat(6), fc.nat(), fc.nat(255), (index, at, value) => {
         const { destination } = fresh();
         const changed = sections.map(([name, bytes], n): [string, Uint8Array] => {
           const copy = bytes.slice();

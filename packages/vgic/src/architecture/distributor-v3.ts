@@ -29,6 +29,9 @@ export const GICD_V3_REGISTERS = [
 export const GICD_CTLR_ENABLE_GRP1 = 1 << 1;
 export const GICD_CTLR_ARE_NS = 1 << 4;
 export const GICD_CTLR_DS = 1 << 6;
+/** GICv4.1: SGIs have no active state (GICD_CTLR.nASSGIreq), where GICD_TYPER2.nASSGIcap says that it can be. */
+export const GICD_CTLR_NASSGIREQ = 1 << 8;
+export const GICD_TYPER2_NASSGICAP = 1 << 8;
 
 /** GICD_TYPER: IDbits (23:19) and LPIS. Source: IHI 0069, 12.9.38. */
 export const GICD_TYPER_LPIS = 1 << 17;

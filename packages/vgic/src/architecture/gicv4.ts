@@ -15,6 +15,8 @@ export const VLPI_FRAME = 0x20000;
 /** A redistributor's registers with GICv4, all frames. GICR_VSGIR and GICR_VSGIPENDR are GICv4.1's. */
 export const GICR_V4_REGISTERS = [
   ...GICR_REGISTERS,
+  register('GICR_SETLPIR', 0x0040, 8, DOUBLEWORD, 'write-only'),
+  register('GICR_CLRLPIR', 0x0048, 8, DOUBLEWORD, 'write-only'),
   register('GICR_VPROPBASER', VLPI_FRAME + 0x0070, 8, DOUBLEWORD | WORD),
   register('GICR_VPENDBASER', VLPI_FRAME + 0x0078, 8, DOUBLEWORD | WORD),
   register('GICR_VSGIR', VLPI_FRAME + 0x0080, 4, WORD, 'write-only'),

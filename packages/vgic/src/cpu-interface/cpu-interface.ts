@@ -58,6 +58,18 @@ export interface CpuInterfaceConfig {
 }
 
 /**
+ * What a virtual CPU interface sees of the vPE that is resident on its CPU (GICv4): the best of its vLPIs and vSGIs, which
+ * have no active state.
+ */
+export interface ResidentVpe {
+  /** INTID of the lowest priority value, of these the lowest, or -1. `groups`: those enabled, bit 0 and bit 1. */
+  best(groups: number): number;
+  priority(intid: number): number;
+  isGroup1(intid: number): boolean;
+  clearPending(intid: number): void;
+}
+
+/**
  * The hardware's half of the virtual CPU interface of one physical CPU: list registers, ICH_HCR, ICH_VMCR, active
  * priorities. What the guest's acknowledge, end of interrupt and deactivation do to it is in `system-registers.ts` and
  * `gicv.ts`; the hypervisor's half is in `list-registers/`.
@@ -78,6 +90,7 @@ export class CpuInterface {
   control = 0;
   /** How many list registers the hypervisor filled at the last entry. */
   used = 0;
+  vpe: ResidentVpe | undefined;
 
   readonly listRegisters: number;
   readonly preemptionBits: number;

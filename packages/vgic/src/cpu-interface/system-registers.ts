@@ -3,10 +3,11 @@ import { SYSTEM_REGISTERS as R } from '../architecture/system-registers.js';
 import * as architecture from '../architecture/virtual-interface.js';
 import { lowestBit } from '../interrupts/bitmap.js';
 import type { HostInterrupts } from '../interrupts/host-interrupts.js';
-import type { CpuInterface } from './cpu-interface.js';
+import type { CpuInterface, ResidentVpe } from './cpu-interface.js';
 
 // V8 folds a module's own constants, not imported ones; the guest's hot path is here
 const {
+  HCR_EN,
   ICC_CTLR_A3V,
   ICC_CTLR_CBPR,
   ICC_CTLR_EOIMODE,
@@ -56,26 +57,73 @@ export function highestPendingListRegister(cpu: CpuInterface): number {
   return best;
 }
 
-/** Whether list register `n` may be signalled: above the priority mask and preempting what is active. */
-export function isSignalled(cpu: CpuInterface, n: number): boolean {
-  const high = cpu.lrHigh[n];
-  const priority = (high >>> LR_PRIORITY_SHIFT) & 0xff;
+/** INTID of the resident vPE's interrupt that comes before list register `n` (or -1, none), or -1: it is last of equals. */
+function directBefore(cpu: CpuInterface, n: number): number {
+  const { vpe } = cpu;
+  if (vpe === undefined || !(cpu.hcr & HCR_EN)) return -1;
+  const intid = vpe.best(cpu.control & (VMCR_ENG0 | VMCR_ENG1));
+  if (intid < 0 || (n >= 0 && ((cpu.lrHigh[n] >>> LR_PRIORITY_SHIFT) & 0xff) <= vpe.priority(intid))) return -1;
+  return intid;
+}
+
+/** Whether an interrupt may be signalled: above the priority mask and preempting what is active. */
+function mayPreempt(cpu: CpuInterface, priority: number, group: number): boolean {
   if (priority >= cpu.pmr) return false;
-  return cpu.groupPriority(priority, (high >>> 28) & 1) < Math.min(cpu.runningPriority(), IDLE_PRIORITY);
+  return cpu.groupPriority(priority, group) < Math.min(cpu.runningPriority(), IDLE_PRIORITY);
+}
+
+/** The same for list register `n`. */
+function isSignalled(cpu: CpuInterface, n: number): boolean {
+  const high = cpu.lrHigh[n];
+  return mayPreempt(cpu, (high >>> LR_PRIORITY_SHIFT) & 0xff, (high >>> 28) & 1);
+}
+
+/** The group of the interrupt that the virtual CPU interface signals: 0, 1, or -1 for none. */
+export function signalledGroup(cpu: CpuInterface): number {
+  const n = highestPendingListRegister(cpu);
+  if (cpu.vpe !== undefined) {
+    const intid = directBefore(cpu, n);
+    if (intid >= 0) {
+      const group = cpu.vpe.isGroup1(intid) ? 1 : 0;
+      return mayPreempt(cpu, cpu.vpe.priority(intid), group) ? group : -1;
+    }
+  }
+  return n < 0 || !isSignalled(cpu, n) ? -1 : (cpu.lrHigh[n] >>> 28) & 1;
+}
+
+function activate(cpu: CpuInterface, priority: number, group: number): void {
+  const level = cpu.groupPriority(priority, group) >>> cpu.minimumBpr;
+  (group === 0 ? cpu.ap0r : cpu.ap1r)[level >>> 5] |= 1 << (level & 31);
+}
+
+/** The acknowledge of what a resident vPE signals. */
+function acknowledgeDirect(cpu: CpuInterface, vpe: ResidentVpe, intid: number, group: number): number {
+  const priority = vpe.priority(intid);
+  if (vpe.isGroup1(intid) !== (group === 1) || !mayPreempt(cpu, priority, group)) return INTID_SPURIOUS;
+  activate(cpu, priority, group);
+  vpe.clearPending(intid);
+  return intid;
 }
 
 function acknowledge(cpu: CpuInterface, group: number): number {
   const n = highestPendingListRegister(cpu);
+  if (cpu.vpe !== undefined) {
+    const intid = directBefore(cpu, n);
+    if (intid >= 0) return acknowledgeDirect(cpu, cpu.vpe, intid, group);
+  }
   if (n < 0 || ((cpu.lrHigh[n] >>> 28) & 1) !== group || !isSignalled(cpu, n)) return INTID_SPURIOUS;
   const high = cpu.lrHigh[n];
   cpu.lrHigh[n] = (high & ~LR_STATE) | LR_ACTIVE;
-  const level = cpu.groupPriority((high >>> LR_PRIORITY_SHIFT) & 0xff, group) >>> cpu.minimumBpr;
-  (group === 0 ? cpu.ap0r : cpu.ap1r)[level >>> 5] |= 1 << (level & 31);
+  activate(cpu, (high >>> LR_PRIORITY_SHIFT) & 0xff, group);
   return cpu.lrLow[n];
 }
 
 function highestPending(cpu: CpuInterface, group: number): number {
   const n = highestPendingListRegister(cpu);
+  if (cpu.vpe !== undefined) {
+    const intid = directBefore(cpu, n);
+    if (intid >= 0) return cpu.vpe.isGroup1(intid) === (group === 1) ? intid : INTID_SPURIOUS;
+  }
   return n < 0 || ((cpu.lrHigh[n] >>> 28) & 1) !== group ? INTID_SPURIOUS : cpu.lrLow[n];
 }
 

@@ -86,8 +86,7 @@ const CBASER: Handlers = {
     const { queue } = its;
     queue.cbaserLow = (writtenLow(at, width, low, queue.cbaserLow) & ~0x300) >>> 0;
     queue.cbaserHigh = writtenHigh(at, width, low, high, queue.cbaserHigh);
-    queue.creadr = 0;
-    queue.cwriter = 0;
+    queue.empty();
   },
 };
 
@@ -214,6 +213,20 @@ const PENDBASER: Handlers = {
   },
 };
 
+/** A physical LPI becomes pending, or is so no more, without an ITS (GICR_TYPER.DirectLPI). */
+const SET_LPI: Handlers = {
+  read: () => 0,
+  write(gic, cpu, _at, _width, intid) {
+    gic.raise(cpu, intid);
+  },
+};
+const CLEAR_LPI: Handlers = {
+  read: () => 0,
+  write(gic, cpu, _at, _width, intid) {
+    gic.acknowledgePhysical(cpu, intid);
+  },
+};
+
 /** V (GICv4.1): the INTID is a vLPI of the vPE in bits 47:32. With 32 bits V is 0. */
 const INVALIDATE_LPI: Handlers = {
   read: () => 0,
@@ -280,6 +293,8 @@ export const PHYSICAL_REDISTRIBUTOR = new Frame<typeof GICR_V4_REGISTERS, Physic
     GICR_WAKER: RAZ_WI,
     GICR_PROPBASER: PROPBASER,
     GICR_PENDBASER: PENDBASER,
+    GICR_SETLPIR: SET_LPI,
+    GICR_CLRLPIR: CLEAR_LPI,
     GICR_INVLPIR: INVALIDATE_LPI,
     GICR_INVALLR: INVALIDATE_ALL,
     GICR_SYNCR: RAZ_WI,

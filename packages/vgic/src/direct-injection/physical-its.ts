@@ -1,9 +1,9 @@
 import { NO_DOORBELL, TABLE_TYPE_VPE } from '../architecture/gicv4.js';
 import { LPI_MIN } from '../architecture/intid.js';
 import { EVENT_ID_BITS, TABLE_TYPE_COLLECTION, TABLE_TYPE_DEVICE } from '../architecture/its.js';
+import { CommandQueue } from '../its/command-queue.js';
 import type { Command, CommandName, VirtualCommandName } from '../its/commands.js';
 import { ItsTable } from '../its/tables.js';
-import { CommandQueue } from './command-queue.js';
 import { LPI_BITS, LPI_LIMIT } from './configuration-table.js';
 import { PhysicalDevice } from './physical-device.js';
 import type { PhysicalGic } from './physical-gic.js';

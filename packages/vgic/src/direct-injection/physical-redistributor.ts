@@ -13,7 +13,7 @@ const PENDING_TABLE_ZERO = 1 << 30;
 export class PhysicalRedistributor {
   /** GICR_CTLR.EnableLPIs. */
   enabled = false;
-  readonly lpis: PendingTable;
+  #lpis: PendingTable | undefined;
   propbaserLow = 0;
   propbaserHigh = 0;
   pendbaserLow = 0;
@@ -28,9 +28,13 @@ export class PhysicalRedistributor {
   constructor(
     readonly number: number,
     readonly configurations: ConfigurationTables,
-    priorityMask: number,
-  ) {
-    this.lpis = new PendingTable(priorityMask);
+    readonly priorityMask: number,
+  ) {}
+
+  /** Comes to be with its first use: a host may have thousands of CPUs of which few ever take an LPI. */
+  get lpis(): PendingTable {
+    this.#lpis ??= new PendingTable(this.priorityMask);
+    return this.#lpis;
   }
 
   get #pendingAddress(): number {

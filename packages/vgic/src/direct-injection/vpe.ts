@@ -1,4 +1,5 @@
 import { SGI_COUNT } from '../architecture/intid.js';
+import type { ResidentVpe } from '../cpu-interface/cpu-interface.js';
 import { lowestBit } from '../interrupts/bitmap.js';
 import type { GuestMemory } from '../its/guest-memory.js';
 import { NO_INTID, PendingTable } from './pending-table.js';
@@ -33,7 +34,7 @@ export interface VpeMapping {
 }
 
 /** A virtual PE that VMAPP has mapped: what redistributors keep of it. Source: IHI 0069, chapter 5.6 and 6. */
-export class Vpe {
+export class Vpe implements ResidentVpe {
   readonly vlpis: PendingTable;
   readonly pendingAddress: number;
   target: number;
@@ -93,6 +94,11 @@ export class Vpe {
     return this.#sgis[sgi] & SGI_GROUP_1 ? GROUP_1 : GROUP_0;
   }
 
+  /** The configuration byte of a vSGI: priority in bits 7:4, group 1 in bit 1, enable in bit 0. */
+  sgiConfiguration(sgi: number): number {
+    return this.#sgis[sgi];
+  }
+
   /** Whether a vSGI is enabled, and its group among `groups`. */
   sgiEnabled(sgi: number, groups: number): boolean {
     return (this.#sgis[sgi] & SGI_ENABLE) !== 0 && (this.sgiGroup(sgi) & groups) !== 0;
@@ -134,6 +140,11 @@ export class Vpe {
   /** Of a vSGI or vLPI, with the priority bits that are implemented. */
   priority(intid: number): number {
     return intid < SGI_COUNT ? this.#sgis[intid] & SGI_PRIORITY_MASK & this.priorityMask : this.vlpis.priority(intid);
+  }
+
+  /** A vLPI is of group 1. */
+  isGroup1(intid: number): boolean {
+    return intid >= SGI_COUNT || this.sgiGroup(intid) === GROUP_1;
   }
 
   isPending(intid: number): boolean {

@@ -9,6 +9,8 @@ export class DistributorState {
   revision = 3;
   /** GICv2: userspace has written GICD_IIDR, so it knows that groups are writable. */
   groupsUserWritable = false;
+  /** GICD_CTLR.nASSGIreq: SGIs are to be vSGIs. */
+  vsgis = false;
   /** GICD_STATUSR, and GICR_STATUSR of each vCPU. */
   status = 0;
   readonly redistributorStatus: Uint8Array;

@@ -2,8 +2,10 @@ import {
   GICD_CTLR_ARE_NS,
   GICD_CTLR_DS,
   GICD_CTLR_ENABLE_GRP1,
+  GICD_CTLR_NASSGIREQ,
   GICD_TYPER_ID_BITS_SHIFT,
   GICD_TYPER_LPIS,
+  GICD_TYPER2_NASSGICAP,
   GICD_V3_REGISTERS,
   GICD_V3_SIZE,
   IIDR_IMPLEMENTER_ARM,
@@ -26,18 +28,47 @@ const ROUTE_MASK = 0xffffff;
 const PIDR2_AT = PIDR2_OFFSET - 0xffd0;
 
 const CONTROL: RegisterHandlers = {
-  read: ({ irqs }) => (irqs.distributorEnabled ? GICD_CTLR_ENABLE_GRP1 : 0) | GICD_CTLR_ARE_NS | GICD_CTLR_DS,
+  read: ({ irqs, distributor }) =>
+    (irqs.distributorEnabled ? GICD_CTLR_ENABLE_GRP1 : 0) |
+    GICD_CTLR_ARE_NS |
+    GICD_CTLR_DS |
+    (distributor.vsgis ? GICD_CTLR_NASSGIREQ : 0),
   write(context, _vcpu, _at, _width, value) {
     const { irqs } = context;
     const wasEnabled = irqs.distributorEnabled;
-    irqs.distributorEnabled = (value & GICD_CTLR_ENABLE_GRP1) !== 0;
-    if (!wasEnabled && irqs.distributorEnabled) context.kickDeliverable();
+    const isEnabled = (value & GICD_CTLR_ENABLE_GRP1) !== 0;
+    irqs.distributorEnabled = isEnabled;
+    // read-only while the distributor stays enabled
+    if (!(wasEnabled && isEnabled)) switchVsgis(context, wantsVsgis(context, value));
+    const switched = wasEnabled !== isEnabled;
+    if (switched && irqs.injector?.learnsGroups) irqs.injector.distributorSwitched();
+    else if (switched && isEnabled) context.kickDeliverable();
   },
+  // a vCPU's first entry makes it so
   userWrite(context, _vcpu, _at, value) {
     context.irqs.distributorEnabled = (value & GICD_CTLR_ENABLE_GRP1) !== 0;
+    context.distributor.vsgis = wantsVsgis(context, value);
     return true;
   },
 };
+
+function wantsVsgis({ irqs }: FrameContext, control: number): boolean {
+  return (control & GICD_CTLR_NASSGIREQ) !== 0 && (irqs.injector?.hasVsgis ?? false);
+}
+
+/** SGIs go to the host or come back with all their state: none of it may be in a list register. */
+function switchVsgis(context: FrameContext, on: boolean): void {
+  if (context.distributor.vsgis === on) return;
+  context.distributor.vsgis = on;
+  context.stopGuests();
+  context.irqs.injector?.switchVsgis(on);
+  context.resumeGuests();
+}
+
+/** GICD_TYPER2.nASSGIcap. */
+function typer2({ irqs }: FrameContext): number {
+  return irqs.injector?.hasVsgis ? GICD_TYPER2_NASSGICAP : 0;
+}
 
 /** GICD_IIDR of both versions: by its revision userspace says which behaviour the guest was promised. */
 export const IMPLEMENTER: RegisterHandlers = {
@@ -102,8 +133,12 @@ export const DISTRIBUTOR_V3 = new Frame(
     GICD_CTLR: CONTROL,
     GICD_TYPER: TYPER,
     GICD_IIDR: IMPLEMENTER,
-    // no vSGIs without GICv4.1; a state that has them can't be restored here
-    GICD_TYPER2: { ...RAZ_WI, userWrite: (_context, _vcpu, _at, value) => value === 0 },
+    // a state with vSGIs can't be restored where there are none
+    GICD_TYPER2: {
+      read: typer2,
+      write: () => {},
+      userWrite: (context, _vcpu, _at, value) => value === typer2(context),
+    },
     GICD_STATUSR: statusHandlers(
       ({ distributor }) => distributor.status,
       ({ distributor }, _vcpu, value) => {

@@ -23,13 +23,21 @@ function v2SgisOf(context: FrameContext, word: number): number {
   return context.irqs.version === 2 && word < context.irqs.vcpus ? SGI_MASK : 0;
 }
 
+/** Tells the host of vSGIs (GICv4.1) among the interrupts of a word whose configuration has changed. */
+function configureVsgis({ irqs }: FrameContext, word: number, changed: number): void {
+  for (let rest = changed & irqs.direct[word]; rest !== 0; rest &= rest - 1) {
+    irqs.injector?.configureSgi(word, lowestBit(rest));
+  }
+}
+
 export const GROUP: RegisterHandlers = {
   read: (context, vcpu, at) => context.irqs.group[wordAt(context, vcpu, at)],
   write(context, vcpu, at, _width, value) {
     const { irqs } = context;
     const word = wordAt(context, vcpu, at);
     irqs.group[word] = value;
-    irqs.queueWord(word, 0xffffffff);
+    configureVsgis(context, word, 0xffffffff);
+    irqs.queueWord(word, ~irqs.direct[word]);
   },
 };
 
@@ -53,20 +61,23 @@ function readEnabled(context: FrameContext, vcpu: number, at: number): number {
   return context.irqs.enabled[wordAt(context, vcpu, at)];
 }
 
+function enable(context: FrameContext, word: number, value: number): void {
+  const { irqs } = context;
+  const changed = value & ~irqs.enabled[word];
+  irqs.enabled[word] |= value;
+  configureVsgis(context, word, changed);
+  irqs.queueWord(word, value & ~irqs.direct[word]);
+}
+
 export const SET_ENABLE: RegisterHandlers = {
   read: readEnabled,
   write(context, vcpu, at, _width, value) {
-    const { irqs } = context;
     const word = wordAt(context, vcpu, at);
     sampleMappedLines(context, word, value);
-    irqs.enabled[word] |= value;
-    irqs.queueWord(word, value);
+    enable(context, word, value);
   },
   userWrite(context, vcpu, at, value) {
-    const { irqs } = context;
-    const word = wordAt(context, vcpu, at);
-    irqs.enabled[word] |= value;
-    irqs.queueWord(word, value);
+    enable(context, wordAt(context, vcpu, at), value);
     return true;
   },
 };
@@ -74,14 +85,26 @@ export const SET_ENABLE: RegisterHandlers = {
 export const CLEAR_ENABLE: RegisterHandlers = {
   read: readEnabled,
   write(context, vcpu, at, _width, value) {
-    context.irqs.enabled[wordAt(context, vcpu, at)] &= ~value;
+    const { irqs } = context;
+    const word = wordAt(context, vcpu, at);
+    const changed = value & irqs.enabled[word];
+    irqs.enabled[word] &= ~value;
+    configureVsgis(context, word, changed);
   },
 };
+
+/** `value` with the pending state of vSGIs, which the host has. */
+function withVsgis({ irqs }: FrameContext, word: number, value: number): number {
+  const direct = irqs.direct[word];
+  return direct === 0 || irqs.injector === undefined
+    ? value
+    : (value & ~direct) | (irqs.injector.pendingSgis(word) & direct);
+}
 
 function readPending(context: FrameContext, vcpu: number, at: number): number {
   const { irqs } = context;
   const word = wordAt(context, vcpu, at);
-  let value = irqs.pendingWord(word);
+  let value = withVsgis(context, word, irqs.pendingWord(word));
   for (let rest = irqs.hardware[word] & ~irqs.edge[word]; rest !== 0; rest &= rest - 1) {
     const bit = rest & -rest;
     if (irqs.host.isPending(irqs.hostInterrupt[(word << 5) + lowestBit(rest)])) value |= bit;
@@ -94,7 +117,7 @@ function readPending(context: FrameContext, vcpu: number, at: number): number {
 function userReadPending(context: FrameContext, vcpu: number, at: number): number {
   const { irqs } = context;
   const word = wordAt(context, vcpu, at);
-  return irqs.version === 3 ? irqs.latch[word] : irqs.pendingWord(word);
+  return irqs.version === 3 ? withVsgis(context, word, irqs.latch[word]) >>> 0 : irqs.pendingWord(word);
 }
 
 function setPending(context: FrameContext, word: number, value: number, user: boolean): void {
@@ -107,8 +130,18 @@ function setPending(context: FrameContext, word: number, value: number, user: bo
       irqs.host.setActive(irqs.hostInterrupt[(word << 5) + lowestBit(rest)], true);
     }
   }
-  irqs.latch[word] |= mask;
-  irqs.queueWord(word, mask);
+  const latched = mask & ~setVsgis(context, word, mask, true);
+  irqs.latch[word] |= latched;
+  irqs.queueWord(word, latched);
+}
+
+/** Those of a word's vSGIs that are in `mask` become pending on the host, or are so no more. Returns their bits. */
+function setVsgis({ irqs }: FrameContext, word: number, mask: number, pending: boolean): number {
+  const vsgis = mask & irqs.direct[word];
+  for (let rest = vsgis; rest !== 0; rest &= rest - 1) {
+    irqs.injector?.setPending((word << 5) + lowestBit(rest), pending);
+  }
+  return vsgis;
 }
 
 function clearPending(context: FrameContext, word: number, value: number, user: boolean): void {
@@ -124,6 +157,7 @@ function clearPending(context: FrameContext, word: number, value: number, user: 
     }
   }
   irqs.latch[word] &= ~mask;
+  setVsgis(context, word, mask, false);
 }
 
 export const SET_PENDING: RegisterHandlers = {
@@ -182,7 +216,8 @@ function changeActive(context: FrameContext, vcpu: number, at: number, value: nu
   const word = wordAt(context, vcpu, at);
   const user = requester === NO_VCPU;
   const sgis = active ? v2SgisOf(context, word) : 0;
-  for (let rest = value; rest !== 0; rest &= rest - 1) {
+  // a vSGI has no active state
+  for (let rest = value & ~irqs.direct[word]; rest !== 0; rest &= rest - 1) {
     const bit = rest & -rest;
     const i = (word << 5) + lowestBit(rest);
     const mapped = testBit(irqs.hardware, i);
@@ -228,6 +263,7 @@ export const PRIORITY: RegisterHandlers = {
     const { irqs } = context;
     const i = irqs.indexOf(vcpu, at);
     for (let byte = 0; byte < width; byte++) irqs.priority[i + byte] = (value >>> (byte * 8)) & PRIORITY_MASK;
+    configureVsgis(context, i >>> 5, ((1 << width) - 1) << (i & 31));
   },
 };
 

@@ -35,12 +35,12 @@ function itsOf(context: FrameContext, n: number): Its {
 const CONTROL: RegisterHandlers = {
   read(context, n) {
     const its = itsOf(context, n);
-    return (its.creadr === its.cwriter ? GITS_CTLR_QUIESCENT : 0) | (its.enabled ? GITS_CTLR_ENABLED : 0);
+    return (its.queue.creadr === its.queue.cwriter ? GITS_CTLR_QUIESCENT : 0) | (its.enabled ? GITS_CTLR_ENABLED : 0);
   },
   write(context, n, _at, _width, value) {
     const its = itsOf(context, n);
     const enable = (value & GITS_CTLR_ENABLED) !== 0;
-    const complete = its.deviceTable.valid && its.collectionTable.valid && (its.cbaserHigh & BASER_VALID) !== 0;
+    const complete = its.deviceTable.valid && its.collectionTable.valid && (its.queue.cbaserHigh & BASER_VALID) !== 0;
     if (!its.enabled && enable && !complete) return;
     its.enabled = enable;
     if (!enable) its.invalidateCache();
@@ -81,35 +81,34 @@ const TYPER = readOnly((context, n, at, width) => {
 const CBASER: RegisterHandlers = {
   read: (context, n, at, width) => {
     const its = itsOf(context, n);
-    return readWide(context, at, width, its.cbaserLow, its.cbaserHigh);
+    return readWide(context, at, width, its.queue.cbaserLow, its.queue.cbaserHigh);
   },
   write(context, n, at, width, low, high) {
     const its = itsOf(context, n);
     if (its.enabled) return;
-    const written = sanitiseShareability(writtenLow(at, width, low, its.cbaserLow)) & ~0xf000;
-    its.cbaserLow = written >>> 0;
-    its.cbaserHigh = sanitiseItsAttributes(writtenHigh(at, width, low, high, its.cbaserHigh));
-    its.creadr = 0;
-    its.cwriter = 0;
+    const written = sanitiseShareability(writtenLow(at, width, low, its.queue.cbaserLow)) & ~0xf000;
+    its.queue.cbaserLow = written >>> 0;
+    its.queue.cbaserHigh = sanitiseItsAttributes(writtenHigh(at, width, low, high, its.queue.cbaserHigh));
+    its.queue.empty();
   },
 };
 
 const CWRITER: RegisterHandlers = {
-  read: (context, n, at, width) => readWide(context, at, width, itsOf(context, n).cwriter, 0),
+  read: (context, n, at, width) => readWide(context, at, width, itsOf(context, n).queue.cwriter, 0),
   write(context, n, at, width, low) {
     const its = itsOf(context, n);
-    its.setCwriter(writtenLow(at, width, low, its.cwriter));
+    its.setCwriter(writtenLow(at, width, low, its.queue.cwriter));
   },
 };
 
 const CREADR: RegisterHandlers = {
-  read: (context, n, at, width) => readWide(context, at, width, itsOf(context, n).creadr, 0),
+  read: (context, n, at, width) => readWide(context, at, width, itsOf(context, n).queue.creadr, 0),
   write: () => {},
   userWrite(context, n, _at, value) {
     const its = itsOf(context, n);
     const offset = value & COMMAND_OFFSET_MASK;
-    if (offset >= its.queueSize) return false;
-    its.creadr = offset;
+    if (offset >= its.queue.size) return false;
+    its.queue.creadr = offset;
     return true;
   },
 };

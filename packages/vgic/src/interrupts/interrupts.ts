@@ -2,6 +2,7 @@ import { affinityOf, LPI_MIN, PRIVATE_COUNT, SGI_COUNT, SPI_LIMIT } from '../arc
 import { ActivePendingLists, KEY_ACTIVE, KEY_PRIORITY, KEY_REST } from './active-pending-lists.js';
 import { clearBit, countBits, grown, lowestBit, setBit, testBit } from './bitmap.js';
 import { HostInterrupts } from './host-interrupts.js';
+import type { Injector } from './injector.js';
 
 /** No vCPU: where an SPI goes that is routed to an affinity that no vCPU has. */
 export const NO_VCPU = -1;
@@ -31,6 +32,8 @@ export class Interrupts {
   edge: Uint32Array;
   /** Tied to an interrupt of the host. */
   hardware: Uint32Array;
+  /** Injected directly by the host's GIC, which has the pending state. */
+  direct: Uint32Array;
   priority: Uint8Array;
   /** GICv2 SGIs: the vCPUs that have sent it and were not served yet, a bit each. */
   readonly source: Uint8Array;
@@ -52,6 +55,9 @@ export class Interrupts {
   readonly lists: ActivePendingLists;
   /** A number, since V8 tests it faster than a boolean field. */
   #distributorEnabled: 0 | 1 = 0;
+
+  /** Who injects directly, where a bit of `direct` is set. */
+  injector: Injector | undefined;
 
   /** Called whenever a vCPU must look at its interrupts again: out of the guest and back, or awake from WFI. */
   kick: (vcpu: number) => void = () => {};
@@ -75,6 +81,7 @@ export class Interrupts {
     this.group = new Uint32Array(words);
     this.edge = new Uint32Array(words);
     this.hardware = new Uint32Array(words);
+    this.direct = new Uint32Array(words);
     this.priority = new Uint8Array(total);
     this.source = new Uint8Array(total);
     this.activeSource = new Uint8Array(total);
@@ -197,6 +204,35 @@ export class Interrupts {
       else this.line[w] &= ~bit;
     }
     this.queue(i);
+  }
+
+  /** An SGI or LPI becomes pending: an edge, wherever its pending state is. Allocates nothing. */
+  pend(i: number): void {
+    const w = i >>> 5;
+    const bit = 1 << (i & 31);
+    if (this.direct[w] & bit) {
+      this.injector?.setPending(i, true);
+      return;
+    }
+    this.latch[w] |= bit;
+    this.queue(i);
+  }
+
+  /** CLEAR of an LPI: it is pending no more, unless a list register has it. */
+  clearPending(i: number): void {
+    if (testBit(this.direct, i)) this.injector?.setPending(i, false);
+    else clearBit(this.latch, i);
+  }
+
+  /** The pending state of an SGI or LPI, wherever it is. */
+  isLatched(i: number): boolean {
+    return testBit(this.direct, i) ? (this.injector?.isPending(i) ?? false) : testBit(this.latch, i);
+  }
+
+  /** An LPI goes to another vCPU: at once if it is injected directly, else with its vCPU's next exit. */
+  retarget(i: number, vcpu: number): void {
+    this.target[i] = vcpu;
+    if (testBit(this.direct, i)) this.injector?.moved(i);
   }
 
   /**
@@ -361,6 +397,7 @@ export class Interrupts {
     this.group = grown(this.group, words);
     this.edge = grown(this.edge, words);
     this.hardware = grown(this.hardware, words);
+    this.direct = grown(this.direct, words);
     this.priority = grown(this.priority, indices);
     this.target = grown(this.target, indices);
     this.hostInterrupt = grown(this.hostInterrupt, indices);

@@ -1,18 +1,13 @@
 import { LPI_MIN } from '../architecture/intid.js';
-import {
-  COMMAND_OFFSET_MASK,
-  COMMAND_SIZE,
-  EVENT_ID_BITS,
-  TABLE_TYPE_COLLECTION,
-  TABLE_TYPE_DEVICE,
-} from '../architecture/its.js';
-import { clearBit } from '../interrupts/bitmap.js';
-import type { Interrupts } from '../interrupts/interrupts.js';
-import { Command, type CommandName } from './commands.js';
+import { EVENT_ID_BITS, TABLE_TYPE_COLLECTION, TABLE_TYPE_DEVICE } from '../architecture/its.js';
+import { testBit } from '../interrupts/bitmap.js';
+import { type Interrupts, NO_VCPU } from '../interrupts/interrupts.js';
+import { CommandQueue } from './command-queue.js';
+import type { Command, CommandName } from './commands.js';
 import { Device, NO_COLLECTION } from './device.js';
 import { EventPages } from './event-pages.js';
 import type { GuestMemory } from './guest-memory.js';
-import { addressOf, type Lpis } from './lpis.js';
+import type { Lpis } from './lpis.js';
 import { ItsTable } from './tables.js';
 
 /** A collection that MAPTI named before MAPC gave it a target. */
@@ -20,11 +15,14 @@ export const COLLECTION_NOT_MAPPED = 0xffffffff;
 
 /** Bytes of table entries in ABI revision 0. */
 const ENTRY_SIZE = 8;
-const CBASER_ADDRESS_LOW = 0xfffff000;
 /** V8 folds a module's own constants, not imported ones. */
 const EVENT_LIMIT: number = 2 ** EVENT_ID_BITS;
 /** Bytes that a page of translations has in its ITT; an ITT begins at a multiple of them. */
 const ITT_PAGE_SIZE = 256;
+
+/** {@link Its.resolve}: no translation to a vCPU; the ITS, or LPIs at the vCPU, are disabled. */
+export const UNMAPPED = -1;
+export const DISABLED = -2;
 
 /** What became of an MSI. */
 export type MsiResult = 'delivered' | 'unmapped' | 'disabled';
@@ -48,11 +46,7 @@ export class Its {
   enabled = false;
   /** Revision of the ABI of the tables in guest memory. */
   abiRevision = 0;
-  /** GITS_CBASER in halves; GITS_CREADR and GITS_CWRITER. */
-  cbaserLow = 0;
-  cbaserHigh = 0;
-  creadr = 0;
-  cwriter = 0;
+  readonly queue: CommandQueue;
   readonly deviceTable: ItsTable;
   readonly collectionTable: ItsTable;
 
@@ -65,7 +59,8 @@ export class Its {
   #cacheGeneration = 0;
   /** No more than RAM has room for: more are of ITTs that lie over each other. */
   readonly #pages: EventPages;
-  readonly #command = new Command();
+  /** Told before the translation of an event goes that leads to an LPI (its index) which is injected directly. */
+  onEventGone: (deviceId: number, eventId: number, lpi: number) => void = () => {};
   #lastDevice: Device | undefined;
 
   constructor(context: ItsContext) {
@@ -73,6 +68,7 @@ export class Its {
     this.lpis = context.lpis;
     this.memory = context.memory;
     this.#pages = new EventPages(Math.ceil(context.memory.size / ITT_PAGE_SIZE));
+    this.queue = new CommandQueue(context.memory, (command) => this.execute(command));
     this.deviceTable = new ItsTable(context.memory, TABLE_TYPE_DEVICE, ENTRY_SIZE);
     this.collectionTable = new ItsTable(context.memory, TABLE_TYPE_COLLECTION, ENTRY_SIZE);
   }
@@ -94,28 +90,35 @@ export class Its {
       intid = each.cachedIntid(eventId, this.#cacheGeneration);
     }
     if (intid === 0) return false;
-    this.#makePending(this.irqs.lpiBase + intid - LPI_MIN);
+    this.irqs.pend(this.irqs.lpiBase + intid - LPI_MIN);
     return true;
   }
 
-  #makePending(i: number): void {
-    this.irqs.latch[i >>> 5] |= 1 << (i & 31);
-    this.irqs.queue(i);
+  /** An MSI through the tables. */
+  trigger(deviceId: number, eventId: number): MsiResult {
+    const i = this.resolve(deviceId, eventId);
+    if (i < 0) return i === UNMAPPED ? 'unmapped' : 'disabled';
+    this.irqs.pend(i);
+    return 'delivered';
   }
 
-  /** An MSI through the tables; a translation found goes to the cache. */
-  trigger(deviceId: number, eventId: number): MsiResult {
-    if (!this.enabled) return 'disabled';
+  /**
+   * Index of the LPI that an MSI leads to, UNMAPPED or DISABLED. A translation found goes to the cache, but for one that is
+   * injected directly.
+   */
+  resolve(deviceId: number, eventId: number): number {
+    if (!this.enabled) return DISABLED;
     const device = this.devices.get(deviceId);
     const intid = device === undefined ? 0 : device.intid(eventId);
-    if (device === undefined || intid === 0) return 'unmapped';
+    if (device === undefined || intid === 0) return UNMAPPED;
     const vcpu = this.targetOf(device.collection(eventId));
-    if (vcpu < 0) return 'unmapped';
-    if (!this.lpis.enabled[vcpu]) return 'disabled';
+    if (vcpu < 0) return UNMAPPED;
+    if (!this.lpis.enabled[vcpu]) return DISABLED;
+    const i = this.irqs.lpiBase + intid - LPI_MIN;
+    if (testBit(this.irqs.direct, i)) return i;
     device.cache(eventId, this.#cacheGeneration);
     for (let each = device.shadowed; each !== undefined; each = each.shadowed) each.uncache(eventId);
-    this.#makePending(this.irqs.lpiBase + intid - LPI_MIN);
-    return 'delivered';
+    return i;
   }
 
   /** The vCPU of a collection that is mapped to one that exists, or -1. */
@@ -135,34 +138,15 @@ export class Its {
     this.#lastDevice = undefined;
   }
 
-  // ---- the command queue
-
-  /** Bytes of the command queue. */
-  get queueSize(): number {
-    return ((this.cbaserLow & 0xff) + 1) << 12;
-  }
+  // ---- commands
 
   /** GITS_CWRITER is written: the commands up to there are carried out. An offset beyond the queue is ignored. */
   setCwriter(value: number): void {
-    const offset = value & COMMAND_OFFSET_MASK;
-    if (offset >= this.queueSize) return;
-    this.cwriter = offset;
-    this.processCommands();
+    if (this.queue.setCwriter(value)) this.processCommands();
   }
 
   processCommands(): void {
-    if (!this.enabled) return;
-    const base = addressOf(this.cbaserLow & CBASER_ADDRESS_LOW, this.cbaserHigh);
-    const command = this.#command;
-    while (this.cwriter !== this.creadr) {
-      const address = base + this.creadr;
-      if (this.memory.has(address, COMMAND_SIZE)) {
-        for (let word = 0; word < 8; word++) command.words[word] = this.memory.load32(address + 4 * word);
-        this.execute(command);
-      }
-      this.creadr += COMMAND_SIZE;
-      if (this.creadr === this.queueSize) this.creadr = 0;
-    }
+    if (this.enabled) this.queue.run();
   }
 
   /** Carries a command out; one that is in error changes nothing. */
@@ -181,7 +165,7 @@ export class Its {
     DISCARD: (command) => this.#discard(command.get('deviceId'), command.get('eventId')),
     INV: (command) => {
       const i = this.#lpiOf(command);
-      if (i >= 0) this.lpis.readConfiguration(i, -1);
+      if (i >= 0) this.lpis.readConfiguration(i, NO_VCPU);
     },
     INVALL: (command) => {
       const vcpu = this.targetOf(command.get('collection'));
@@ -192,7 +176,7 @@ export class Its {
     },
     CLEAR: (command) => {
       const i = this.#lpiOf(command);
-      if (i >= 0) clearBit(this.irqs.latch, i);
+      if (i >= 0) this.irqs.clearPending(i);
     },
     // every command is complete when the next one is read
     SYNC: () => {},
@@ -230,7 +214,7 @@ export class Its {
       for (const device of this.devices.values()) {
         for (let each: Device | undefined = device; each !== undefined; each = each.shadowed) {
           each.each((_event, intid, collection) => {
-            if (collection === id) this.irqs.target[this.irqs.lpiBase + intid - LPI_MIN] = vcpu;
+            if (collection === id) this.irqs.retarget(this.irqs.lpiBase + intid - LPI_MIN, vcpu);
             return true;
           });
         }
@@ -281,14 +265,14 @@ export class Its {
     if (!this.#isMapped(collection)) return;
     device.setCollection(event, collection);
     this.invalidateCache();
-    this.irqs.target[i] = this.targetOf(collection);
+    this.irqs.retarget(i, this.targetOf(collection));
   }
 
   #moveAll(from: number, to: number): void {
     const { irqs } = this;
     if (from >= irqs.vcpus || to >= irqs.vcpus || from === to) return;
     irqs.eachLpi((i) => {
-      if (irqs.target[i] === from) irqs.target[i] = to;
+      if (irqs.target[i] === from) irqs.retarget(i, to);
       return true;
     });
     this.invalidateCache();
@@ -299,9 +283,16 @@ export class Its {
     const intid = device?.intid(event) ?? 0;
     if (device === undefined || intid === 0 || !this.#isMapped(device.collection(event))) return;
     this.invalidateCache();
+    this.#eventGoes(device, event, intid);
     device.unmap(event);
     this.irqs.releaseLpi(this.irqs.lpiBase + intid - LPI_MIN);
     this.memory.store64(device.ittAddress + event * ENTRY_SIZE, 0, 0);
+  }
+
+  /** An event's translation is about to go. An MSI of the host that is forwarded to it is the host's again. */
+  #eventGoes(device: Device, event: number, intid: number): void {
+    const i = this.irqs.lpiBase + intid - LPI_MIN;
+    if (testBit(this.irqs.direct, i)) this.onEventGone(device.id, event, i);
   }
 
   // ---- devices and collections
@@ -324,7 +315,8 @@ export class Its {
 
   /** Takes a device away, with its translations. */
   freeDevice(device: Device): void {
-    device.each((_event, intid) => {
+    device.each((event, intid) => {
+      this.#eventGoes(device, event, intid);
       this.irqs.releaseLpi(this.irqs.lpiBase + intid - LPI_MIN);
       return true;
     });
@@ -402,10 +394,7 @@ export class Its {
   reset(): void {
     this.deviceTable.high &= 0x7fffffff;
     this.collectionTable.high &= 0x7fffffff;
-    this.cbaserLow = 0;
-    this.cbaserHigh = 0;
-    this.creadr = 0;
-    this.cwriter = 0;
+    this.queue.reset();
     this.enabled = false;
     this.freeAllDevices();
     this.freeAllCollections();

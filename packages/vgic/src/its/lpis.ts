@@ -1,6 +1,6 @@
 import { LPI_MIN } from '../architecture/intid.js';
 import { LPI_ENABLE, LPI_PRIORITY_MASK } from '../architecture/its.js';
-import { setBit, writeBit } from '../interrupts/bitmap.js';
+import { setBit, testBit, writeBit } from '../interrupts/bitmap.js';
 import type { Interrupts } from '../interrupts/interrupts.js';
 import type { GuestMemory } from './guest-memory.js';
 
@@ -77,19 +77,36 @@ export class Lpis {
 
   /** Priority and enable; false where the table is outside RAM. */
   #loadConfiguration(i: number, intid: number): boolean {
-    const { irqs, memory } = this;
-    const configuration = memory === undefined ? -1 : memory.load8(this.#configurationAddress(intid));
+    const configuration = this.#configuration(intid);
     if (configuration < 0) return false;
-    irqs.priority[i] = configuration & LPI_PRIORITY_MASK;
-    writeBit(irqs.enabled, i, (configuration & LPI_ENABLE) !== 0);
+    this.#configure(i, configuration);
     return true;
   }
 
-  /** An LPI's priority and enable from the configuration table; `only`: just if it goes to that vCPU. */
+  /** The byte of an LPI in the configuration table, or -1 where that is outside RAM. */
+  #configuration(intid: number): number {
+    return this.memory === undefined ? -1 : this.memory.load8(this.#configurationAddress(intid));
+  }
+
+  #configure(i: number, configuration: number): void {
+    this.irqs.priority[i] = configuration & LPI_PRIORITY_MASK;
+    writeBit(this.irqs.enabled, i, (configuration & LPI_ENABLE) !== 0);
+  }
+
+  /**
+   * An LPI's priority and enable from the configuration table; `only`: just if it goes to that vCPU. One that is injected
+   * directly is configured on the host in any case, with `only` when the host invalidates all of that vCPU's, as KVM does.
+   */
   readConfiguration(i: number, only: number): void {
     const { irqs } = this;
-    if (only >= 0 && irqs.target[i] !== only) return;
-    if (this.#loadConfiguration(i, irqs.intidOf(i))) irqs.queue(i);
+    const direct = testBit(irqs.direct, i);
+    const counts = only < 0 || irqs.target[i] === only;
+    if (!counts && !direct) return;
+    const configuration = this.#configuration(irqs.intidOf(i));
+    if (configuration < 0) return;
+    if (counts) this.#configure(i, configuration);
+    if (direct) irqs.injector?.configured(i, configuration, only < 0);
+    else irqs.queue(i);
   }
 
   /** The pending state of an LPI that has just come to be: from its target's table, where it is cleared. */
@@ -113,6 +130,7 @@ export class Lpis {
       this.readConfiguration(i, vcpu);
       return true;
     });
+    this.irqs.injector?.invalidateAll(vcpu);
   }
 
   /** Whether an LPI of this number, with this target (or -1), would have its place in both tables in RAM. */
@@ -136,7 +154,11 @@ export class Lpis {
         if (byte < 0) return false;
         address = at;
       }
-      if (irqs.target[i] === vcpu) writeBit(irqs.latch, i, (byte & (1 << (intid & 7))) !== 0);
+      const pending = (byte & (1 << (intid & 7))) !== 0;
+      if (irqs.target[i] === vcpu) {
+        if (!testBit(irqs.direct, i)) writeBit(irqs.latch, i, pending);
+        else if (pending) irqs.pend(i);
+      }
       irqs.queue(i);
       return true;
     });
@@ -168,7 +190,7 @@ export class Lpis {
         address = at;
       }
       const bit = 1 << (intid & 7);
-      const pending = ((irqs.latch[i >>> 5] >>> (i & 31)) & 1) !== 0;
+      const pending = irqs.isLatched(i);
       if (((byte & bit) !== 0) === pending) return true;
       byte = pending ? byte | bit : byte & ~bit;
       return memory.store8(at, byte);

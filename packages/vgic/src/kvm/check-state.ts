@@ -64,6 +64,7 @@ function partsOf(gic: Gic): readonly (readonly [name: keyof GicState, check: Che
     ['queues', arrayOf(arrayOf(isWord, mostInterrupts), irqs.vcpus, irqs.vcpus)],
     ['lines', arrayOf(isWord, irqs.sharedEnd >>> 5, irqs.sharedEnd >>> 5)],
     ['activeSources', arrayOf(isSource, irqs.sharedBase)],
+    ['vsgis', (value) => value === undefined || typeof value === 'boolean'],
     ['activePriorities', arrayOf(arrayOf(isWord, 8, 8), irqs.vcpus, irqs.vcpus)],
   ];
 }

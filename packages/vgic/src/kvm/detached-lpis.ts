@@ -29,7 +29,7 @@ export function detachedLpis(gic: Gic, found: Interrupts | undefined): DetachedL
     const target = irqs.target[i];
     const priority = irqs.priority[i];
     const enabled = testBit(irqs.enabled, i);
-    const pending = testBit(irqs.latch, i);
+    const pending = irqs.isLatched(i);
     const same = found?.lpiIndex(intid) ?? -1;
     const isFound =
       found !== undefined &&

@@ -38,6 +38,11 @@ export interface GicState {
   readonly queues: readonly (readonly number[])[];
   /** The input lines of all interrupts, 32 to a word, edge-triggered ones included. */
   readonly lines: readonly number[];
+  /**
+   * The guest has asked for SGIs without active state (GICD_CTLR.nASSGIreq): vSGIs with GICv4.1, which KVM's API restores
+   * on such a host only. Elsewhere software delivers them, and the register keeps what the guest wrote.
+   */
+  readonly vsgis?: boolean;
   /** All active priority registers of each vCPU, group 0's and group 1's: with 8 bits of priority KVM's API shows one of 4. */
   readonly activePriorities: readonly (readonly number[])[];
   /** GICv2: [index of the interrupt, the sender of the active SGI]. */

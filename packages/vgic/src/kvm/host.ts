@@ -1,5 +1,7 @@
+import type { Gicv4Version } from '../architecture/gicv4.js';
+import { ItsDriver } from '../direct-injection/its-driver.js';
 import { GicError } from '../errors.js';
-import { HostInterrupts } from '../interrupts/host-interrupts.js';
+import { HOST_INTERRUPT_COUNT, HostInterrupts } from '../interrupts/host-interrupts.js';
 import type { VirtualMachine } from './virtual-machine.js';
 
 /** What the hardware of a host is like, as far as a VGIC sees it; all its virtual machines share it. */
@@ -16,7 +18,14 @@ export interface HostConfig {
   readonly affinity3: boolean;
   /** ICH_VTR_EL2.SEIS. */
   readonly seis: boolean;
+  /** 40 or 41: a host with GICv4.0 or GICv4.1, and kvm-arm.vgic_v4_enable=1. Default: none. */
+  readonly gicv4?: Gicv4Version | undefined;
+  /** GICv4.1: whether the CPU interfaces take vSGIs. Default true. */
+  readonly vsgis?: boolean;
 }
+
+/** Virtual machines that can have a range of physical CPUs of their own. */
+const MACHINES = 8;
 
 /** Physical CPUs that a host sets apart for each of its virtual machines by default. */
 export const CPUS_PER_MACHINE = 512;
@@ -25,6 +34,8 @@ export const CPUS_PER_MACHINE = 512;
 export class Host {
   readonly interrupts = new HostInterrupts();
   readonly machines = new Set<VirtualMachine>();
+  /** The driver of its GICv4, if it has one. */
+  readonly directInjection: ItsDriver | undefined;
 
   constructor(readonly config: HostConfig) {
     const { version, listRegisters, priorityBits } = config;
@@ -35,6 +46,17 @@ export class Host {
     if (!(priorityBits >= 5 && priorityBits <= 8)) {
       throw new GicError('EINVAL', `A host has 5 to 8 bits of priority, not ${priorityBits}.`);
     }
+    const { gicv4, vsgis = true } = config;
+    if (gicv4 === undefined) return;
+    if (version !== 3) throw new GicError('EINVAL', 'A host with a GICv2 has no GICv4.');
+    const cpus = MACHINES * CPUS_PER_MACHINE;
+    this.directInjection = new ItsDriver({ gicv4, vsgis, cpus, msis: HOST_INTERRUPT_COUNT, priorityBits });
+    this.directInjection.canForward = (msi) => this.interrupts.direct(msi);
+  }
+
+  /** Interrupts of the host that can be forwarded: numbers below this. */
+  get msis(): number {
+    return HOST_INTERRUPT_COUNT;
   }
 
   /** Whether a vCPU other than this one is loaded on a physical CPU. */

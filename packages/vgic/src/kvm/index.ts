@@ -2,6 +2,7 @@ export { ITS_TABLE_ABIS, type ItsTableAbi } from '../state/its-tables.js';
 export type { GicState, RegisterRecord } from './gic-state.js';
 export { CPUS_PER_MACHINE, Host, type HostConfig } from './host.js';
 export { ItsDevice } from './its-device.js';
+export type { MsiRoute, MsiWay } from './passed-through-msis.js';
 export type { UserBuffer } from './register-access.js';
 export { restoreGic } from './restore.js';
 export type { Route } from './routing.js';

@@ -31,6 +31,7 @@ export function restoreGic(gic: Gic, state: GicState): void {
       throwErrno(result, `The GIC state can't be restored: ${register} does not take ${value}`);
     }
   }
+  gic.distributor.vsgis = state.vsgis ?? false;
   irqs.line.set(state.lines);
   for (const [i, source] of state.activeSources) irqs.activeSource[i] = source;
   for (const [vcpu, words] of state.activePriorities.entries()) {

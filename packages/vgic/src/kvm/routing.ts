@@ -45,14 +45,14 @@ export class InterruptRouting {
     if (route === undefined) return -ERRNO.ENOENT;
     if (route.type === 'msi') {
       if (!machine.device?.its.length || machine.device.version !== 3) return -ERRNO.ENODEV;
-      return level ? this.#signalMsi(machine, route) : -ERRNO.EPERM;
+      return level ? this.signalRoute(machine, route) : -ERRNO.EPERM;
     }
     const spis = machine.device?.spis ?? 0;
     return route.pin < spis ? machine.spiLine(route.pin + PRIVATE_COUNT, level) : -ERRNO.EINVAL;
   }
 
   /** irqfd's fast path, a cached translation, answers 0; the slow path what KVM_SIGNAL_MSI does. */
-  #signalMsi(machine: VirtualMachine, route: Route & { type: 'msi' }): number {
+  signalRoute(machine: VirtualMachine, route: Route & { type: 'msi' }): number {
     const address = Number(route.doorbell);
     if (machine.device?.model.injectCachedMsi(address, route.data, route.deviceId)) return 0;
     return machine.signalMsi(address, route.data, route.deviceId);

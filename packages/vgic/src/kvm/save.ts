@@ -48,30 +48,46 @@ function attribute(gic: Gic, vcpu: number, group: number, low: number): bigint {
 /**
  * Saves a GIC, no vCPU of which is in the guest. With an ITS its tables and the pending tables are written to guest RAM:
  * save that afterwards. Whatever the guest has done with them, the state brings the GIC back.
- * @throws GicError EBUSY if a vCPU is in the guest.
+ * What is injected directly comes from the host's GIC, which keeps it: the guest may go on here as well.
+ * @throws GicError EBUSY if a vCPU is in the guest; EACCES if LPIs are forwarded to a GICv4.0.
  */
 export function saveGic(gic: Gic): GicState {
   requireStopped(gic);
-  const { irqs } = gic;
+  const { irqs, direct } = gic;
+  if (direct?.readable === false) {
+    throw new GicError(
+      'EACCES',
+      'Interrupts are forwarded to a GICv4.0, which does not tell whether they are pending: end their forwarding first.',
+    );
+  }
   const saver = new RecordSaver(gic);
   for (const step of irqs.version === 3 ? STEPS_V3 : STEPS_V2) {
     for (let vcpu = 0; vcpu < irqs.vcpus; vcpu++) saver.save(step, vcpu);
   }
-  const tablesRead = saveTables(gic) ? readBack(gic) : undefined;
+  const inGuestRam = () => saveInGuestRam(gic);
   return {
     version: 1,
     config: { version: irqs.version, vcpus: irqs.vcpus, interrupts: irqs.count },
     records: saver.records,
+    ...(direct?.learnsGroups ? direct.withVpesUnmapped(inGuestRam) : inGuestRam()),
+    activeLpis: activeLpis(gic),
+    queues: Array.from({ length: irqs.vcpus }, (_, vcpu) => queueOf(gic, vcpu)),
+    lines: Array.from(irqs.line.subarray(0, irqs.sharedEnd >>> 5)),
+    vsgis: gic.distributor.vsgis,
+    activePriorities: Array.from({ length: irqs.vcpus }, (_, vcpu) => activePriorities(gic, vcpu)),
+    activeSources: Array.from(irqs.activeSource.entries()).filter(([, source]) => source !== 0),
+  };
+}
+
+/** Writes the tables to guest RAM; the rest of the ITSs and LPIs, which those do not carry, is the answer. */
+function saveInGuestRam(gic: Gic): Pick<GicState, 'its' | 'detachedLpis'> {
+  const tablesRead = saveTables(gic) ? readBack(gic) : undefined;
+  return {
     its: gic.its.map((its, n) => ({
       registers: itsRegisters(gic, n),
       mappings: tablesRead === undefined ? mappingsOf(its) : null,
     })),
-    activeLpis: activeLpis(gic),
     detachedLpis: detachedLpis(gic, tablesRead),
-    queues: Array.from({ length: irqs.vcpus }, (_, vcpu) => queueOf(gic, vcpu)),
-    lines: Array.from(irqs.line.subarray(0, irqs.sharedEnd >>> 5)),
-    activePriorities: Array.from({ length: irqs.vcpus }, (_, vcpu) => activePriorities(gic, vcpu)),
-    activeSources: Array.from(irqs.activeSource.entries()).filter(([, source]) => source !== 0),
   };
 }
 
@@ -203,7 +219,7 @@ function saveTables(gic: Gic): boolean {
 function itsRegisters(gic: Gic, n: number): GicState['its'][number]['registers'] {
   const its = gic.its[n];
   // this one reads zero until it is written, and no write makes it so again
-  const isEmpty = its.cbaserLow === 0 && its.cbaserHigh === 0;
+  const isEmpty = its.queue.cbaserLow === 0 && its.queue.cbaserHigh === 0;
   const names = ITS_REGISTER_ORDER.filter(([name]) => !(isEmpty && name === 'GITS_CBASER'));
   return names.map(([name, at]) => {
     const offset = (ITS_FRAME.named(name)?.offset ?? 0) + at;

@@ -48,8 +48,10 @@ export class VgicDevice {
     const { version: hostVersion, listRegisters, priorityBits, idBits, affinity3, seis } = config;
     const hardware = { hostVersion, listRegisters, priorityBits, idBits, affinity3, seis, host: interrupts };
     const memory = machine.memory === undefined ? {} : { memory: machine.memory };
+    const { directInjection } = machine.host;
+    const gicv4 = directInjection && { directInjection, cpuOf: (vcpu: number) => machine.cpuOf(vcpu) };
     this.model = new Gic(
-      { version, vcpus: machine.vcpus, ...hardware, ...memory },
+      { version, vcpus: machine.vcpus, ...hardware, ...memory, ...gicv4 },
       {
         addresses: this.addresses.map,
         redistributorRegions: this.addresses.regions,
@@ -71,6 +73,7 @@ export class VgicDevice {
   /** KVM_CREATE_DEVICE of an ITS. Answers its number. */
   createIts(): number {
     const its = new ItsDevice(this, this.model.addIts());
+    if (this.#initialised) this.model.startDirectInjection();
     return this.its.push(its) - 1;
   }
 
@@ -86,6 +89,7 @@ export class VgicDevice {
     if (this.#initialised) return 0;
     if (this.spis === 0) this.spis = uapi.VGIC_NR_IRQS_LEGACY - PRIVATE_COUNT;
     this.model.irqs.count = this.intids;
+    this.model.startDirectInjection();
     this.#initialised = true;
     const { machine } = this;
     machine.routing.setDefault(this.spis);
@@ -109,6 +113,7 @@ export class VgicDevice {
     const frame = this.version === 2 ? DISTRIBUTOR_V2 : DISTRIBUTOR_V3;
     this.addresses.map.add({ base, frame, vcpu: NO_VCPU });
     if (this.version === 2) this.gic?.mapCpuInterface(Number(this.addresses.cpuInterface));
+    this.model.prepareFirstRun();
     this.#ready = true;
     return 0;
   }
@@ -206,7 +211,7 @@ export class VgicDevice {
     if (attr === BigInt(uapi.KVM_DEV_ARM_VGIC_SAVE_PENDING_TABLES) && this.version === 3) {
       if (this.machine.anyVcpuRuns()) return -EBUSY;
       if (this.gic === undefined) return -ENXIO;
-      return this.gic.lpis.savePending() ? 0 : -EFAULT;
+      return this.gic.savePendingTables();
     }
     return -ENXIO;
   }

@@ -50,7 +50,7 @@ function eventLines(gic: Gic, its: Its): string[] {
  */
 export function vgicItsState(gic: Gic, n: number): string {
   const its = gic.its[n];
-  const queue = `creadr: ${hex(its.creadr)}, cwriter: ${hex(its.cwriter)}, size: ${hex(its.queueSize)}`;
+  const queue = `creadr: ${hex(its.queue.creadr)}, cwriter: ${hex(its.queue.cwriter)}, size: ${hex(its.queue.size)}`;
   const lines = [`ITS ${n}`, '=====', `enabled: ${its.enabled ? 1 : 0}`, `queue: ${queue}`];
   lines.push(tableLine('device table', its.deviceTable), tableLine('collection table', its.collectionTable));
   lines.push(`devices: ${its.devices.size}`, `collections: ${its.collections.size}`, '');

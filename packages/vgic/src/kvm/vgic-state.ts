@@ -5,19 +5,23 @@ import { testBit } from '../interrupts/bitmap.js';
 const RULE = '----------------------------------------------------------------';
 const COLUMNS = 'TYP   ID TGT_ID PLAEHCG     HWID   TARGET SRC PRI VCPU_ID';
 
+function flagOf(set: boolean): string {
+  return set ? '1' : '0';
+}
+
 function flag(map: Uint32Array, i: number): string {
-  return testBit(map, i) ? '1' : '0';
+  return flagOf(testBit(map, i));
 }
 
 function interruptLine(gic: Gic, i: number): string {
   const { irqs } = gic;
   const intid = irqs.intidOf(i);
   const flags =
-    flag(irqs.latch, i) +
+    flagOf(irqs.isSgi(i) ? irqs.isLatched(i) : testBit(irqs.latch, i)) +
     flag(irqs.line, i) +
     flag(irqs.active, i) +
     flag(irqs.enabled, i) +
-    flag(irqs.hardware, i) +
+    flagOf(testBit(irqs.hardware, i) || testBit(irqs.direct, i)) +
     (testBit(irqs.edge, i) ? '0' : '1') +
     flag(irqs.group, i);
   // an LPI has neither route nor sources

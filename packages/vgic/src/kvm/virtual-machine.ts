@@ -6,6 +6,7 @@ import { clearBit, setBit } from '../interrupts/bitmap.js';
 import { HOST_INTERRUPT_COUNT } from '../interrupts/host-interrupts.js';
 import type { GuestMemory } from '../its/guest-memory.js';
 import { CPUS_PER_MACHINE, type Host } from './host.js';
+import { PassedThroughMsis } from './passed-through-msis.js';
 import { InterruptRouting } from './routing.js';
 import { KVM_ARM_IRQ_TYPE_PPI, KVM_ARM_IRQ_TYPE_SPI } from './uapi.js';
 import { VgicDevice } from './vgic-device.js';
@@ -34,6 +35,7 @@ export class VirtualMachine {
   readonly memory: GuestMemory | undefined;
   device: VgicDevice | undefined;
   readonly routing = new InterruptRouting();
+  readonly passedThrough = new PassedThroughMsis(this);
   /**
    * The GSIs whose interrupt the guest has ended since somebody last emptied this: their irqfd resamplers are to be told.
    */
@@ -98,6 +100,7 @@ export class VirtualMachine {
 
   /** The file descriptors are closed: every vCPU leaves its physical CPU. */
   destroy(): void {
+    this.device?.model.close();
     this.host.machines.delete(this);
   }
 
@@ -170,14 +173,25 @@ export class VirtualMachine {
     return put ? this.put(vcpu) : 0;
   }
 
-  /** WFI: the vCPU leaves the guest and its physical CPU until something wakes it; any of its own accesses does. */
+  /**
+   * WFI: the vCPU leaves the guest and its physical CPU until something wakes it; any of its own accesses does. One that waits
+   * already is scheduled in and out.
+   */
   waitForInterrupt(vcpu: number): number {
-    if (this.hasVcpu(vcpu) && this.#waiting[vcpu]) return 0;
+    if (this.hasVcpu(vcpu) && this.#waiting[vcpu]) {
+      this.gic?.lookAround(vcpu);
+      return 0;
+    }
     const result = this.load(vcpu);
     if (result !== 0) return result;
-    this.gic?.exit(vcpu);
+    this.gic?.wait(vcpu);
     this.#waiting[vcpu] = 1;
     return 0;
+  }
+
+  /** Whether a vCPU waits for an interrupt, and so has no vPE that is resident. */
+  isWaiting(vcpu: number): boolean {
+    return this.#waiting[vcpu] !== 0;
   }
 
   /** A vCPU that makes an access runs, so something woke it. */

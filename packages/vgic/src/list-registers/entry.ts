@@ -143,7 +143,10 @@ function foldListRegister(irqs: Interrupts, vcpu: number, low: number, high: num
     if (pending) irqs.source[i] |= 1 << source;
   }
   if (irqs.edge[w] & bit) {
-    if (pending) irqs.latch[w] |= bit;
+    if (!pending) return;
+    // an LPI that was forwarded to the host while a list register had it is to be in one place only
+    if (irqs.direct[w] & bit) irqs.injector?.setPending(i, true);
+    else irqs.latch[w] |= bit;
     return;
   }
   // a level set by ISPENDR is spent when the guest has ended it

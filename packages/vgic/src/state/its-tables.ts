@@ -1,11 +1,12 @@
 import { LPI_MIN } from '../architecture/intid.js';
 import { BASER_VALID, EVENT_ID_BITS, PAGE_64K } from '../architecture/its.js';
 import { ERRNO } from '../errors.js';
+import { testBit } from '../interrupts/bitmap.js';
 import { NO_VCPU } from '../interrupts/interrupts.js';
 import { type Device, NO_COLLECTION } from '../its/device.js';
 import { COLLECTION_NOT_MAPPED, type Its } from '../its/its.js';
 
-const { EEXIST, EFAULT, EINVAL } = ERRNO;
+const { EACCES, EEXIST, EFAULT, EINVAL } = ERRNO;
 
 /**
  * The ITS's tables in guest RAM, by which its translations migrate: KVM's ABI, revision 0. Entries of 8 bytes, little
@@ -79,14 +80,24 @@ function saveTranslations(its: Its, device: Device): number {
     const low = ((intid & 0xffff) << 16) | collection;
     return memory.store64(address, low >>> 0, ((next << 16) | (intid >>> 16)) >>> 0);
   };
+  let result = -EFAULT;
   const complete = device.each((nextEvent, nextIntid, nextCollection) => {
     if (event >= 0 && !write(Math.min(nextEvent - event, MAX_NEXT_EVENT))) return false;
+    if (!canSave(its, nextIntid)) {
+      result = -EACCES;
+      return false;
+    }
     event = nextEvent;
     intid = nextIntid;
     collection = nextCollection;
     return true;
   });
-  return complete && (event < 0 || write(0)) ? 0 : -EFAULT;
+  return complete && (event < 0 || write(0)) ? 0 : result;
+}
+
+/** A GICv4.0 does not tell whether a vLPI is pending: a machine that has one can't move. */
+function canSave({ irqs }: Its, intid: number): boolean {
+  return !testBit(irqs.direct, irqs.lpiBase + intid - LPI_MIN) || (irqs.injector?.readable ?? true);
 }
 
 /** Collections in the order in which they came to be, then an entry that is not valid, if there is room. */

@@ -1,11 +1,11 @@
 import { COMMAND_OFFSET_MASK, COMMAND_SIZE } from '../architecture/its.js';
-import { Command } from '../its/commands.js';
-import type { GuestMemory } from '../its/guest-memory.js';
-import { addressOf } from '../its/lpis.js';
+import { Command } from './commands.js';
+import type { GuestMemory } from './guest-memory.js';
+import { addressOf } from './lpis.js';
 
 const CBASER_ADDRESS_LOW = 0xfffff000;
 
-/** The ITS command queue: a ring in memory. Source: IHI 0069, 5.3.1 "ITS command interface". */
+/** The command queue of an ITS, the guest's or the host's: a ring in memory. Source: IHI 0069, 5.3.1 "ITS command interface". */
 export class CommandQueue {
   /** GITS_CBASER in halves; GITS_CREADR and GITS_CWRITER. */
   cbaserLow = 0;
@@ -26,10 +26,25 @@ export class CommandQueue {
     return ((this.cbaserLow & 0xff) + 1) << 12;
   }
 
-  /** An offset beyond the queue is ignored. */
-  setCwriter(value: number): void {
+  /** False, and ignored, for an offset beyond the queue. */
+  setCwriter(value: number): boolean {
     const offset = value & COMMAND_OFFSET_MASK;
-    if (offset < this.size) this.cwriter = offset;
+    if (offset >= this.size) return false;
+    this.cwriter = offset;
+    return true;
+  }
+
+  /** Nothing is to be done any more. */
+  empty(): void {
+    this.creadr = 0;
+    this.cwriter = 0;
+  }
+
+  /** As after creation. */
+  reset(): void {
+    this.cbaserLow = 0;
+    this.cbaserHigh = 0;
+    this.empty();
   }
 
   /** Carries out what is there; commands outside RAM are skipped. A handler of a doorbell may write GITS_CWRITER in between. */
