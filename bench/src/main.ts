@@ -1,21 +1,25 @@
-/** The benchmarks, each beside its peer: node [--expose-gc] bench/dist/main.js [--only vgic|its|core|linux] [--json] */
+/** The benchmarks, each beside its peer: node [--expose-gc] bench/dist/main.js [--only vgic|its|core|linux|migration] [--json] */
 import { parseArgs } from 'node:util';
 import { benchCore } from './core/index.js';
 import { benchIts } from './its/index.js';
 import { benchLinux } from './linux/index.js';
+import { benchMigration } from './migration/index.js';
 import { benchVgic } from './vgic/index.js';
 
 const benchmarks = {
   vgic: () => benchVgic(),
   its: () => benchIts(),
   core: () => benchCore(),
+  migration: () => benchMigration(),
   linux: () => benchLinux(),
 };
 
 type Name = keyof typeof benchmarks;
 
 function usage(message: string): never {
-  console.error(`${message}\nusage: node [--expose-gc] bench/dist/main.js [--only vgic|its|core|linux] [--json]`);
+  console.error(
+    `${message}\nusage: node [--expose-gc] bench/dist/main.js [--only vgic|its|core|linux|migration] [--json]`,
+  );
   process.exit(2);
 }
 

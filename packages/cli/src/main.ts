@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander';
+import { controlCommand } from './commands/control.js';
 import { demoCommand } from './commands/demo.js';
 import { execCommand } from './commands/exec.js';
+import { migrateCommand } from './commands/migrate.js';
 import { restoreCommand } from './commands/restore.js';
 import { runCommand } from './commands/run.js';
 import { Refusal, STATUS } from './refusal.js';
@@ -13,10 +15,12 @@ Examples:
 
 function program(): Command {
   const command = new Command('vgic')
-    .description('Run, save and restore Arm guests on a virtual GIC, the interrupt controller that KVM calls VGIC')
+    .description('Run, save, restore and migrate Arm guests on a virtual GIC (the VGIC of KVM)')
     .version('0.1.0')
     .addCommand(runCommand())
     .addCommand(restoreCommand())
+    .addCommand(migrateCommand())
+    .addCommand(controlCommand())
     .addCommand(demoCommand())
     .addCommand(execCommand())
     .addHelpText('after', HELP);

@@ -1,4 +1,6 @@
 import { type Machine, type Outcome, SnapshotError, writeSnapshot } from '@vgic/machine';
+import type { ControlServer } from './control/server.js';
+import { Steering } from './control/steering.js';
 import type { Forwarding } from './forwarding.js';
 import { Refusal, STATUS } from './refusal.js';
 import type { SaveRequest } from './save-request.js';
@@ -8,18 +10,35 @@ import { formatTime } from './values.js';
 
 /** Virtual time of a slice, after which output goes out and input comes in. */
 const SLICE = 5_000_000;
+/** The same while the guest is migrated, in turn with its slices. */
+const MIGRATING_SLICE = 1_000_000;
 /** A guest that is this much (ms) behind the clock is not hurried to catch up. */
 const LARGEST_LAG = 100;
 /** Milliseconds to look again for input while the guest can do nothing without. */
 const IDLE = 1000;
 
-/** Runs a guest with its console on the terminal, until it ends, is saved, or the person at the terminal quits. */
+export interface SessionOptions {
+  /** Builds the machine anew for PSCI SYSTEM_RESET; without it a reset ends the session. */
+  restart?: (() => Machine) | undefined;
+  save?: SaveRequest | undefined;
+  /** Ports of this computer that lead to the guest. */
+  forwarding: Forwarding;
+  /** Who may say what is to be done with the guest. */
+  control?: ControlServer | undefined;
+  /** The guest is not to run until it is told to. */
+  paused?: boolean | undefined;
+}
+
+/** Runs a guest with its console on the terminal, until it ends, is saved, has moved, or the person at the terminal quits. */
 export class Session {
   #machine: Machine;
   readonly #restart: (() => Machine) | undefined;
   readonly #save: SaveRequest | undefined;
   readonly #forwarding: Forwarding;
   readonly #terminal: Terminal;
+  readonly #steering: Steering;
+  /** Typed while the machine is being handed over: whom it is for is not known yet. */
+  #typed: Uint8Array[] = [];
   #watch: TextWatch | undefined;
   /** The text to wait for has been printed. */
   #seen = false;
@@ -28,22 +47,28 @@ export class Session {
   /** Wall clock minus virtual time, in milliseconds. */
   #offset = 0;
 
-  /** `restart` builds the machine anew for PSCI SYSTEM_RESET; without it a reset ends the session. */
-  constructor(
-    machine: Machine,
-    restart: (() => Machine) | undefined,
-    save: SaveRequest | undefined,
-    forwarding: Forwarding,
-  ) {
+  constructor(machine: Machine, { restart, save, control, forwarding, paused = false }: SessionOptions) {
     this.#machine = machine;
     this.#restart = restart;
     this.#save = save;
     this.#forwarding = forwarding;
     forwarding.onActivity = () => this.#terminal.wake();
     this.#terminal = new Terminal({
-      input: (bytes) => this.#machine.sendConsoleInput(bytes),
+      input: (bytes) => this.#input(bytes),
       unread: () => this.#machine.unreadConsoleInput,
     });
+    const session = this;
+    this.#steering = new Steering(
+      {
+        get machine() {
+          return session.#machine;
+        },
+        wake: () => this.#terminal.wake(),
+      },
+      paused,
+    );
+    control?.putInCharge(this.#steering);
+    if (paused) process.stderr.write('The guest stands until "resume" comes over the control socket.\n');
     if (save?.at !== undefined && save.at < machine.time) {
       throw new Refusal(
         `The machine is at ${formatTime(machine.time)} already; it cannot be saved at ${formatTime(save.at)}.`,
@@ -62,7 +87,18 @@ export class Session {
       this.#forwarding.close();
       await this.#terminal.flush();
       this.#terminal.close();
+      this.#steering.close();
     }
+  }
+
+  /** Where the guest has gone, when it has moved. */
+  get gone(): string | undefined {
+    return this.#steering.gone;
+  }
+
+  #input(bytes: Uint8Array): void {
+    if (this.#steering.handingOver) this.#typed.push(bytes);
+    else this.#machine.sendConsoleInput(bytes);
   }
 
   #attach(): void {
@@ -80,8 +116,15 @@ export class Session {
 
   /** One slice; true when the session is over. */
   async #step(): Promise<boolean> {
+    const steering = this.#steering;
+    if (steering.quit || steering.gone !== undefined) return true;
+    if (!steering.handingOver) for (const bytes of this.#typed.splice(0)) this.#machine.sendConsoleInput(bytes);
+    if (!steering.guestMayRun) return this.#stand();
     const machine = this.#machine;
-    const outcome = machine.run(Math.min(machine.time + SLICE, this.#save?.at ?? Number.POSITIVE_INFINITY));
+    const began = performance.now();
+    const slice = steering.migrating ? MIGRATING_SLICE : SLICE;
+    const outcome = machine.run(Math.min(machine.time + slice, this.#save?.at ?? Number.POSITIVE_INFINITY));
+    const ran = performance.now() - began;
     await this.#terminal.flush();
     this.#checkOutput();
     if (this.#terminal.outputError || this.#terminal.quit) return true;
@@ -89,11 +132,23 @@ export class Session {
       this.#write(this.#save.path);
       return true;
     }
-    if (outcome.reason === 'time' || outcome.reason === 'stopped') {
+    const cut = outcome.reason === 'time' || outcome.reason === 'stopped';
+    if (cut || outcome.reason === 'waiting') await steering.turn(ran);
+    if (!steering.guestMayRun) return this.#terminal.quit;
+    if (cut) {
       await this.#terminal.listen(this.#ahead());
     } else if (outcome.reason === 'waiting') {
       await this.#awaitInput();
     } else return this.#end(outcome);
+    return this.#terminal.quit;
+  }
+
+  /** The guest stands: it is paused, or handed over. */
+  async #stand(): Promise<boolean> {
+    if (this.#steering.migrating) await this.#steering.turn(0);
+    await this.#terminal.listen(this.#steering.migrating ? 0 : IDLE);
+    // No virtual time has passed meanwhile.
+    this.#offset = performance.now() - this.#machine.time / 1e6;
     return this.#terminal.quit;
   }
 
@@ -107,6 +162,8 @@ export class Session {
   /** The guest has come to an end by itself. */
   #end(outcome: Outcome): boolean {
     const time = formatTime(this.#machine.time);
+    const ends = { off: 'has switched itself off', reset: 'has been reset', lockup: 'has locked up' };
+    if (outcome.reason in ends) this.#steering.machineEnds(`The guest ${ends[outcome.reason as keyof typeof ends]}.`);
     if (outcome.reason === 'lockup') throw new Refusal(outcome.message, STATUS.failed);
     if (outcome.reason === 'off') {
       if (!this.#save) return true;
@@ -139,7 +196,7 @@ export class Session {
     if (this.#terminal.inputEnded && this.#machine.hostConnections === 0 && !this.#forwarding.listens) {
       throw new Refusal('Every vCPU waits for console input, which has ended: the guest cannot go on.', STATUS.failed);
     }
-    await this.#terminal.listen(IDLE);
+    await this.#terminal.listen(this.#steering.migrating ? 0 : IDLE);
     // No virtual time has passed, however long the person took.
     this.#offset = performance.now() - this.#machine.time / 1e6;
   }

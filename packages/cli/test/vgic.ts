@@ -1,4 +1,5 @@
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,6 +34,35 @@ export function limitedVgic(args: string[]) {
 /** Starts the command, to be talked to. */
 export function startVgic(args: string[]): ChildProcessWithoutNullStreams {
   return spawn(process.execPath, [bin, ...args]);
+}
+
+/** A command that runs, with all that it has printed so far. */
+export class Running {
+  readonly child: ChildProcessWithoutNullStreams;
+  readonly closed: Promise<number | null>;
+  stdout = '';
+  stderr = '';
+
+  constructor(args: string[]) {
+    this.child = startVgic(args);
+    this.child.stdout.on('data', (data) => {
+      this.stdout += data;
+    });
+    this.child.stderr.on('data', (data) => {
+      this.stderr += data;
+    });
+    this.closed = once(this.child, 'close').then(([status]) => status);
+  }
+
+  /** Waits until it has printed that. */
+  async prints(stream: 'stdout' | 'stderr', pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const found = pattern.exec(this[stream]);
+      if (found) return found;
+      if (this.child.exitCode !== null) throw new Error(`it ended without ${pattern}: ${this.stdout}${this.stderr}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
 }
 
 /** The command as a shell takes it. */

@@ -2,6 +2,7 @@ import { Gic } from 'vgic';
 import { restoreGic, saveGic } from 'vgic/kvm';
 import { Bus, type BusDevice } from './bus.js';
 import { type CompleteConfig, completeConfig, type MachineConfig } from './config.js';
+import { configDifference } from './config-difference.js';
 import { Core, type CoreHost, Exit } from './core/index.js';
 import { Dma } from './dma.js';
 import { GicMemory } from './gic-memory.js';
@@ -15,7 +16,7 @@ import { type Backends, type HostSocket, type HostSocketListener, PcieDevices } 
 import { Pl011 } from './pl011.js';
 import { callPsci, code, type PsciHost } from './psci.js';
 import { Scheduler } from './scheduler.js';
-import { collectRam, fillRam } from './snapshot/ram-state.js';
+import { collectRam, fillRam, type RamState } from './snapshot/ram-state.js';
 import { SnapshotError } from './snapshot/snapshot-error.js';
 
 /** Why a run came back. After `off`, `reset` and `lockup` the machine stays as it is, and every run says so again. */
@@ -264,14 +265,17 @@ export class Machine {
     return { ...this.#msiCounts };
   }
 
-  /** The whole machine; not inside a callback of a run. */
-  save(): MachineState {
+  /**
+   * The whole machine; not inside a callback of a run. `collect` takes what it wants of the RAM: a migration, whose
+   * destination has most of it already, no more than has changed since.
+   */
+  save(collect: (ram: Uint8Array) => RamState = collectRam): MachineState {
     if (this.#resident !== NOBODY) throw new Error('A machine cannot be saved in the middle of an instruction.');
     // The guest is not to notice: what the GIC writes to RAM, to be saved there, is taken back.
     const passthrough = this.#passthrough?.stop() ?? null;
     const { value: saved, before: beneath } = this.#gicMemory.undoing(() => ({
       gic: saveGic(this.gic),
-      ram: collectRam(this.core.ram),
+      ram: collect(this.core.ram),
     }));
     this.#passthrough?.start(passthrough);
     return {
@@ -299,26 +303,38 @@ export class Machine {
     } catch (error) {
       throw new SnapshotError((error as Error).message);
     }
-    const problem = machine.#pcie.check(state.devices);
-    if (problem) throw new SnapshotError(`The snapshot has impossible contents: ${problem}.`);
-    fillRam(machine.core.ram, state.ram);
-    machine.core.ramChanged(0, machine.core.ram.length);
-    machine.#setTime(state.time);
-    state.vcpus.forEach((bytes, vcpu) => {
-      refusing(`vCPU ${vcpu}`, () => machine.core.restoreVcpu(vcpu, bytes));
-    });
-    machine.#gicMemory.undoing(() => refusing('the GIC', () => restoreGic(machine.gic, state.gic)));
-    machine.#gicMemory.putBack(state.beneath);
-    machine.#scheduler.restore(state.schedule);
-    // The GIC was saved with its lines: driving them anew would be an edge to an interrupt that is edge-triggered.
-    machine.#uart.restore(state.uart);
-    machine.#msiDevice?.restore(state.msiDevice);
-    machine.#pcie.restore(state.devices);
-    machine.#passthrough?.start(state.passthrough);
-    for (let vcpu = 0; vcpu < state.config.vcpus; vcpu++) machine.#timerLines[vcpu] = machine.#timerLevels(vcpu);
-    machine.#ended = state.ended;
-    machine.#loaded = true;
+    machine.adopt(state);
     return machine;
+  }
+
+  /**
+   * A fresh machine of the same configuration becomes that of the state. Pages of RAM that the state leaves out stay as
+   * they are: a migration has put them there. After a SnapshotError the machine is of no use.
+   */
+  adopt(state: MachineState): void {
+    if (this.#loaded) throw new Error('This machine has its program already; build another one.');
+    checkMachineState(state);
+    const difference = configDifference(this.config, state.config, { ours: 'this machine', theirs: 'the saved one' });
+    if (difference) throw new SnapshotError(`The snapshot is of another machine: ${difference}.`);
+    const problem = this.#pcie.check(state.devices);
+    if (problem) throw new SnapshotError(`The snapshot has impossible contents: ${problem}.`);
+    fillRam(this.core.ram, state.ram);
+    this.core.ramChanged(0, this.core.ram.length);
+    this.#setTime(state.time);
+    state.vcpus.forEach((bytes, vcpu) => {
+      refusing(`vCPU ${vcpu}`, () => this.core.restoreVcpu(vcpu, bytes));
+    });
+    this.#gicMemory.undoing(() => refusing('the GIC', () => restoreGic(this.gic, state.gic)));
+    this.#gicMemory.putBack(state.beneath);
+    this.#scheduler.restore(state.schedule);
+    // The GIC was saved with its lines: driving them anew would be an edge to an interrupt that is edge-triggered.
+    this.#uart.restore(state.uart);
+    this.#msiDevice?.restore(state.msiDevice);
+    this.#pcie.restore(state.devices);
+    this.#passthrough?.start(state.passthrough);
+    for (let vcpu = 0; vcpu < this.config.vcpus; vcpu++) this.#timerLines[vcpu] = this.#timerLevels(vcpu);
+    this.#ended = state.ended;
+    this.#loaded = true;
   }
 
   #setTime(time: number): void {

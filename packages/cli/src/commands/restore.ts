@@ -6,9 +6,10 @@ import { Refusal } from '../refusal.js';
 import { addSaveOptions, type SaveOptions, saveRequest } from '../save-request.js';
 import { Session } from '../session.js';
 import { gicv4Version } from '../values.js';
+import { addControlOptions, type ControlOptions, controlled } from './controlled.js';
 import { CONSOLE_HELP } from './help.js';
 
-interface BackendOptions {
+export interface BackendOptions {
   device: DeviceRequest[];
   forward: ForwardRequest[];
 }
@@ -31,12 +32,13 @@ export function restoreCommand(): Command {
     .description('Go on with a guest that was saved')
     .argument('<file>', 'the snapshot')
     .option('--gicv4 <version>', "this host's GICv4, 4.0, 4.1 or none; unless told, as it was", gicv4Version);
-  return addSaveOptions(addForwardOptions(addDeviceOptions(command)))
+  return addControlOptions(addSaveOptions(addForwardOptions(addDeviceOptions(command))))
     .addHelpText('after', HELP)
-    .action(async (file: string, options: SaveOptions & RestoreOptions & BackendOptions) => {
+    .action(async (file: string, options: SaveOptions & ControlOptions & RestoreOptions & BackendOptions) => {
       const save = saveRequest(options);
       const { machine, forwarding } = restoreMachine(file, options);
-      await new Session(machine, undefined, save, forwarding).run();
+      const { paused } = options;
+      await controlled(options, (control) => new Session(machine, { save, control, forwarding, paused }).run());
     });
 }
 

@@ -1,17 +1,23 @@
 import { basename } from 'node:path';
 import { type Backends, type CompleteConfig, completeConfig, ImageError, Machine, type Program } from '@vgic/machine';
 import { Command } from 'commander';
+import type { ControlServer } from '../control/server.js';
 import { addDeviceOptions, type DeviceRequest, openBackends } from '../device-options.js';
 import { addForwardOptions, Forwarding, type ForwardRequest } from '../forwarding.js';
 import { readInputFile } from '../input-file.js';
+import { type Address, parseAddress } from '../migration/address.js';
+import { type Arrival, arrive } from '../migration/arrival.js';
+import { machineFromFile } from '../migration/saved-machine.js';
 import { Refusal } from '../refusal.js';
 import { addSaveOptions, type SaveOptions, saveRequest } from '../save-request.js';
 import { Session } from '../session.js';
 import { gicv4Version, wholeNumber } from '../values.js';
+import { addControlOptions, type ControlOptions, controlled } from './controlled.js';
 import { CONSOLE_HELP } from './help.js';
 
-interface RunOptions extends SaveOptions {
-  kernel: string;
+interface RunOptions extends SaveOptions, ControlOptions {
+  kernel?: string;
+  incoming?: Address;
   initrd?: string;
   append?: string;
   smp: number;
@@ -30,36 +36,83 @@ The kernel is an ELF-64 file, an arm64 Image (also gzip'd, also EFI zboot) or a 
 The board has the memory map of QEMU's virt; X0 is the address of its device tree.
 ${CONSOLE_HELP}
 PSCI SYSTEM_OFF ends with exit status 0, SYSTEM_RESET starts the program again from its images.
+With --incoming the guest comes from another vgic, by "vgic migrate", to a machine with the same options; no kernel is
+needed then, unless for a reset.
 
 Examples:
   vgic run --kernel Image --initrd initrd.img --append "console=ttyAMA0" --smp 4 --memory 512
   vgic run --kernel Image --initrd initrd.img --device virtio-net-pci --device virtio-blk-pci,file=disk.img,readonly
   vgic run --kernel guest.elf --save guest.snapshot --on "login:"
-  vgic restore guest.snapshot`;
+  vgic restore guest.snapshot
+  vgic run --kernel guest.elf --control guest.control
+  vgic run --incoming unix:guest.incoming`;
 
 /** `vgic run` */
 export function runCommand(): Command {
   const command = new Command('run')
     .description("Run an Arm guest, its console on this terminal's stdin and stdout")
-    .requiredOption('--kernel <file>', 'the program to run')
+    .option('--kernel <file>', 'the program to run')
     .option('--initrd <file>', 'an initial RAM disk for a Linux kernel')
     .option('--append <text>', "the kernel's command line")
     .option('--smp <n>', 'vCPUs, 1 to 8', wholeNumber(1, 8), 1)
     .option('--memory <MB>', 'RAM in MiB, an even number to 3072', wholeNumber(2, 3072), 128)
     .option('--gic <version>', 'the interrupt controller, GICv2 or GICv3', wholeNumber(2, 3), 3)
     .option('--list-registers <n>', "list registers of each vCPU's interface, 1 to 16", wholeNumber(1, 16), 4)
-    .option('--gicv4 <version>', "the host's GICv4, 4.0 or 4.1, to which the test device's MSIs go", gicv4Version, 0);
-  return addSaveOptions(addForwardOptions(addDeviceOptions(command)))
+    .option('--gicv4 <version>', "the host's GICv4, 4.0 or 4.1, to which the test device's MSIs go", gicv4Version, 0)
+    .option(
+      '--incoming <address>',
+      'wait for a running machine at unix:PATH or tcp:HOST:PORT, or take the one in file:PATH',
+      parseAddress,
+    );
+  return addControlOptions(addSaveOptions(addForwardOptions(addDeviceOptions(command))))
     .addHelpText('after', HELP)
     .action(async (options: RunOptions) => {
       const save = saveRequest(options);
-      const program: Program = { kernel: readInputFile(options.kernel), name: basename(options.kernel) };
-      if (options.initrd !== undefined) program.initrd = readInputFile(options.initrd);
-      if (options.append !== undefined) program.append = options.append;
+      const program = programOf(options);
+      const { incoming } = options;
+      if (!program && !incoming) throw new Refusal("required option '--kernel <file>' not specified");
       const { config, backends, forwarding } = machineOf(options);
-      const start = () => startMachine(program, config, backends);
-      await new Session(start(), start, save, forwarding).run();
+      const start = program && (() => startMachine(program, config, backends));
+      await controlled(options, async (control) => {
+        // A machine from a file is built with its own forwarding.
+        const {
+          machine,
+          paused,
+          forwarding: itsOwn,
+        } = incoming
+          ? await arriveAt(incoming, config, backends, options, control)
+          : { machine: start!(), paused: false, forwarding: undefined };
+        await new Session(machine, {
+          restart: start,
+          save,
+          control,
+          forwarding: itsOwn ?? forwarding,
+          paused: paused || options.paused,
+        }).run();
+      });
     });
+}
+
+function programOf({ kernel, initrd, append }: RunOptions): Program | undefined {
+  if (kernel === undefined) {
+    if (initrd === undefined && append === undefined) return undefined;
+    throw new Refusal('--initrd and --append belong to a kernel; --kernel FILE is missing.');
+  }
+  const program: Program = { kernel: readInputFile(kernel), name: basename(kernel) };
+  if (initrd !== undefined) program.initrd = readInputFile(initrd);
+  if (append !== undefined) program.append = append;
+  return program;
+}
+
+async function arriveAt(
+  address: Address,
+  config: CompleteConfig,
+  backends: Backends,
+  options: RunOptions,
+  control: ControlServer | undefined,
+): Promise<Arrival & { forwarding?: Forwarding }> {
+  if (address.kind === 'file') return { ...machineFromFile(address.path, config, options), paused: false };
+  return arrive(config, backends, address, control);
 }
 
 function machineOf(options: RunOptions): { config: CompleteConfig; backends: Backends; forwarding: Forwarding } {

@@ -9,6 +9,7 @@ import type { VirtioPciState } from '../virtio/virtio-pci.js';
 import {
   CHUNK_HEADER_SIZE,
   type Compression,
+  type DeviceTag,
   FORMAT_VERSION,
   HEADER_SIZE,
   MAGIC,
@@ -27,6 +28,19 @@ import { SnapshotError } from './snapshot-error.js';
 export function decodeSnapshot(file: Uint8Array, compression: Compression): MachineState {
   checkHeader(file);
   const sections = readSections(file);
+  const devices = decodeDevices(sections);
+  const { memory } = devices.config;
+  const state: MachineState = {
+    ...devices,
+    ram: readRam(sections, 'RAM0', memory, compression),
+    beneath: readRam(sections, 'RAMB', memory, compression),
+  };
+  checkMachineState(state);
+  return state;
+}
+
+/** What the sections that are not RAM say, with a configuration that can be; the rest is for `checkMachineState` to judge. */
+export function decodeDevices(sections: Record<DeviceTag, Uint8Array>): Omit<MachineState, 'ram' | 'beneath'> {
   const conf = parse<Pick<MachineState, 'config' | 'time' | 'ended'> & Partial<MachineState>>(sections.CONF, 'CONF');
   let config: CompleteConfig;
   try {
@@ -34,7 +48,7 @@ export function decodeSnapshot(file: Uint8Array, compression: Compression): Mach
   } catch (error) {
     throw new SnapshotError(`The snapshot is of a machine that this version cannot be: ${(error as Error).message}`);
   }
-  const state: MachineState = {
+  return {
     config,
     time: conf.time,
     ended: conf.ended,
@@ -45,11 +59,7 @@ export function decodeSnapshot(file: Uint8Array, compression: Compression): Mach
     msiDevice: parse<MsiDeviceState>(sections.MSID, 'MSID'),
     devices: parse<VirtioPciState[]>(sections.PCIE, 'PCIE'),
     passthrough: conf.passthrough ?? null,
-    ram: readRam(sections, 'RAM0', config.memory, compression),
-    beneath: readRam(sections, 'RAMB', config.memory, compression),
   };
-  checkMachineState(state);
-  return state;
 }
 
 function checkHeader(file: Uint8Array): void {

@@ -3,6 +3,7 @@ import type { MachineState } from '../machine-state.js';
 import {
   CHUNK_HEADER_SIZE,
   type Compression,
+  type DeviceTag,
   FORMAT_VERSION,
   HEADER_SIZE,
   MAGIC,
@@ -16,6 +17,17 @@ import { PAGE_SIZE, type RamState } from './ram-state.js';
 /** The snapshot file of a state, in pieces to be written one after the other. */
 export function encodeSnapshot(state: MachineState, compression: Compression): Uint8Array[] {
   const payloads: Record<SectionTag, Uint8Array[]> = {
+    ...encodeDevices(state),
+    RAMB: encodeRam(state.beneath, compression),
+    RAM0: encodeRam(state.ram, compression),
+  };
+  const pieces = SECTIONS.flatMap(({ tag }) => [sectionHeader(tag, payloads[tag]), ...payloads[tag]]);
+  return [fileHeader(HEADER_SIZE + lengthOf(pieces)), ...pieces];
+}
+
+/** The sections of a state that are not RAM. */
+export function encodeDevices(state: MachineState): Record<DeviceTag, Uint8Array[]> {
+  return {
     CONF: [json({ config: state.config, time: state.time, ended: state.ended, passthrough: state.passthrough })],
     SCHD: [json(state.schedule)],
     CPUS: state.vcpus.flatMap((bytes) => [u32(bytes.length), bytes]),
@@ -23,11 +35,7 @@ export function encodeSnapshot(state: MachineState, compression: Compression): U
     UART: [json(state.uart)],
     MSID: [json(state.msiDevice)],
     PCIE: [json(state.devices)],
-    RAMB: encodeRam(state.beneath, compression),
-    RAM0: encodeRam(state.ram, compression),
   };
-  const pieces = SECTIONS.flatMap(({ tag }) => [sectionHeader(tag, payloads[tag]), ...payloads[tag]]);
-  return [fileHeader(HEADER_SIZE + lengthOf(pieces)), ...pieces];
 }
 
 function fileHeader(length: number): Uint8Array {

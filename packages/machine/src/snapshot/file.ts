@@ -25,12 +25,25 @@ const LARGEST_FILE = 2 ** 32 - 1;
 
 /**
  * Saves the machine to a file. It is written beside its place, forced to the disk and then renamed, so that at every
- * moment the place has the old file or the new one, whole. A failure is a SnapshotError and leaves no trace.
+ * moment the place has the old file or the new one, whole; a device is written to as it is. A failure is a SnapshotError
+ * and leaves no trace.
  */
 export function writeSnapshot(path: string, machine: Machine): void {
   const pieces = encodeSnapshot(machine.save(), zlibCompression);
   let temporary: string | undefined;
   try {
+    const there = statSync(path, { throwIfNoEntry: false });
+    if (there && !there.isFile()) {
+      // Such a thing is not to be replaced. What is no device may wait for ever for somebody to read.
+      if (!there.isCharacterDevice()) throw new Error(there.isDirectory() ? 'it is a directory' : 'it is no file');
+      const descriptor = openSync(path, 'w');
+      try {
+        for (const piece of pieces) writeAll(descriptor, piece);
+      } finally {
+        closeSync(descriptor);
+      }
+      return;
+    }
     const created = createBeside(path);
     temporary = created.name;
     try {

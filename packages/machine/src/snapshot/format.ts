@@ -13,8 +13,8 @@ export const FORMAT_VERSION = 3;
 export const HEADER_SIZE = 24;
 export const SECTION_HEADER_SIZE = 16;
 
-/** Tag, what it is called in messages, what it holds. */
-export const SECTIONS = [
+/** All but RAM: tag, what it is called in messages, what it holds. A migration sends the same. */
+export const DEVICE_SECTIONS = [
   { tag: 'CONF', name: 'configuration' }, // JSON: the machine's configuration, its time, how it ended, PassthroughState
   { tag: 'SCHD', name: 'scheduler and PSCI' }, // JSON: ScheduleState
   { tag: 'CPUS', name: 'vCPUs' }, // for each: length (u32), the core's bytes
@@ -22,6 +22,11 @@ export const SECTIONS = [
   { tag: 'UART', name: 'UART' }, // JSON: Pl011State
   { tag: 'MSID', name: 'MSI device' }, // JSON: MsiDeviceState
   { tag: 'PCIE', name: 'PCIe devices' }, // JSON: a VirtioPciState for each, in the order of the configuration
+] as const;
+export type DeviceTag = (typeof DEVICE_SECTIONS)[number]['tag'];
+
+export const SECTIONS = [
+  ...DEVICE_SECTIONS,
   { tag: 'RAMB', name: 'RAM beneath tables' }, // as RAM0: what the guest had where RAM0 has tables of the GIC
   { tag: 'RAM0', name: 'RAM' }, // chunks, see below
 ] as const;

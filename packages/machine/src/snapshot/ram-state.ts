@@ -30,7 +30,7 @@ export function collectRam(ram: Uint8Array): RamState {
   return { size: ram.length, pages: Uint32Array.from(pages), contents };
 }
 
-/** Puts the pages into a RAM of zeros of that size. */
+/** Puts the pages into a RAM of that size. */
 export function fillRam(ram: Uint8Array, state: RamState): void {
   state.pages.forEach((page, index) => {
     ram.set(state.contents.subarray(index * PAGE_SIZE, (index + 1) * PAGE_SIZE), page * PAGE_SIZE);

@@ -1,0 +1,144 @@
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { type Machine, MigrationSource, type PaceLimits, type Progress, zlibCompression } from '@vgic/machine';
+import { formatAddress } from './address.js';
+import { connect, reason, type SocketAddress, SocketChannel } from './socket.js';
+
+/** Milliseconds between two tries to ask the destination what became of the machine. */
+const ASK_AGAIN = 1000;
+/** Milliseconds that the migration has for itself at the least between two slices of the guest, when it has work. */
+const LEAST_TURN = 2;
+/** The longest wait for something to happen, in milliseconds. */
+const LONGEST_WAIT = 1000;
+
+export interface OutgoingOptions {
+  limits: Partial<PaceLimits>;
+  compress: boolean;
+  paused: () => boolean;
+  /** Something happened that a waiting session should look at. */
+  wake: () => void;
+}
+
+/** A machine on its way out over a socket. */
+export class Outgoing {
+  readonly address: SocketAddress;
+  readonly #source: MigrationSource;
+  readonly #wakeSession: () => void;
+  #wake: () => void = () => {};
+  #asking: NodeJS.Timeout | undefined;
+
+  private constructor(machine: Machine, address: SocketAddress, socket: Socket, options: OutgoingOptions) {
+    this.address = address;
+    this.#wakeSession = options.wake;
+    this.#source = new MigrationSource(machine, this.#attach(socket), {
+      id: randomUUID(),
+      now: () => performance.now(),
+      limits: options.limits,
+      paused: options.paused,
+      ...(options.compress && { compression: zlibCompression }),
+    });
+  }
+
+  /** Connects to the destination; Error with a reason in words when that cannot be. */
+  static async start(machine: () => Machine, address: SocketAddress, options: OutgoingOptions): Promise<Outgoing> {
+    const socket = await connect(address);
+    return new Outgoing(machine(), address, socket, options);
+  }
+
+  get guestMayRun(): boolean {
+    return this.#source.guestMayRun;
+  }
+
+  get progress(): Progress {
+    return this.#source.progress;
+  }
+
+  /** False when it is too late. */
+  cancel(why: string): boolean {
+    return this.#source.cancel(why);
+  }
+
+  /** Takes back a machine of which nobody knows; false when that is not how things are. */
+  reclaim(): boolean {
+    return this.#source.reclaim();
+  }
+
+  /** The session ends. */
+  abandon(): void {
+    clearTimeout(this.#asking);
+    this.#source.cancel('The source has ended.');
+  }
+
+  /** The migration's turn, after the guest has run for so long: as long a one, and longer when the guest is to be held back. */
+  async turn(guestMilliseconds: number): Promise<void> {
+    const source = this.#source;
+    const began = performance.now();
+    source.guestRan(guestMilliseconds);
+    const { throttle } = source;
+    const held = (guestMilliseconds * throttle) / (1 - throttle);
+    const longest = Math.max(guestMilliseconds, held, LEAST_TURN);
+    for (;;) {
+      const more = source.advance();
+      if (source.over) return;
+      const passed = performance.now() - began;
+      if (more) {
+        if (source.guestMayRun && passed >= longest) return;
+        continue;
+      }
+      const wait = source.guestMayRun ? held - passed : LONGEST_WAIT;
+      if (wait <= 0) return;
+      await this.#happening(wait);
+      if (!source.guestMayRun && performance.now() - began >= LONGEST_WAIT) return;
+    }
+  }
+
+  #happening(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #attach(socket: Socket): SocketChannel {
+    const channel = new SocketChannel(socket);
+    let failure = 'The destination has closed the connection.';
+    const happened = () => {
+      this.#wake();
+      this.#wakeSession();
+    };
+    socket.on('data', (bytes) => {
+      this.#source.receive(bytes);
+      this.#askLater();
+      happened();
+    });
+    socket.on('drain', happened);
+    socket.on('error', (error) => {
+      failure = `The connection to ${formatAddress(this.address)} is broken: ${reason(error)}.`;
+    });
+    socket.on('close', () => {
+      this.#source.disconnected(failure, channel.unsent);
+      this.#askLater();
+      happened();
+    });
+    return channel;
+  }
+
+  /** Where only the destination knows who has the machine, it is asked until it answers. */
+  #askLater(): void {
+    if (this.#source.phase !== 'unknown' || this.#asking) return;
+    this.#asking = setTimeout(async () => {
+      try {
+        const socket = await connect(this.address);
+        if (this.#source.phase === 'unknown') this.#source.reconnected(this.#attach(socket));
+        else socket.destroy();
+      } catch {
+        // Once more, then.
+      }
+      this.#asking = undefined;
+      this.#askLater();
+    }, ASK_AGAIN);
+  }
+}
