@@ -12,7 +12,7 @@ counts every interrupt; the exit status is 1 when one was lost or came without h
 /** `vgic demo` */
 export function demoCommand(): Command {
   return new Command('demo')
-    .description('Save a guest amid its interrupts, restore it in another process, and show that none is lost')
+    .description('Save a guest amid its interrupts, restore it elsewhere: none is lost')
     .option('--json', 'print the report as one JSON object')
     .addOption(new Option('--second-half <file>', 'the other process of the demonstration').hideHelp())
     .addHelpText('after', HELP)
