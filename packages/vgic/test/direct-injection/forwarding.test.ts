@@ -327,6 +327,27 @@ describe('a save', () => {
     expect(machine.taken().sort()).toEqual([FIRST_LPI, FIRST_LPI + 1]);
   });
 
+  it.each([
+    ['after it', false, true],
+    ['before it, which fails, and after it', true, true],
+    ['before it alone, which fails', true, false],
+  ])('ends in what the guest sees when its forwarding is set %s', (_when, before, after) => {
+    const machine = forwarded();
+    machine.msi(0);
+    machine.msi(1);
+    const state = saveGic(machine.gic);
+    const ram = { guest: machine.its, bytes: machine.its.memory.bytes.slice() };
+    const twin = new PassedThrough({ ...machine.config, gicv4: 41 }, ram);
+    if (before) expect(twin.forward(0)).not.toBe(0);
+    restoreGic(twin.gic, state);
+    // between the two the device's MSI goes by software
+    twin.msi(2);
+    if (after) expect(twin.forward(0)).toBe(0);
+    expect(twin.isForwarded(0)).toBe(after);
+    expect(twin.taken().sort()).toEqual([FIRST_LPI, FIRST_LPI + 1, FIRST_LPI + 2]);
+    expect(twin.taken()).toEqual([]);
+  });
+
   it('of forwarded LPIs is refused with EACCES where a GICv4.0 does not tell what is pending', () => {
     const machine = forwarded(40);
     expect(() => saveGic(machine.gic)).toThrow(GicError);
