@@ -1,6 +1,6 @@
 import { median } from '../vgic/index.js';
 import { KVM_MISSING, KvmVgic } from '../vgic/kvm.js';
-import { EVENTS_PER_DEVICE, itsMachine } from './machine.js';
+import { EVENTS_PER_DEVICE, forwardedMachine, itsMachine, MOST_FORWARDED } from './machine.js';
 import { copyNs, WORKLOADS, type Workload } from './workloads.js';
 
 export interface ItsBenchmarkOptions {
@@ -33,6 +33,7 @@ export interface ItsBenchmark {
 /** The last is beyond what 16 bits of INTID, and so KVM, can have. */
 export const EVENTS = [1024, 57344, 1 << 20] as const;
 const MOST_OF_KVM = 57344;
+const FORWARDED_EVENTS = [1024, MOST_FORWARDED] as const;
 const WARM_UP_SAMPLES = 3;
 
 async function timeKvm(kvm: KvmVgic, { kind, figure }: Workload, events: number, n: number): Promise<number> {
@@ -47,9 +48,10 @@ export async function benchIts(options: ItsBenchmarkOptions = {}): Promise<ItsBe
   const { samples = 15 } = options;
   const kvm = KvmVgic.start();
   const figures: ItsFigure[] = [];
-  const machines = EVENTS.map(itsMachine);
+  const machines = EVENTS.map((events) => itsMachine(events));
+  const forwarded = FORWARDED_EVENTS.map(forwardedMachine);
   for (const workload of WORKLOADS) {
-    for (const machine of machines) {
+    for (const machine of workload.forwarded ? forwarded : machines) {
       const { events } = machine;
       const operations = workload.operations(events);
       const beside = events <= MOST_OF_KVM ? kvm : undefined;

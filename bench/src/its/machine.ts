@@ -1,4 +1,5 @@
 import { COMMANDS, Gic, GuestMemory, SYSTEM_REGISTERS } from 'vgic';
+import { ItsDriver, MOST_HOST_MSIS } from 'vgic/direct-injection';
 
 /**
  * A machine of one vCPU whose guest has mapped devices of 32 events each, an LPI for each event, as `bench` of
@@ -39,10 +40,28 @@ export interface ItsMachine {
   /** The vCPU's pending table: address and bytes. */
   readonly pending: number;
   readonly pendingBytes: number;
+  /** The host's GICv4.1, which forwards MSI n to event n; without it everything is software. */
+  readonly driver?: ItsDriver;
+}
+
+/** The most events that a host forwards, in whole devices. */
+export const MOST_FORWARDED = MOST_HOST_MSIS & -EVENTS_PER_DEVICE;
+
+/** The same machine, of up to {@link MOST_FORWARDED} events, each of which is a passed-through device's. */
+export function forwardedMachine(events: number): ItsMachine & { readonly driver: ItsDriver } {
+  const driver = new ItsDriver({ gicv4: 41, msis: events });
+  const machine = itsMachine(events, driver);
+  machine.gic.put(0);
+  for (let n = 0; n < events; n++) {
+    const result = machine.gic.setForwarding(n, DOORBELL, n & (EVENTS_PER_DEVICE - 1), n >>> EVENT_BITS);
+    if (result !== 0) throw new Error(`MSI ${n} is not forwarded: ${result}`);
+  }
+  machine.gic.load(0);
+  return { ...machine, driver };
 }
 
 /** `events` is a multiple of 32; more than 57344 need INTIDs of more than 16 bits, which are ours alone. */
-export function itsMachine(events: number): ItsMachine {
+export function itsMachine(events: number, directInjection?: ItsDriver): ItsMachine {
   const devices = events / EVENTS_PER_DEVICE;
   const large = FIRST_LPI + events > 0x1_0000;
   const intidBits = large ? INTID_BITS : 16;
@@ -64,6 +83,7 @@ export function itsMachine(events: number): ItsMachine {
   const memory = new GuestMemory(RAM, bytes);
   const gic = new Gic({
     ...{ version: 3, vcpus: 1, interrupts: 992, listRegisters: LIST_REGISTERS, memory, itsBases: [ITS] },
+    ...(directInjection === undefined ? {} : { directInjection }),
     ...(large ? { intidBits, idBits: 1 } : {}),
   });
   gic.load(0);

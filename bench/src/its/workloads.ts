@@ -22,6 +22,8 @@ function expect(condition: boolean, sentence: string): void {
 }
 
 export interface Workload {
+  /** Whether it needs a machine whose events are all forwarded by the host's GICv4. */
+  readonly forwarded?: boolean;
   /** The name of the kind, KVM's and ours, and the figure of its answer. */
   readonly kind: string;
   readonly figure: string;
@@ -101,6 +103,31 @@ export const WORKLOADS: readonly Workload[] = [
     },
   },
   {
+    kind: 'lpi_cycle',
+    figure: 'ns_per_op',
+    name: 'vlpi_cycle',
+    forwarded: true,
+    operation: "MSI of a host's device to a vPE that runs, acknowledge, end of interrupt: no entry, no exit",
+    operations: () => 20_000,
+    run({ gic, driver, events }, operations) {
+      expect(driver !== undefined, 'nothing is forwarded');
+      let wrong = 0;
+      gic.enter(0);
+      const ns = time(() => {
+        for (let n = 0; n < operations; n++) {
+          const event = n % events;
+          driver?.send(event);
+          const intid = gic.readSystemRegister(0, ICC_IAR1_EL1);
+          gic.writeSystemRegister(0, ICC_EOIR1_EL1, intid, 0);
+          if (intid !== FIRST_LPI + event) wrong++;
+        }
+      });
+      gic.leave(0);
+      expect(wrong === 0, `${wrong} vLPIs were not taken`);
+      return ns / operations;
+    },
+  },
+  {
     kind: 'its_save',
     figure: 'ns_per_ite',
     name: 'its_save',
@@ -159,6 +186,30 @@ export const WORKLOADS: readonly Workload[] = [
         });
         expect(complete, 'the pending tables were not saved');
       }
+      return ns / operations / events;
+    },
+  },
+  {
+    kind: 'pending_save',
+    figure: 'ns_per_lpi',
+    name: 'pending_save, vLPIs',
+    forwarded: true,
+    operation: 'the same where they are pending on the host: each vPE is unmapped, read and mapped again',
+    operations: wholeTables,
+    run({ gic, driver, memory, events, pending, pendingBytes }, operations) {
+      for (let n = 0; n < events; n += 2) driver?.send(n);
+      gic.put(0);
+      let ns = 0;
+      for (let n = 0; n < operations; n++) {
+        memory.bytes.fill(0, pending - RAM, pending - RAM + pendingBytes);
+        let result = 0;
+        ns += time(() => {
+          result = gic.savePendingTables();
+        });
+        const saved = memory.load8(pending + FIRST_LPI / 8);
+        expect(result === 0 && saved === 0x55, `the pending tables were not saved: ${result}`);
+      }
+      gic.load(0);
       return ns / operations / events;
     },
   },
