@@ -5,11 +5,17 @@ import type { GuestMemory } from '../its/guest-memory.js';
 export const LPI_BITS = 16;
 export const LPI_LIMIT = 2 ** LPI_BITS;
 
+const CONFIGURATION_PAGE = 4096;
+
 /**
  * What the redistributors hold of an LPI configuration table, physical or virtual: a byte for each INTID, which stays as it
  * was read until an INV or its like. Outside RAM a byte is 0, which disables. Source: IHI 0069, 5.1.1 and 5.6.
  */
 export class ConfigurationTable {
+  /** The address by 4 KiB, of which tables are multiples: V8 compares that without allocating. */
+  readonly page: number;
+  /** Where it is in RAM, or outside: small enough, as well. */
+  readonly #from: number;
   readonly #bytes = new Uint8Array(LPI_LIMIT - LPI_MIN);
   /** Changes when a byte does. */
   generation = 0;
@@ -21,7 +27,9 @@ export class ConfigurationTable {
     /** Of the byte of INTID 8192. */
     readonly address: number,
   ) {
+    this.page = address / CONFIGURATION_PAGE;
     const from = address - memory.base;
+    this.#from = from;
     if (from >= 0 && from < memory.size) {
       this.#bytes.set(memory.bytes.subarray(from, Math.min(from + this.#bytes.length, memory.size)));
     }
@@ -35,8 +43,9 @@ export class ConfigurationTable {
   /** Reads the byte of an LPI anew. */
   invalidate(intid: number): void {
     if (intid < LPI_MIN || intid >= LPI_LIMIT) return;
-    const byte = this.memory.load8(this.address + intid - LPI_MIN);
-    this.#bytes[intid - LPI_MIN] = byte < 0 ? 0 : byte;
+    const { bytes, size } = this.memory;
+    const at = this.#from + intid - LPI_MIN;
+    this.#bytes[intid - LPI_MIN] = at >= 0 && at < size ? bytes[at] : 0;
     this.generation++;
   }
 

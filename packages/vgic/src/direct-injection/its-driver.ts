@@ -43,12 +43,21 @@ export interface VpeSet {
   readonly vpes: readonly HostVpe[];
 }
 
+/** A register of 64 bits, in signed halves. */
+interface Halves {
+  readonly low: number;
+  readonly high: number;
+}
+
 /** A vPE as the driver knows it. */
 export interface HostVpe {
   readonly id: number;
   /** Of its virtual pending table; that of its machine's configuration table. */
   readonly pendingTable: number;
   readonly configuration: number;
+  /** GICv4.0: what GICR_VPROPBASER and GICR_VPENDBASER are to hold while it is resident, but for Valid. */
+  readonly propbaser: Halves;
+  readonly pendbaser: Halves;
   /** Its doorbell, a physical LPI. */
   readonly doorbell: number;
   mapped: boolean;
@@ -187,11 +196,13 @@ export class ItsDriver {
   #prepareCpu(cpu: number): void {
     if (this.#readyCpus[cpu]) return;
     this.#readyCpus[cpu] = 1;
-    this.#writeRedistributor(cpu, 'GICR_PROPBASER', this.#properties + ID_BITS_FIELD);
-    this.#writeRedistributor(cpu, 'GICR_PENDBASER', this.#take(), PENDBASER_PTZ);
+    this.#writeRedistributor(cpu, 'GICR_PROPBASER', this.#properties | ID_BITS_FIELD, upperHalf(this.#properties));
+    const pending = this.#take();
+    this.#writeRedistributor(cpu, 'GICR_PENDBASER', pending | 0, upperHalf(pending) | PENDBASER_PTZ);
     this.#writeRedistributor(cpu, 'GICR_CTLR', GICR_CTLR_ENABLE_LPIS);
     if (this.version === 41) {
-      this.#writeRedistributor(cpu, 'GICR_VPROPBASER', this.gic.its.vpeTable.address, VPROPBASER_VALID);
+      const { address } = this.gic.its.vpeTable;
+      this.#writeRedistributor(cpu, 'GICR_VPROPBASER', address | 0, upperHalf(address) | VPROPBASER_VALID);
     }
   }
 
@@ -201,9 +212,10 @@ export class ItsDriver {
     this.gic.writeIts(GITS[register] + at, width, low, high | upperHalf(low));
   }
 
+  /** In signed halves of 32 bits: V8 would allocate for what an entry and an exit write. */
   #writeRedistributor(cpu: number, register: keyof typeof GICR, low: number, high = 0): void {
     const width = register === 'GICR_CTLR' || register === 'GICR_VSGIR' ? 4 : 8;
-    this.gic.writeRedistributor(cpu, GICR[register], width, low, high | upperHalf(low));
+    this.gic.writeRedistributor(cpu, GICR[register], width, low, high);
   }
 
   #issue(name: CommandName | VirtualCommandName, fields: Fields): void {
@@ -268,7 +280,9 @@ export class ItsDriver {
     const doorbell = id === INQUIRER ? NO_DOORBELL : FIRST_DOORBELL + id;
     const onDoorbell = () => {};
     const state = { mapped: false, cpu: 0, masked: true, onDoorbell };
-    const vpe: HostVpe = { id, pendingTable, configuration, doorbell, ...state };
+    const propbaser = { low: configuration | ID_BITS_FIELD, high: upperHalf(configuration) };
+    const pendbaser = { low: pendingTable | 0, high: upperHalf(pendingTable) };
+    const vpe: HostVpe = { id, pendingTable, configuration, propbaser, pendbaser, doorbell, ...state };
     this.#vpes[id] = vpe;
     return vpe;
   }
@@ -340,8 +354,9 @@ export class ItsDriver {
       this.#writeRedistributor(vpe.cpu, 'GICR_VPENDBASER', vpe.id, VPENDBASER_VALID | groups);
       return;
     }
-    this.#writeRedistributor(vpe.cpu, 'GICR_VPROPBASER', vpe.configuration + ID_BITS_FIELD);
-    this.#writeRedistributor(vpe.cpu, 'GICR_VPENDBASER', vpe.pendingTable, VPENDBASER_VALID);
+    const { propbaser, pendbaser } = vpe;
+    this.#writeRedistributor(vpe.cpu, 'GICR_VPROPBASER', propbaser.low, propbaser.high);
+    this.#writeRedistributor(vpe.cpu, 'GICR_VPENDBASER', pendbaser.low, pendbaser.high | VPENDBASER_VALID);
   }
 
   /**
@@ -349,11 +364,14 @@ export class ItsDriver {
    * else it is taken to be so.
    */
   makeNonResident(vpe: HostVpe, doorbell: boolean): boolean {
-    const low = this.version === 41 ? vpe.id : vpe.pendingTable;
-    const wanted = doorbell ? VPENDBASER_DOORBELL : VPENDBASER_PENDING_LAST;
-    this.#writeRedistributor(vpe.cpu, 'GICR_VPENDBASER', low, this.version === 41 ? wanted : 0);
-    this.gic.readRedistributor(vpe.cpu, GICR.GICR_VPENDBASER, 8);
-    const pendingLast = (this.gic.high & VPENDBASER_PENDING_LAST) !== 0;
+    if (this.version === 41) {
+      const wanted = doorbell ? VPENDBASER_DOORBELL : VPENDBASER_PENDING_LAST;
+      this.#writeRedistributor(vpe.cpu, 'GICR_VPENDBASER', vpe.id, wanted);
+    } else {
+      this.#writeRedistributor(vpe.cpu, 'GICR_VPENDBASER', vpe.pendbaser.low, vpe.pendbaser.high);
+    }
+    const high = this.gic.readRedistributor(vpe.cpu, GICR.GICR_VPENDBASER + 4, 4);
+    const pendingLast = (high & VPENDBASER_PENDING_LAST) !== 0;
     this.onTrace?.(`not resident vpe=${vpe.id} doorbell=${doorbell} pendingLast=${pendingLast}`);
     return pendingLast;
   }
@@ -369,7 +387,8 @@ export class ItsDriver {
   maskDoorbell(vpe: HostVpe, masked: boolean): void {
     if (vpe.masked === masked || vpe.doorbell === NO_DOORBELL) return;
     vpe.masked = masked;
-    this.memory.store8(this.#properties + vpe.doorbell - LPI_MIN, HOST_PRIORITY | (masked ? 0 : LPI_ENABLE));
+    const { bytes, base } = this.memory;
+    bytes[this.#properties - base + vpe.doorbell - LPI_MIN] = HOST_PRIORITY | (masked ? 0 : LPI_ENABLE);
     if (this.version === 41) this.#issue('INVDB', { vpe: vpe.id });
     else this.#writeRedistributor(vpe.cpu, 'GICR_INVLPIR', vpe.doorbell);
   }

@@ -1,10 +1,11 @@
 import { LPI_MIN } from '../architecture/intid.js';
 import { LPI_ENABLE, LPI_PRIORITY_MASK } from '../architecture/its.js';
-import { clearBit, lowestBit, setBit, testBit } from '../interrupts/bitmap.js';
+import { clearBit, lowestBit, setBit, testBit, writeBit } from '../interrupts/bitmap.js';
 import type { GuestMemory } from '../its/guest-memory.js';
 import { type ConfigurationTable, LPI_LIMIT } from './configuration-table.js';
 
 const WORDS = LPI_LIMIT / 32;
+const GROUPS = WORDS / 32;
 const FIRST_WORD = LPI_MIN / 32;
 
 /** Nothing that can be signalled. */
@@ -21,9 +22,12 @@ export class PendingTable {
   readonly #pending = new Uint32Array(WORDS);
   /** The lowest priority value of what each word of `#pending` could signal, and of each group of 32 words. */
   readonly #ofWord = new Uint16Array(WORDS).fill(IDLE_PRIORITY);
-  readonly #ofGroup = new Uint16Array(WORDS / 32).fill(IDLE_PRIORITY);
+  readonly #ofGroup = new Uint16Array(GROUPS).fill(IDLE_PRIORITY);
+  /** Which words of each group could signal anything, and which groups: mostly few. */
+  readonly #busyWords = new Uint32Array(GROUPS);
+  readonly #busyGroups = new Uint32Array(GROUPS / 32);
   #best = NO_INTID;
-  /** What the three above were found with. */
+  /** What the five above were found with. */
   #configuration: ConfigurationTable | undefined;
   #generation = -1;
   configuration: ConfigurationTable | undefined;
@@ -62,6 +66,8 @@ export class PendingTable {
     const word = intid >>> 5;
     if (priority < this.#ofWord[word]) this.#ofWord[word] = priority;
     if (priority < this.#ofGroup[word >>> 5]) this.#ofGroup[word >>> 5] = priority;
+    setBit(this.#busyWords, word);
+    setBit(this.#busyGroups, word >>> 5);
     const best = this.#best === NO_INTID ? IDLE_PRIORITY : this.priority(this.#best);
     if (priority < best || (priority === best && intid < this.#best)) this.#best = intid;
     return true;
@@ -103,21 +109,33 @@ export class PendingTable {
       if (this.enabled(intid)) least = Math.min(least, this.priority(intid));
     }
     this.#ofWord[word] = least;
+    writeBit(this.#busyWords, word, least !== IDLE_PRIORITY);
   }
 
   #weighGroup(group: number): void {
     let least = IDLE_PRIORITY;
-    for (let word = group * 32; word < group * 32 + 32; word++) least = Math.min(least, this.#ofWord[word]);
+    for (let words = this.#busyWords[group]; words !== 0; words &= words - 1) {
+      least = Math.min(least, this.#ofWord[group * 32 + lowestBit(words)]);
+    }
     this.#ofGroup[group] = least;
+    writeBit(this.#busyGroups, group, least !== IDLE_PRIORITY);
   }
 
   #findBest(): number {
     let group = 0;
-    for (let n = 1; n < this.#ofGroup.length; n++) if (this.#ofGroup[n] < this.#ofGroup[group]) group = n;
-    const priority = this.#ofGroup[group];
+    let priority = IDLE_PRIORITY;
+    for (let n = 0; n < GROUPS; n += 32) {
+      for (let groups = this.#busyGroups[n >>> 5]; groups !== 0; groups &= groups - 1) {
+        const each = n + lowestBit(groups);
+        if (this.#ofGroup[each] >= priority) continue;
+        group = each;
+        priority = this.#ofGroup[each];
+      }
+    }
     if (priority === IDLE_PRIORITY) return NO_INTID;
-    let word = group * 32;
-    while (this.#ofWord[word] !== priority) word++;
+    let words = this.#busyWords[group];
+    while (this.#ofWord[group * 32 + lowestBit(words)] !== priority) words &= words - 1;
+    const word = group * 32 + lowestBit(words);
     let bits = this.#pending[word];
     for (; bits !== 0; bits &= bits - 1) {
       const intid = word * 32 + lowestBit(bits);
@@ -137,6 +155,8 @@ export class PendingTable {
     this.#pending.fill(0);
     this.#ofWord.fill(IDLE_PRIORITY);
     this.#ofGroup.fill(IDLE_PRIORITY);
+    this.#busyWords.fill(0);
+    this.#busyGroups.fill(0);
     this.#best = NO_INTID;
   }
 

@@ -35,9 +35,10 @@ export interface PhysicalGicConfig {
   readonly onPhysicalLpi?: (cpu: number, intid: number) => void;
 }
 
-const VPT_ADDRESS = 0xffff0000;
 const VPROPBASER_ADDRESS = 0xfffff000;
+const ADDRESS_HIGH = 0x000fffff;
 const VPEID = 0xffff;
+const PAGE_64K = 2 ** 16;
 const ALL_GROUPS = GROUP_0 | GROUP_1;
 
 /**
@@ -59,6 +60,8 @@ export class PhysicalGic {
   high = 0;
   /** The INTIDs that the redistributors' register arrays have. */
   readonly irqs = { count: PRIVATE_COUNT };
+  /** GICv4.0 names a vPE by its virtual pending table: vPEIDs by its page; of several vPEs with one, the first. */
+  readonly #byPendingPage = new Map<number, number>();
   readonly #priorityMask: number;
   /** By CPU. */
   readonly #resident: (Vpe | undefined)[];
@@ -97,9 +100,10 @@ export class PhysicalGic {
     return PHYSICAL_REDISTRIBUTOR.read(this, cpu, offset, width) >>> 0;
   }
 
+  /** The registers keep halves of 32 bits with sign: V8 would allocate for a number above 2^31. */
   writeRedistributor(cpu: number, offset: number, width: number, low: number, high = 0): void {
     if (this.redistributors[cpu] === undefined || offset >= GICR_V4_SIZE) return;
-    PHYSICAL_REDISTRIBUTOR.write(this, cpu, offset, width, low >>> 0, high >>> 0);
+    PHYSICAL_REDISTRIBUTOR.write(this, cpu, offset, width, low | 0, high | 0);
   }
 
   /** A device writes an EventID to GITS_TRANSLATER. Allocates nothing. */
@@ -189,6 +193,8 @@ export class PhysicalGic {
     if (configuration !== undefined) vpe.vlpis.configuration = this.configurations.acquire(configuration);
     if (!pendingZero) vpe.load(this.memory, this.version === 41);
     this.vpes.set(id, vpe);
+    const page = mapping.pendingAddress / PAGE_64K;
+    if (!this.#byPendingPage.has(page)) this.#byPendingPage.set(page, id);
     // UNPREDICTABLE, and done here: GICR_VPENDBASER was written before the vPE was mapped
     for (const { number } of this.redistributors) {
       if (this.#residencyOf(number) === id) this.#makeResident(number, vpe);
@@ -202,7 +208,20 @@ export class PhysicalGic {
     vpe.store(this.memory, this.version === 41);
     this.configurations.release(vpe.vlpis.configuration);
     this.vpes.delete(id);
+    this.#forgetPendingPage(vpe);
     this.#makeNotResident(vpe);
+  }
+
+  #forgetPendingPage({ id, pendingAddress }: Vpe): void {
+    const page = pendingAddress / PAGE_64K;
+    if (this.#byPendingPage.get(page) !== id) return;
+    this.#byPendingPage.delete(page);
+    // UNPREDICTABLE: another one has the same table
+    for (const other of this.vpes.values()) {
+      if (other.pendingAddress !== pendingAddress) continue;
+      this.#byPendingPage.set(page, other.id);
+      return;
+    }
   }
 
   /** A vLPI becomes pending. False, and lost, if its vPE is not mapped. Allocates nothing. */
@@ -256,9 +275,8 @@ export class PhysicalGic {
     const redistributor = this.redistributors[cpu];
     if (redistributor === undefined || !(redistributor.vpendbaserHigh & VPENDBASER_VALID)) return -1;
     if (this.version === 41) return redistributor.vpendbaserLow & VPEID;
-    const address = addressOf(redistributor.vpendbaserLow & VPT_ADDRESS, redistributor.vpendbaserHigh);
-    for (const vpe of this.vpes.values()) if (vpe.pendingAddress === address) return vpe.id;
-    return -1;
+    const page = pageOf(redistributor.vpendbaserLow, redistributor.vpendbaserHigh, 16);
+    return this.#byPendingPage.get(page) ?? -1;
   }
 
   #makeResident(cpu: number, vpe: Vpe): void {
@@ -273,9 +291,10 @@ export class PhysicalGic {
       vpe.groups = (high & VPENDBASER_GROUP_0_ENABLE ? GROUP_0 : 0) | (high & VPENDBASER_GROUP_1_ENABLE ? GROUP_1 : 0);
       return;
     }
-    const configuration = addressOf(redistributor.vpropbaserLow & VPROPBASER_ADDRESS, redistributor.vpropbaserHigh);
+    const { vpropbaserLow, vpropbaserHigh } = redistributor;
     const present: ConfigurationTable | undefined = vpe.vlpis.configuration;
-    if (present?.address === configuration) return;
+    if (present !== undefined && present.page === pageOf(vpropbaserLow, vpropbaserHigh, 12)) return;
+    const configuration = addressOf(vpropbaserLow & VPROPBASER_ADDRESS, vpropbaserHigh);
     vpe.vlpis.configuration = this.configurations.acquire(configuration);
     this.configurations.release(present);
     // an INV before had no table to read
@@ -324,9 +343,14 @@ export class PhysicalGic {
 
   #setVpendbaser(redistributor: PhysicalRedistributor, low: number, high: number, pendingLast: boolean): void {
     const kept = (this.version === 41 ? VPENDBASER_41_HIGH : VPENDBASER_40_HIGH) & high;
-    redistributor.vpendbaserLow = this.version === 41 ? low & VPEID : low >>> 0;
-    redistributor.vpendbaserHigh = (kept | (pendingLast ? VPENDBASER_PENDING_LAST : 0)) >>> 0;
+    redistributor.vpendbaserLow = this.version === 41 ? low & VPEID : low;
+    redistributor.vpendbaserHigh = kept | (pendingLast ? VPENDBASER_PENDING_LAST : 0);
   }
+}
+
+/** Which page of 2^shift bytes a table's address is, bits 51:shift of a register: an integer small enough for V8. */
+function pageOf(low: number, high: number, shift: number): number {
+  return (high & ADDRESS_HIGH) * 2 ** (32 - shift) + (low >>> shift);
 }
 
 /** What the registers keep of what is written; PendingLast, Dirty and in GICv4.0 IDAI are the hardware's. */

@@ -46,7 +46,8 @@ export class SavedInterface {
   /** The vCPU is scheduled on its physical CPU. */
   load(): void {
     const { cpu } = this;
-    cpu.setVmcr(this.vmcr);
+    // with sign: V8 would allocate to pass a number above 2^31
+    cpu.setVmcr(this.vmcr | 0);
     for (let n = 0; n < cpu.activePriorityWords; n++) {
       if (cpu.config.version === 3) cpu.ap0r[n] = this.ap0r[n];
       cpu.ap1r[n] = this.ap1r[n];

@@ -1,31 +1,6 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
+import { bytesPerCycle, NOTHING } from './heap-growth.js';
 import { type Host, ready } from './host.js';
-
-/** The smallest growth of the used heap over several runs: a path that allocates does so in every run. */
-
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
-
-const CYCLES = 10_000;
-const WARM_UP = 200_000;
-const RUNS = 15;
-
-function bytesPerCycle(cycle: (n: number) => void): number {
-  for (let n = 0; n < WARM_UP; n++) cycle(n);
-  let least = Number.POSITIVE_INFINITY;
-  for (let run = 0; run < RUNS; run++) {
-    collect();
-    const before = process.memoryUsage().heapUsed;
-    for (let n = 0; n < CYCLES; n++) cycle(n);
-    least = Math.min(least, process.memoryUsage().heapUsed - before);
-  }
-  return least / CYCLES;
-}
-
-/** A few bytes for the measuring itself, over all cycles. */
-const NOTHING = 0.5;
 
 function open(gicv4: 40 | 41): Host {
   const host = ready({ gicv4, onPhysicalLpi: () => {} });
