@@ -350,7 +350,8 @@ export class DirectInjection implements Injector {
 
   /** GICD_CTLR.nASSGIreq: SGIs become vSGIs, or are the GIC's again, with all their state. No vCPU is in the guest. */
   switchVsgis(on: boolean): void {
-    if (on === this.#vsgis) return;
+    // a guest that comes from a host with vSGIs goes on asking for them; here software delivers its SGIs
+    if (on === this.#vsgis || (on && !this.hasVsgis)) return;
     this.#vsgis = on;
     for (let vcpu = 0; vcpu < this.vpes.length; vcpu++) {
       const pending = on ? 0 : this.pendingSgis(vcpu);

@@ -1,5 +1,5 @@
 import { LPI_MIN } from '../architecture/intid.js';
-import { LPI_PRIORITY_MASK } from '../architecture/its.js';
+import { LPI_ENABLE, LPI_PRIORITY_MASK } from '../architecture/its.js';
 import type { Gic } from '../gic.js';
 import { testBit, writeBit } from '../interrupts/bitmap.js';
 import { type Interrupts, NO_VCPU } from '../interrupts/interrupts.js';
@@ -75,10 +75,14 @@ export function restoreDetachedLpis(gic: Gic, lpis: readonly DetachedLpi[]): num
       i = irqs.createLpi(intid, target);
       created.push(i);
     }
+    irqs.retarget(i, target);
     irqs.priority[i] = priority;
     writeBit(irqs.enabled, i, enabled);
-    irqs.target[i] = target;
-    writeBit(irqs.latch, i, pending);
+    if (testBit(irqs.direct, i)) irqs.injector?.configured(i, priority | (enabled ? LPI_ENABLE : 0), true);
+    // a forwarded one is pending on the host
+    if (!testBit(irqs.direct, i)) writeBit(irqs.latch, i, pending);
+    else if (pending) irqs.pend(i);
+    else irqs.clearPending(i);
     if (pending && target !== NO_VCPU) consumePendingBit(gic, target, intid);
   }
   return created;

@@ -366,4 +366,17 @@ describe('a save', () => {
     expect(twin.guest.load('GICD_CTLR') & 0x100).toBe(0x100);
     expect(twin.guest.serve()).toEqual([3]);
   });
+
+  it.each([40, 3] as const)('of vSGIs goes on with SGIs in software on a host of kind %i', (gicv4) => {
+    const machine = PassedThrough.ready();
+    machine.guest.store('GICD_CTLR', 0);
+    machine.guest.store('GICD_CTLR', 0x102);
+    machine.guest.sendSgi(3, [0]);
+    const twin = new PassedThrough({ gicv4 }, { guest: machine.its, bytes: machine.its.memory.bytes.slice() });
+    restoreGic(twin.gic, saveGic(machine.gic));
+    expect(twin.guest.load('GICD_CTLR') & 0x100).toBe(0x100);
+    expect(twin.guest.serve()).toEqual([3]);
+    twin.guest.sendSgi(4, [0]);
+    expect(twin.guest.serve()).toEqual([4]);
+  });
 });
