@@ -206,6 +206,104 @@ describe.each(VERSIONS)('a vPE (GICv4 version %i)', (gicv4) => {
   });
 });
 
+describe('the doorbell of a GICv4.0', () => {
+  const vpeOf = ({ direct }: PassedThrough) => direct.vpes[0];
+
+  it('is masked while its vCPU runs and after it was preempted, and open while it waits', () => {
+    const machine = forwarded(40);
+    const { gic } = machine;
+    const masked = () => vpeOf(machine).masked;
+    gic.enter(0);
+    expect(masked()).toBe(true);
+    gic.exit(0);
+    expect(masked()).toBe(true);
+    gic.enter(0);
+    gic.wait(0);
+    expect(masked()).toBe(false);
+    gic.enter(0);
+    expect(masked()).toBe(true);
+  });
+
+  it('is latched while it is masked: no kick comes, but it rings when the vCPU waits', () => {
+    const machine = forwarded(40);
+    const { gic, host } = machine;
+    gic.enter(0);
+    gic.exit(0);
+    machine.msi(0);
+    expect([host.isDoorbellLatched(vpeOf(machine)), gic.kicks(0), gic.hasPending(0)]).toEqual([true, 0, false]);
+    gic.wait(0);
+    expect([host.isDoorbellLatched(vpeOf(machine)), gic.kicks(0), gic.hasPending(0)]).toEqual([false, 1, true]);
+  });
+
+  it('that rang is masked again, and one that is latched is dropped at the next entry', () => {
+    const machine = forwarded(40);
+    const { gic, host } = machine;
+    gic.enter(0);
+    gic.wait(0);
+    machine.msi(0);
+    expect([vpeOf(machine).masked, gic.kicks(0)]).toEqual([true, 1]);
+    machine.forward(1);
+    machine.msi(1);
+    expect([host.isDoorbellLatched(vpeOf(machine)), gic.kicks(0)]).toEqual([true, 1]);
+    gic.enter(0);
+    expect(host.isDoorbellLatched(vpeOf(machine))).toBe(false);
+    expect(machine.taken()).toEqual([FIRST_LPI, FIRST_LPI + 1]);
+  });
+
+  it('does not ring for a vLPI that is disabled', () => {
+    const machine = forwarded(40);
+    machine.its.configure(FIRST_LPI, 0xa0);
+    machine.event('INV', 0);
+    machine.gic.enter(0);
+    machine.gic.wait(0);
+    machine.msi(0);
+    expect([machine.gic.kicks(0), machine.gic.hasPending(0)]).toEqual([0, false]);
+  });
+});
+
+describe('what the core’s inputs show', () => {
+  it.each(VERSIONS)('IRQ for a vLPI in the guest, and nothing outside of it (GICv4 version %i)', (gicv4) => {
+    const machine = forwarded(gicv4);
+    const { gic, guest } = machine;
+    const inputs = () => [gic.irqAsserted(0), gic.fiqAsserted(0)];
+    machine.msi(0);
+    expect(inputs()).toEqual([false, false]);
+    gic.enter(0);
+    expect(inputs()).toEqual([true, false]);
+    guest.acknowledge();
+    expect(inputs()).toEqual([false, false]);
+    // while it is served: of the same priority
+    machine.msi(0);
+    expect(inputs()).toEqual([false, false]);
+    guest.end(FIRST_LPI);
+    expect(inputs()).toEqual([true, false]);
+    guest.msr('ICC_IGRPEN1_EL1', 0);
+    expect(inputs()).toEqual([false, false]);
+    guest.msr('ICC_IGRPEN1_EL1', 1);
+    gic.exit(0);
+    expect(inputs()).toEqual([false, false]);
+  });
+
+  it('FIQ for a vSGI of group 0, IRQ for one of group 1', () => {
+    const { gic, guest } = PassedThrough.ready();
+    guest.store('GICD_CTLR', 0);
+    guest.store('GICD_CTLR', 0x102);
+    guest.msr('ICC_IGRPEN0_EL1', 1);
+    guest.setGroup(4, 0);
+    guest.setPriority(4, 0x40);
+    gic.enter(0);
+    const inputs = () => [gic.irqAsserted(0), gic.fiqAsserted(0)];
+    guest.sendSgi(3, [0]);
+    expect(inputs()).toEqual([true, false]);
+    guest.msr('ICC_SGI0R_EL1', (4 << 24) | 1);
+    expect(inputs()).toEqual([false, true]);
+    guest.mrs('ICC_IAR0_EL1');
+    expect(inputs()).toEqual([false, false]);
+    guest.msr('ICC_EOIR0_EL1', 4);
+    expect(inputs()).toEqual([true, false]);
+  });
+});
+
 describe('beside list registers', () => {
   /** LPIs 8192 and 8193 of one priority, the second one forwarded, both pending; in the guest. */
   function both(priority: number): PassedThrough {

@@ -251,6 +251,14 @@ describe.each(VERSIONS)('a hostile snapshot (GICv4 version %i)', (gicv4) => {
     for (let event = 0; event < 4; event++) machine.forward(event);
     checkAgreement(machine);
     use(machine);
+    // once more, over a GIC that is not fresh and forwards
+    try {
+      restoreGic(machine.gic, snapshot as GicState);
+    } catch (error) {
+      if (!(error instanceof GicError)) throw error;
+    }
+    checkAgreement(machine);
+    use(machine);
     return outcome;
   }
 
@@ -279,6 +287,6 @@ describe.each(VERSIONS)('a hostile snapshot (GICv4 version %i)', (gicv4) => {
       ),
       { numRuns: 100 },
     );
-    expect(Math.min(seen.restored, seen.refused)).toBeGreaterThan(5);
+    expect(Math.min(seen.restored, seen.refused)).toBeGreaterThan(0);
   });
 });
