@@ -242,7 +242,8 @@ export class PhysicalIts {
     if (!gic.memory.has(configuration, 2 ** bits - LPI_MIN) || !isDoorbell(defaultDoorbell)) return;
     const zero = command.get('pendingZero') !== 0;
     gic.mapVpe(id, { target, pendingAddress, bits, defaultDoorbell }, configuration, zero);
-    this.invalidateVpe(id);
+    // a table that others have may be older than what is in memory; one that is its alone has just been read
+    if ((gic.vpes.get(id)?.vlpis.configuration?.users ?? 0) > 1) this.invalidateVpe(id);
   }
 
   /** In GICv4.1 an event has no doorbell of its own (GITS_TYPER.nID). */
