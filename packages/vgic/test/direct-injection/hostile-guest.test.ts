@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { GITS_REGISTERS } from '../../src/architecture/its.js';
 import { COMMANDS, Command, GicError } from '../../src/index.js';
 import { testBit } from '../../src/interrupts/bitmap.js';
+import { restoreDetachedLpis } from '../../src/kvm/detached-lpis.js';
 import { type GicState, restoreGic, saveGic, vgicState } from '../../src/kvm/index.js';
 import { GICD_BASE, GICR_BASE } from '../guest.js';
 import { ITS_BASE } from '../its-guest.js';
@@ -186,6 +187,21 @@ it('a negative control: a forwarding that one side forgets is noticed', () => {
   checkAgreement(machine);
   machine.host.unmapVlpi(1);
   expect(() => checkAgreement(machine)).toThrow();
+});
+
+it('the state of an LPI that is forwarded already goes to the host', () => {
+  const machine = forwarded(41);
+  const lpi = { intid: FIRST_LPI, priority: 0x40, enabled: true };
+  restoreDetachedLpis(machine.gic, [{ ...lpi, target: 1, pending: true }]);
+  checkAgreement(machine);
+  expect([machine.isLatched(FIRST_LPI), machine.isPendingOnHost(FIRST_LPI, 1)]).toEqual([false, true]);
+  machine.gic.enter(1);
+  machine.guest.acknowledge(1);
+  expect(machine.guest.mrs('ICC_RPR_EL1', 1)).toBe(0x40);
+  machine.guest.end(FIRST_LPI, 1);
+  restoreDetachedLpis(machine.gic, [{ ...lpi, target: 0, pending: true }]);
+  restoreDetachedLpis(machine.gic, [{ ...lpi, target: 0, pending: false }]);
+  expect([machine.taken(0), machine.taken(1)]).toEqual([[], []]);
 });
 
 // ---- snapshots
