@@ -37,8 +37,8 @@ export function restoreCommand(): Command {
     .action(async (file: string, options: SaveOptions & ControlOptions & RestoreOptions & BackendOptions) => {
       const save = saveRequest(options);
       const { machine, forwarding } = restoreMachine(file, options);
-      const { paused } = options;
-      await controlled(options, (control) => new Session(machine, { save, control, forwarding, paused }).run());
+      const { paused, pace } = options;
+      await controlled(options, (control) => new Session(machine, { save, control, forwarding, paused, pace }).run());
     });
 }
 

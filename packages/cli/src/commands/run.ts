@@ -88,6 +88,7 @@ export function runCommand(): Command {
           control,
           forwarding: itsOwn ?? forwarding,
           paused: paused || options.paused,
+          pace: options.pace,
         }).run();
       });
     });
