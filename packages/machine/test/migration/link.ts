@@ -1,4 +1,5 @@
 import {
+  type Backends,
   type ByteChannel,
   type CompleteConfig,
   type Machine,
@@ -52,16 +53,19 @@ export class Link {
     machine: Machine,
     options: Partial<SourceOptions> & {
       config?: CompleteConfig;
+      /** The destination's. */
+      backends?: Backends;
       wire?: Wire;
       destinationMayRun?: (destination: MigrationDestination) => boolean;
     } = {},
   ) {
-    const { config, wire, destinationMayRun, ...rest } = options;
+    const { config, backends, wire, destinationMayRun, ...rest } = options;
     this.machine = machine;
     this.#wire = wire ?? ((bytes) => bytes);
     this.destinationMayRun = destinationMayRun ?? (({ arrival }) => arrival !== undefined);
     this.destination = new MigrationDestination(config ?? machine.config, {
       ...(rest.compression && { compression: rest.compression }),
+      ...(backends && { backends }),
     });
     this.destination.connected(this.#toSource);
     this.source = new MigrationSource(machine, this.#toDestination, { id: 'test', now: () => this.#clock++, ...rest });
