@@ -134,3 +134,13 @@ export function migrate(link: Link, slice = SLICE): Machine | undefined {
     link.pump();
   }
 }
+
+/** Lets the source hear what became of its machine, over a new connection if need be. */
+export function settle(link: Link): void {
+  for (let n = 0; n < 4; n++) {
+    while (link.pump());
+    if (link.source.phase !== 'unknown') break;
+    link.reconnect();
+  }
+  link.check();
+}
