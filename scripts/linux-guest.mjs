@@ -31,6 +31,7 @@ const SUITES = [
   'guests/test/linux-devices-in-vgic.test.ts',
   'guests/test/linux-migrates.test.ts',
   'guests/test/linux-moves-between-processes.test.ts',
+  'guests/test/linux-typed-at-while-migrated.test.ts',
   'guests/test/linux-in-qemu.test.ts',
   'guests/test/busybox-in-vgic.test.ts',
   'bench (linux)',
