@@ -29,6 +29,9 @@ const PACKAGES = { kernel: 'linux-image-', busybox: 'busybox-static' };
 const SUITES = [
   'guests/test/linux-in-vgic.test.ts',
   'guests/test/linux-devices-in-vgic.test.ts',
+  'guests/test/linux-migrates.test.ts',
+  'guests/test/linux-moves-between-processes.test.ts',
+  'guests/test/linux-typed-at-while-migrated.test.ts',
   'guests/test/linux-in-qemu.test.ts',
   'guests/test/busybox-in-vgic.test.ts',
   'bench (linux)',

@@ -33,3 +33,9 @@ export function interruptNamed(output: string, name: string): InterruptLine {
 export function sum(counts: readonly number[]): number {
   return counts.reduce((total, count) => total + count, 0);
 }
+
+/** The numbers of the pings that were answered, in the order of the answers. */
+export function answered(output: string): number[] {
+  const answers = output.matchAll(/^vgic-init: ping seq=(\d+) answered \d+\.\d{3}ms$/gm);
+  return [...answers].map(([, sequence]) => Number(sequence));
+}

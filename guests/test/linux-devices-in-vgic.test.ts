@@ -1,13 +1,10 @@
 import { Machine } from '@vgic/machine';
 import { describe, expect, it } from 'vitest';
 import { linuxMissing } from '../linux.mjs';
-import { interruptNamed, sum } from './linux-account.js';
+import { answered, interruptNamed, sum } from './linux-account.js';
 import { type Board, boot, DEVICES, emptyDisk, print } from './linux-on-vgic.js';
 
 const skipped = linuxMissing();
-
-const answered = (output: string) =>
-  [...output.matchAll(/^vgic-init: ping seq=(\d+) answered \d+\.\d{3}ms$/gm)].map(([, sequence]) => Number(sequence));
 
 describe.skipIf(skipped !== '')(`Debian's arm64 kernel with the devices of vgic's machine${skipped}`, () => {
   it.each([

@@ -33,6 +33,12 @@ export function boot(board: Board, tests: string, devices: DeviceConfig[] = [], 
   return machine;
 }
 
+/** Types a line at the guest's console. */
+export function tell(machine: Machine, line: string): Machine {
+  machine.sendConsoleInput(new TextEncoder().encode(`${line}\r`));
+  return machine;
+}
+
 /** Runs to the end, or to the end of a line that begins with `until`; answers what was printed. */
 export function print(machine: Machine, until?: string): string {
   let text = '';

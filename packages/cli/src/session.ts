@@ -27,6 +27,8 @@ export interface SessionOptions {
   control?: ControlServer | undefined;
   /** The guest is not to run until it is told to. */
   paused?: boolean | undefined;
+  /** Virtual time is to go no faster than the clock, whoever is at the console. */
+  pace?: boolean | undefined;
 }
 
 /** Runs a guest with its console on the terminal, until it ends, is saved, has moved, or the person at the terminal quits. */
@@ -42,15 +44,18 @@ export class Session {
   #watch: TextWatch | undefined;
   /** The text to wait for has been printed. */
   #seen = false;
-  /** Virtual time goes no faster than the clock. */
+  /** Virtual time goes no faster than the clock: always, */
+  readonly #pace: boolean;
+  /** and now. */
   #paced = false;
   /** Wall clock minus virtual time, in milliseconds. */
   #offset = 0;
 
-  constructor(machine: Machine, { restart, save, control, forwarding, paused = false }: SessionOptions) {
+  constructor(machine: Machine, { restart, save, control, forwarding, paused = false, pace = false }: SessionOptions) {
     this.#machine = machine;
     this.#restart = restart;
     this.#save = save;
+    this.#pace = pace;
     this.#forwarding = forwarding;
     forwarding.onActivity = () => this.#terminal.wake();
     this.#terminal = new Terminal({
@@ -201,9 +206,9 @@ export class Session {
     this.#offset = performance.now() - this.#machine.time / 1e6;
   }
 
-  /** Milliseconds by which virtual time is ahead of the clock; only people and other computers are waited for. */
+  /** Milliseconds by which virtual time is ahead of the clock; without `pace` only people and other computers are waited for. */
   #ahead(): number {
-    const paced = this.#terminal.interactive || this.#machine.hostConnections > 0;
+    const paced = this.#pace || this.#terminal.interactive || this.#machine.hostConnections > 0;
     if (paced && !this.#paced) this.#offset = performance.now() - this.#machine.time / 1e6;
     this.#paced = paced;
     if (!paced) return 0;

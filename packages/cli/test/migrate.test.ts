@@ -1,8 +1,8 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { Running, scratch, vgic } from './vgic.js';
+import { Running, scratch, testProgram, vgic } from './vgic.js';
 
 const file = scratch();
 const guest = (name: string) => fileURLToPath(new URL(`../../../guests/${name}/${name}.bin`, import.meta.url));
@@ -176,6 +176,28 @@ describe('vgic run --incoming', () => {
     expect(vgic(['control', `${path}.c`, 'resume']).status).toBe(0);
     expect(await running.closed).toBe(0);
     expect(running.stdout).toMatch(/\nPASS\r?\n$/);
+  });
+
+  it('with a file opens what its devices have of this computer once, and refuses a machine with other devices', async () => {
+    writeFileSync(file('disk'), new Uint8Array(4096));
+    writeFileSync(file('spin.bin'), testProgram('spin'));
+    const options = ['--memory', '4', '--device', `virtio-blk-pci,file=${file('disk')}`];
+    const saved = vgic(['run', ...options, '--kernel', file('spin.bin'), '--save', file('with-disk'), '--at', '1us']);
+    expect(saved.status).toBe(0);
+    const arriving = ['--incoming', `file:${file('with-disk')}`];
+    const held = new Running(['run', ...options, ...arriving, '--paused', '--control', file('once.c')]);
+    await held.prints('stderr', /stands until/);
+    const descriptors = `/proc/${held.child.pid}/fd`;
+    const open = readdirSync(descriptors).map((name) => readlinkSync(`${descriptors}/${name}`));
+    expect(open.filter((path) => path === realpathSync(file('disk')))).toHaveLength(1);
+    expect(vgic(['control', file('once.c'), 'quit']).status).toBe(0);
+    await held.closed;
+    for (const devices of [[], [...options.slice(2), '--device', 'virtio-rng-pci']]) {
+      expect(vgic(['run', '--memory', '4', ...devices, ...arriving])).toMatchObject({
+        status: 2,
+        stderr: expect.stringMatching(/^vgic: The machines differ in their devices: .*\.\n$/),
+      });
+    }
   });
 
   it('is for its owner alone, takes the place of a socket that nobody listens to, and ends when told', async () => {

@@ -7,6 +7,7 @@ const NAMES: Record<string, string> = {
   gic: 'GIC version',
   listRegisters: 'list registers',
   quantum: 'instructions in a turn',
+  devices: 'devices',
 };
 /** A longer value is cut: it may come from anywhere. */
 const LONGEST_VALUE = 80;

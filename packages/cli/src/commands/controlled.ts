@@ -6,13 +6,15 @@ import { Refusal } from '../refusal.js';
 export interface ControlOptions {
   control?: string;
   paused?: true;
+  pace?: true;
 }
 
-/** The options `--control` and `--paused` of a command. */
+/** The options `--control`, `--paused` and `--pace` of a command. */
 export function addControlOptions(command: Command): Command {
   return command
     .option('--control <socket>', 'take commands at this unix socket, see "vgic control"', socketPath)
-    .option('--paused', 'let the guest stand until "resume" comes over the control socket');
+    .option('--paused', 'let the guest stand until "resume" comes over the control socket')
+    .option('--pace', "let the guest's time go no faster than the clock, also with pipes or files");
 }
 
 /** Does something while there is a control socket, if one is asked for. */

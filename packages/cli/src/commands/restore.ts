@@ -1,15 +1,15 @@
-import { type BackendSource, type Machine, type RestoreOptions, readSnapshot, SnapshotError } from '@vgic/machine';
+import type { BackendSource, Machine, RestoreOptions } from '@vgic/machine';
 import { Command } from 'commander';
 import { addDeviceOptions, type DeviceRequest, openBackends } from '../device-options.js';
 import { addForwardOptions, Forwarding, type ForwardRequest } from '../forwarding.js';
-import { Refusal } from '../refusal.js';
+import { savedMachine } from '../migration/saved-machine.js';
 import { addSaveOptions, type SaveOptions, saveRequest } from '../save-request.js';
 import { Session } from '../session.js';
 import { gicv4Version } from '../values.js';
 import { addControlOptions, type ControlOptions, controlled } from './controlled.js';
 import { CONSOLE_HELP } from './help.js';
 
-export interface BackendOptions {
+interface BackendOptions {
   device: DeviceRequest[];
   forward: ForwardRequest[];
 }
@@ -37,26 +37,21 @@ export function restoreCommand(): Command {
     .action(async (file: string, options: SaveOptions & ControlOptions & RestoreOptions & BackendOptions) => {
       const save = saveRequest(options);
       const { machine, forwarding } = restoreMachine(file, options);
-      const { paused } = options;
-      await controlled(options, (control) => new Session(machine, { save, control, forwarding, paused }).run());
+      const { paused, pace } = options;
+      await controlled(options, (control) => new Session(machine, { save, control, forwarding, paused, pace }).run());
     });
 }
 
 /** The machine of a snapshot file; Refusal with one sentence when it cannot be restored. */
-export function restoreMachine(
+function restoreMachine(
   file: string,
   { device, forward, gicv4 }: BackendOptions & RestoreOptions,
 ): { machine: Machine; forwarding: Forwarding } {
   let forwarding!: Forwarding;
-  try {
-    const backends: BackendSource = (devices) => {
-      forwarding = new Forwarding(forward, devices);
-      return { ...openBackends(devices, device), networks: forwarding.networks };
-    };
-    const machine = readSnapshot(file, backends, gicv4 === undefined ? {} : { gicv4 });
-    return { machine, forwarding };
-  } catch (error) {
-    if (error instanceof SnapshotError) throw new Refusal(error.message);
-    throw error;
-  }
+  const backends: BackendSource = (devices) => {
+    forwarding = new Forwarding(forward, devices);
+    return { ...openBackends(devices, device), networks: forwarding.networks };
+  };
+  const machine = savedMachine(file, backends, gicv4 === undefined ? {} : { gicv4 });
+  return { machine, forwarding };
 }

@@ -74,20 +74,16 @@ export function runCommand(): Command {
       const { config, backends, forwarding } = machineOf(options);
       const start = program && (() => startMachine(program, config, backends));
       await controlled(options, async (control) => {
-        // A machine from a file is built with its own forwarding.
-        const {
-          machine,
-          paused,
-          forwarding: itsOwn,
-        } = incoming
-          ? await arriveAt(incoming, config, backends, options, control)
-          : { machine: start!(), paused: false, forwarding: undefined };
+        const { machine, paused } = incoming
+          ? await arriveAt(incoming, config, backends, control)
+          : { machine: start!(), paused: false };
         await new Session(machine, {
           restart: start,
           save,
           control,
-          forwarding: itsOwn ?? forwarding,
+          forwarding,
           paused: paused || options.paused,
+          pace: options.pace,
         }).run();
       });
     });
@@ -108,10 +104,9 @@ async function arriveAt(
   address: Address,
   config: CompleteConfig,
   backends: Backends,
-  options: RunOptions,
   control: ControlServer | undefined,
-): Promise<Arrival & { forwarding?: Forwarding }> {
-  if (address.kind === 'file') return { ...machineFromFile(address.path, config, options), paused: false };
+): Promise<Arrival> {
+  if (address.kind === 'file') return { machine: machineFromFile(address.path, config, backends), paused: false };
   return arrive(config, backends, address, control);
 }
 

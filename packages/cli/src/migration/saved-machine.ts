@@ -1,17 +1,37 @@
-import { type CompleteConfig, configDifference, type Machine } from '@vgic/machine';
-import { type BackendOptions, restoreMachine } from '../commands/restore.js';
-import type { Forwarding } from '../forwarding.js';
+import {
+  type BackendSource,
+  type Backends,
+  type CompleteConfig,
+  configDifference,
+  type Machine,
+  type RestoreOptions,
+  readSnapshot,
+  SnapshotError,
+} from '@vgic/machine';
 import { Refusal } from '../refusal.js';
 
+/** The machine of a snapshot file; Refusal with one sentence when it cannot be restored. */
+export function savedMachine(path: string, backends: BackendSource, options: RestoreOptions = {}): Machine {
+  try {
+    return readSnapshot(path, backends, options);
+  } catch (error) {
+    if (error instanceof SnapshotError) throw new Refusal(error.message);
+    throw error;
+  }
+}
+
 /** The machine that was moved to a file; Refusal when it is another one than `config` says. */
-export function machineFromFile(
-  path: string,
-  config: CompleteConfig,
-  options: BackendOptions,
-): { machine: Machine; forwarding: Forwarding } {
-  const restored = restoreMachine(path, options);
-  const sides = { ours: 'the saved machine', theirs: 'this one' };
-  const difference = configDifference(restored.machine.config, config, sides);
-  if (difference) throw new Refusal(`The machines differ in their ${difference}.`);
-  return restored;
+export function machineFromFile(path: string, config: CompleteConfig, backends: Backends): Machine {
+  const compare = (saved: CompleteConfig) => {
+    const difference = configDifference(saved, config, { ours: 'the saved machine', theirs: 'this one' });
+    if (difference) throw new Refusal(`The machines differ in their ${difference}.`);
+  };
+  // The backends are for these devices and no others.
+  const source: BackendSource = (devices) => {
+    compare({ ...config, devices: [...devices] });
+    return backends;
+  };
+  const machine = savedMachine(path, source, { gicv4: config.gicv4 });
+  compare(machine.config);
+  return machine;
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Machine, type MachineState } from '../../src/index.js';
 import { bootGuest, digest, finish, guestImage, listen } from '../guest-run.js';
-import { Link, migrate, type Wire } from './link.js';
+import { Link, migrate, settle, type Wire } from './link.js';
 
 /** A guest amid its interrupts, to be started again and again from there. */
 function amid(name: string, part: number): { state: MachineState; expected: ReturnType<typeof finish>; text: string } {
@@ -42,16 +42,6 @@ function survive({ state, expected, text }: Guest, wire: Wire, afterwards: (link
   expect(finish(after ?? before)).toEqual(expected);
   expect(before.text() + (after?.text() ?? '')).toBe(text);
   return { moved, phase: link.source.phase, reason: link.source.progress.reason, link };
-}
-
-/** Lets the source hear what became of its machine, over a new connection if need be. */
-function settle(link: Link): void {
-  for (let n = 0; n < 4; n++) {
-    while (link.pump());
-    if (link.source.phase !== 'unknown') break;
-    link.reconnect();
-  }
-  link.check();
 }
 
 /** How many bytes go each way in a migration that nothing disturbs. */

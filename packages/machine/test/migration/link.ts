@@ -1,4 +1,5 @@
 import {
+  type Backends,
   type ByteChannel,
   type CompleteConfig,
   type Machine,
@@ -52,16 +53,19 @@ export class Link {
     machine: Machine,
     options: Partial<SourceOptions> & {
       config?: CompleteConfig;
+      /** The destination's. */
+      backends?: Backends;
       wire?: Wire;
       destinationMayRun?: (destination: MigrationDestination) => boolean;
     } = {},
   ) {
-    const { config, wire, destinationMayRun, ...rest } = options;
+    const { config, backends, wire, destinationMayRun, ...rest } = options;
     this.machine = machine;
     this.#wire = wire ?? ((bytes) => bytes);
     this.destinationMayRun = destinationMayRun ?? (({ arrival }) => arrival !== undefined);
     this.destination = new MigrationDestination(config ?? machine.config, {
       ...(rest.compression && { compression: rest.compression }),
+      ...(backends && { backends }),
     });
     this.destination.connected(this.#toSource);
     this.source = new MigrationSource(machine, this.#toDestination, { id: 'test', now: () => this.#clock++, ...rest });
@@ -129,4 +133,14 @@ export function migrate(link: Link, slice = SLICE): Machine | undefined {
     if (source.guestMayRun && machine.run(machine.time + slice).reason === 'off') source.cancel('The guest is off.');
     link.pump();
   }
+}
+
+/** Lets the source hear what became of its machine, over a new connection if need be. */
+export function settle(link: Link): void {
+  for (let n = 0; n < 4; n++) {
+    while (link.pump());
+    if (link.source.phase !== 'unknown') break;
+    link.reconnect();
+  }
+  link.check();
 }
