@@ -1,23 +1,20 @@
 import type { Gicv4Version } from '../architecture/gicv4.js';
 import {
-  GICR_V4_REGISTERS,
-  GITS_V4_REGISTERS,
   NO_DOORBELL,
   VPENDBASER_DOORBELL,
   VPENDBASER_GROUP_0_ENABLE,
   VPENDBASER_GROUP_1_ENABLE,
   VPENDBASER_PENDING_LAST,
   VPENDBASER_VALID,
-  VPROPBASER_VALID,
 } from '../architecture/gicv4.js';
 import { LPI_MIN, SGI_COUNT } from '../architecture/intid.js';
-import { BASER_VALID, COMMAND_SIZE, GICR_CTLR_ENABLE_LPIS, LPI_ENABLE } from '../architecture/its.js';
+import { LPI_ENABLE } from '../architecture/its.js';
 import { GicError } from '../errors.js';
-import { Command, type CommandName, type FieldName, type VirtualCommandName } from '../its/commands.js';
-import { GuestMemory } from '../its/guest-memory.js';
+import type { GuestMemory } from '../its/guest-memory.js';
 import { LPI_BITS, LPI_LIMIT } from './configuration-table.js';
-import { HOST_PAGE, HostPages } from './host-pages.js';
-import { PhysicalGic } from './physical-gic.js';
+import { type Fields, HOST_PRIORITY, HostGic, ID_BITS_FIELD, upperHalf, VPE_ID_BITS } from './host-gic.js';
+import { HOST_PAGE } from './host-pages.js';
+import type { PhysicalGic } from './physical-gic.js';
 import type { PhysicalMsiResult } from './physical-its.js';
 import type { Vpe } from './vpe.js';
 
@@ -33,7 +30,7 @@ export interface ItsDriverConfig {
   readonly msis?: number;
   /** Bits of priority that the CPUs implement, 4 to 8. Default 5. */
   readonly priorityBits?: number;
-  /** The host's RAM for tables. Default 64 MiB of its own: each vPE and each CPU needs 64 KiB of it. */
+  /** The host's RAM for tables: 64 KiB for each CPU and each vPE, and some more. Default: RAM of its own for as many vPEs. */
   readonly memory?: GuestMemory;
 }
 
@@ -81,7 +78,6 @@ interface VlpiMapping {
 const VECTORS_SHIFT = 5;
 const VECTORS = 1 << VECTORS_SHIFT;
 const ITT_SIZE = VECTORS * 8;
-const VPE_ID_BITS = 12;
 /** vPEIDs from the top down: the one that finds out what is pending. */
 const INQUIRER = 2 ** VPE_ID_BITS - 1;
 const VPES_MAX = INQUIRER;
@@ -90,28 +86,8 @@ const VPES_MAX = INQUIRER;
 export const MOST_HOST_MSIS = LPI_LIMIT - LPI_MIN - VPES_MAX;
 const FIRST_DOORBELL = LPI_LIMIT - VPES_MAX;
 
-const HOST_RAM_BASE = 0x1_0000_0000;
-const HOST_RAM_SIZE = 64 << 20;
-/** GICR_PENDBASER.PTZ, upper half: the table holds zeros. */
-const PENDBASER_PTZ = 1 << 30;
-/** Priority of the host's own LPIs. */
-const HOST_PRIORITY = 0xa0;
 /** Group 1, as Linux writes it into each configuration byte; the bit is reserved (IHI 0069, 5.1.1). */
 const CONFIGURATION_GROUP_1 = 1 << 1;
-/** GICR_PROPBASER, GICR_VPROPBASER of GICv4.0: bits of INTIDs, less one. */
-const ID_BITS_FIELD = LPI_BITS - 1;
-
-const GITS = Object.fromEntries(GITS_V4_REGISTERS.map(({ name, offset }) => [name, offset])) as Record<
-  (typeof GITS_V4_REGISTERS)[number]['name'],
-  number
->;
-const GICR = Object.fromEntries(GICR_V4_REGISTERS.map(({ name, offset }) => [name, offset])) as Record<
-  (typeof GICR_V4_REGISTERS)[number]['name'],
-  number
->;
-
-type Fields = Partial<Record<FieldName, number>>;
-
 /**
  * The host's driver of its GICv4: sets up tables, gives out vPEs, maps the MSIs of passed-through devices to vLPIs and
  * makes vPEs resident. It touches {@link PhysicalGic} by registers, commands and memory alone, as software does.
@@ -125,105 +101,48 @@ export class ItsDriver {
   readonly msis: number;
   /** Told of a host device's MSI that goes to the host: it is not forwarded. Within the operation that sent it. */
   onMsi: (msi: number) => void = () => {};
-
   /** Whether an MSI comes by an ITS that has GICv4. */
   canForward: (msi: number) => boolean = () => true;
-  /** For people: told of each command and each change of residency, in a line. */
-  onTrace: ((line: string) => void) | undefined;
 
-  readonly #pages: HostPages;
-  readonly #queue: number;
-  /** The host's LPI configuration table. */
-  readonly #properties: number;
+  readonly #host: HostGic;
   readonly #itts: number;
-  readonly #readyCpus: Uint8Array;
   readonly #readyDevices: Uint8Array;
   /** By vPEID. */
   readonly #vpes: (HostVpe | undefined)[] = [];
   readonly #mappings: (VlpiMapping | undefined)[] = [];
-  #inquirer: HostVpe | undefined;
+  /** For it every vLPI is enabled, and it has none of its own. */
+  readonly #inquirer: HostVpe;
 
   /** @throws GicError EINVAL if the configuration is none, ENOSPC where the host's RAM is too small. */
   constructor(config: ItsDriverConfig = {}) {
-    const { gicv4 = 41, vsgis = true, cpus = 1, msis = 1024, priorityBits = 5 } = config;
+    const { gicv4 = 41, vsgis = true, cpus = 1, msis = 1024, priorityBits = 5, memory } = config;
     if (!(msis >= 1 && msis <= MOST_HOST_MSIS)) {
       throw new GicError('EINVAL', `msis: 1 to ${MOST_HOST_MSIS}, not ${msis}.`);
     }
-    this.memory = config.memory ?? new GuestMemory(HOST_RAM_BASE, new Uint8Array(HOST_RAM_SIZE));
     this.version = gicv4;
     this.hasVsgis = gicv4 === 41 && vsgis;
     this.msis = msis;
-    this.gic = new PhysicalGic({
-      memory: this.memory,
-      cpus,
-      gicv4,
-      vpeIdBits: VPE_ID_BITS,
-      priorityBits,
-      onPhysicalLpi: (cpu, intid) => this.#onPhysicalLpi(cpu, intid),
-    });
-    this.#pages = new HostPages(this.memory);
-    this.#readyCpus = new Uint8Array(cpus);
+    const onPhysicalLpi = (cpu: number, intid: number) => this.#onPhysicalLpi(cpu, intid);
+    this.#host = new HostGic({ gicv4, cpus, priorityBits, memory, lpis: msis, onPhysicalLpi });
+    this.gic = this.#host.hardware;
+    this.memory = this.#host.memory;
     const devices = Math.ceil(msis / VECTORS);
     this.#readyDevices = new Uint8Array(devices);
-    this.#queue = this.#take();
-    this.#properties = this.#take();
-    this.#itts = this.#take(Math.ceil((devices * ITT_SIZE) / HOST_PAGE));
-    this.#setUpIts();
+    this.#itts = this.#host.take(Math.ceil((devices * ITT_SIZE) / HOST_PAGE));
+    const configuration = this.#host.take();
+    this.#host.fill(configuration, LPI_ENABLE, LPI_LIMIT - LPI_MIN);
+    this.#inquirer = this.#newVpe(INQUIRER, this.#host.take(), configuration);
+    this.mapVpe(this.#inquirer);
   }
 
-  #take(pages = 1): number {
-    const address = this.#pages.take(pages);
-    if (address < 0) throw new GicError('ENOSPC', "The host's RAM has no room for another table of its GIC.");
-    return address;
+  /** For people: told of each command and each change of residency, in a line. */
+  set onTrace(listener: ((line: string) => void) | undefined) {
+    this.#host.onTrace = listener;
   }
 
-  /** Tables of the ITS: of devices, of collections, of vPEs. */
-  #setUpIts(): void {
-    const tables = [1, 1, Math.ceil((2 ** VPE_ID_BITS * 32) / HOST_PAGE)];
-    for (const [n, pages] of tables.entries()) {
-      this.#writeIts('GITS_BASER', this.#take(pages) + pages - 1, BASER_VALID, 8 * n);
-    }
-    this.#writeIts('GITS_CBASER', this.#queue + HOST_PAGE / 4096 - 1, BASER_VALID);
-    this.#writeIts('GITS_CTLR', 1);
-    const { bytes, base } = this.memory;
-    const msis = this.#properties - base;
-    bytes.fill(HOST_PRIORITY | LPI_ENABLE, msis, msis + this.msis);
-    this.#prepareCpu(0);
-    this.#issue('MAPC', { collection: 0, target: 0, valid: 1 });
-  }
-
-  /** The CPU takes LPIs, and vPEs can be resident on it. */
-  #prepareCpu(cpu: number): void {
-    if (this.#readyCpus[cpu]) return;
-    this.#readyCpus[cpu] = 1;
-    this.#writeRedistributor(cpu, 'GICR_PROPBASER', this.#properties | ID_BITS_FIELD, upperHalf(this.#properties));
-    const pending = this.#take();
-    this.#writeRedistributor(cpu, 'GICR_PENDBASER', pending | 0, upperHalf(pending) | PENDBASER_PTZ);
-    this.#writeRedistributor(cpu, 'GICR_CTLR', GICR_CTLR_ENABLE_LPIS);
-    if (this.version === 41) {
-      const { address } = this.gic.its.vpeTable;
-      this.#writeRedistributor(cpu, 'GICR_VPROPBASER', address | 0, upperHalf(address) | VPROPBASER_VALID);
-    }
-  }
-
-  /** `low`: an address, of which the part above 32 bits goes into the upper half, and the fields beside it. */
-  #writeIts(register: keyof typeof GITS, low: number, high = 0, at = 0): void {
-    const width = register === 'GITS_CTLR' ? 4 : 8;
-    this.gic.writeIts(GITS[register] + at, width, low, high | upperHalf(low));
-  }
-
-  /** In signed halves of 32 bits: V8 would allocate for what an entry and an exit write. */
-  #writeRedistributor(cpu: number, register: keyof typeof GICR, low: number, high = 0): void {
-    const width = register === 'GICR_CTLR' || register === 'GICR_VSGIR' ? 4 : 8;
-    this.gic.writeRedistributor(cpu, GICR[register], width, low, high);
-  }
-
-  #issue(name: CommandName | VirtualCommandName, fields: Fields): void {
-    this.onTrace?.([name, ...Object.entries(fields).map(([field, value]) => `${field}=${value}`)].join(' '));
-    const { words } = Command.of(name, fields);
-    const at = this.gic.its.queue.cwriter;
-    for (let n = 0; n < 8; n += 2) this.memory.store64(this.#queue + at + 4 * n, words[n], words[n + 1]);
-    this.#writeIts('GITS_CWRITER', (at + COMMAND_SIZE) % HOST_PAGE);
+  /** Bytes from the beginning of its RAM that have been in use. */
+  get usedBytes(): number {
+    return this.#host.usedBytes;
   }
 
   // ---- MSIs of the host's devices
@@ -238,17 +157,17 @@ export class ItsDriver {
     if (this.#readyDevices[deviceId]) return;
     this.#readyDevices[deviceId] = 1;
     const ittAddress = (this.#itts + deviceId * ITT_SIZE) / 2 ** 8;
-    this.#issue('MAPD', { deviceId, size: VECTORS_SHIFT - 1, ittAddress, valid: 1 });
+    this.#host.issue('MAPD', { deviceId, size: VECTORS_SHIFT - 1, ittAddress, valid: 1 });
     for (let eventId = 0; eventId < VECTORS; eventId++) this.#mapToHost(deviceId * VECTORS + eventId);
   }
 
   #mapToHost(msi: number): void {
-    if (msi < this.msis) this.#issue('MAPTI', { ...eventOf(msi), intid: LPI_MIN + msi, collection: 0 });
+    if (msi < this.msis) this.#host.issue('MAPTI', { ...eventOf(msi), intid: LPI_MIN + msi, collection: 0 });
   }
 
   /** An LPI of the host itself: an MSI that is not forwarded, or a doorbell. */
   #onPhysicalLpi(cpu: number, intid: number): void {
-    this.#writeRedistributor(cpu, 'GICR_CLRLPIR', intid);
+    this.#host.writeRedistributor(cpu, 'GICR_CLRLPIR', intid);
     if (intid >= FIRST_DOORBELL) this.#vpes[intid - FIRST_DOORBELL]?.onDoorbell();
     else this.onMsi(intid - LPI_MIN);
   }
@@ -260,17 +179,10 @@ export class ItsDriver {
    * @throws GicError ENOSPC where host RAM or vPEIDs are used up; nothing is taken then.
    */
   allocate(count: number): VpeSet {
-    const tables: number[] = [];
-    for (let n = 0; n <= count; n++) {
-      const page = this.#pages.take();
-      if (page >= 0) tables.push(page);
-    }
     const ids: number[] = [];
     for (let id = 0; id < VPES_MAX && ids.length < count; id++) if (this.#vpes[id] === undefined) ids.push(id);
-    if (tables.length <= count || ids.length < count) {
-      for (const page of tables) this.#pages.release(page);
-      throw new GicError('ENOSPC', `The host has no room for ${count} more vPEs.`);
-    }
+    const tables = ids.length < count ? undefined : this.#host.takeAll(count + 1);
+    if (tables === undefined) throw new GicError('ENOSPC', `The host has no room for ${count} more vPEs.`);
     const configuration = tables[count];
     const vpes = ids.map((id, n) => this.#newVpe(id, tables[n], configuration));
     return { configuration, vpes };
@@ -291,10 +203,10 @@ export class ItsDriver {
   free({ configuration, vpes }: VpeSet): void {
     for (const vpe of vpes) {
       this.unmapVpe(vpe);
-      this.#pages.release(vpe.pendingTable);
+      this.#host.release(vpe.pendingTable);
       this.#vpes[vpe.id] = undefined;
     }
-    this.#pages.release(configuration);
+    this.#host.release(configuration);
   }
 
   /** VMAPP with V=1. Its vLPIs go to CPU 0 until it is moved; its pending table is taken over from memory. */
@@ -314,7 +226,7 @@ export class ItsDriver {
       fields.configurationAddress = vpe.configuration / HOST_PAGE;
       fields.defaultDoorbell = vpe.doorbell;
     }
-    this.#issue('VMAPP', fields);
+    this.#host.issue('VMAPP', fields);
     if (this.version === 41) this.maskDoorbell(vpe, false);
   }
 
@@ -322,7 +234,7 @@ export class ItsDriver {
   unmapVpe(vpe: HostVpe): void {
     if (!vpe.mapped) return;
     this.maskDoorbell(vpe, true);
-    this.#issue('VMAPP', { vpe: vpe.id, allocate: 1 });
+    this.#host.issue('VMAPP', { vpe: vpe.id, allocate: 1 });
     vpe.mapped = false;
   }
 
@@ -335,28 +247,28 @@ export class ItsDriver {
   /** VMOVP: vLPIs and doorbell go to another CPU. */
   moveVpe(vpe: HostVpe, cpu: number): void {
     if (vpe.cpu === cpu) return;
-    this.#prepareCpu(cpu);
+    this.#host.prepareCpu(cpu);
     if (this.version === 41) {
-      this.#issue('VMOVP', { vpe: vpe.id, target: cpu, moveDoorbell: 1, movedDoorbell: vpe.doorbell });
+      this.#host.issue('VMOVP', { vpe: vpe.id, target: cpu, moveDoorbell: 1, movedDoorbell: vpe.doorbell });
     } else {
       // GICv4.0's doorbell stays where it rang
       this.clearDoorbell(vpe);
-      this.#issue('VMOVP', { vpe: vpe.id, target: cpu });
+      this.#host.issue('VMOVP', { vpe: vpe.id, target: cpu });
     }
     vpe.cpu = cpu;
   }
 
   /** The vPE is to run on its CPU. GICv4.1: with these groups enabled. */
   makeResident(vpe: HostVpe, group0: boolean, group1: boolean): void {
-    this.onTrace?.(`resident vpe=${vpe.id} cpu=${vpe.cpu} group0=${group0} group1=${group1}`);
+    this.#host.onTrace?.(`resident vpe=${vpe.id} cpu=${vpe.cpu} group0=${group0} group1=${group1}`);
     if (this.version === 41) {
       const groups = (group0 ? VPENDBASER_GROUP_0_ENABLE : 0) | (group1 ? VPENDBASER_GROUP_1_ENABLE : 0);
-      this.#writeRedistributor(vpe.cpu, 'GICR_VPENDBASER', vpe.id, VPENDBASER_VALID | groups);
+      this.#host.writeRedistributor(vpe.cpu, 'GICR_VPENDBASER', vpe.id, VPENDBASER_VALID | groups);
       return;
     }
     const { propbaser, pendbaser } = vpe;
-    this.#writeRedistributor(vpe.cpu, 'GICR_VPROPBASER', propbaser.low, propbaser.high);
-    this.#writeRedistributor(vpe.cpu, 'GICR_VPENDBASER', pendbaser.low, pendbaser.high | VPENDBASER_VALID);
+    this.#host.writeRedistributor(vpe.cpu, 'GICR_VPROPBASER', propbaser.low, propbaser.high);
+    this.#host.writeRedistributor(vpe.cpu, 'GICR_VPENDBASER', pendbaser.low, pendbaser.high | VPENDBASER_VALID);
   }
 
   /**
@@ -366,13 +278,13 @@ export class ItsDriver {
   makeNonResident(vpe: HostVpe, doorbell: boolean): boolean {
     if (this.version === 41) {
       const wanted = doorbell ? VPENDBASER_DOORBELL : VPENDBASER_PENDING_LAST;
-      this.#writeRedistributor(vpe.cpu, 'GICR_VPENDBASER', vpe.id, wanted);
+      this.#host.writeRedistributor(vpe.cpu, 'GICR_VPENDBASER', vpe.id, wanted);
     } else {
-      this.#writeRedistributor(vpe.cpu, 'GICR_VPENDBASER', vpe.pendbaser.low, vpe.pendbaser.high);
+      this.#host.writeRedistributor(vpe.cpu, 'GICR_VPENDBASER', vpe.pendbaser.low, vpe.pendbaser.high);
     }
-    const high = this.gic.readRedistributor(vpe.cpu, GICR.GICR_VPENDBASER + 4, 4);
+    const high = this.#host.readUpperHalf(vpe.cpu, 'GICR_VPENDBASER');
     const pendingLast = (high & VPENDBASER_PENDING_LAST) !== 0;
-    this.onTrace?.(`not resident vpe=${vpe.id} doorbell=${doorbell} pendingLast=${pendingLast}`);
+    this.#host.onTrace?.(`not resident vpe=${vpe.id} doorbell=${doorbell} pendingLast=${pendingLast}`);
     return pendingLast;
   }
 
@@ -388,14 +300,14 @@ export class ItsDriver {
     if (vpe.masked === masked || vpe.doorbell === NO_DOORBELL) return;
     vpe.masked = masked;
     const { bytes, base } = this.memory;
-    bytes[this.#properties - base + vpe.doorbell - LPI_MIN] = HOST_PRIORITY | (masked ? 0 : LPI_ENABLE);
-    if (this.version === 41) this.#issue('INVDB', { vpe: vpe.id });
-    else this.#writeRedistributor(vpe.cpu, 'GICR_INVLPIR', vpe.doorbell);
+    bytes[this.#host.properties - base + vpe.doorbell - LPI_MIN] = HOST_PRIORITY | (masked ? 0 : LPI_ENABLE);
+    if (this.version === 41) this.#host.issue('INVDB', { vpe: vpe.id });
+    else this.#host.writeRedistributor(vpe.cpu, 'GICR_INVLPIR', vpe.doorbell);
   }
 
   /** GICv4.0: a doorbell that is latched is one no more. */
   clearDoorbell(vpe: HostVpe): void {
-    this.#writeRedistributor(vpe.cpu, 'GICR_CLRLPIR', vpe.doorbell);
+    this.#host.writeRedistributor(vpe.cpu, 'GICR_CLRLPIR', vpe.doorbell);
   }
 
   /** Whether a doorbell has rung while it was masked. */
@@ -416,8 +328,13 @@ export class ItsDriver {
     const event = eventOf(msi);
     this.#writeConfiguration(vpe, intid, configuration);
     this.#mappings[msi] = { vpe, intid, rings: true };
-    this.#issue('DISCARD', event);
-    this.#issue('VMAPTI', { ...event, vpe: vpe.id, virtualIntid: intid, doorbell: this.#eventDoorbell(vpe, true) });
+    this.#host.issue('DISCARD', event);
+    this.#host.issue('VMAPTI', {
+      ...event,
+      vpe: vpe.id,
+      virtualIntid: intid,
+      doorbell: this.#eventDoorbell(vpe, true),
+    });
   }
 
   /** The MSI is the host's again. Answers whether its vLPI was pending, which nothing else remembers from then on. */
@@ -425,7 +342,7 @@ export class ItsDriver {
     if (this.#mappings[msi] === undefined) return false;
     const pending = this.#isPendingAlone(msi);
     this.#mappings[msi] = undefined;
-    this.#issue('DISCARD', eventOf(msi));
+    this.#host.issue('DISCARD', eventOf(msi));
     this.#mapToHost(msi);
     return pending;
   }
@@ -442,7 +359,7 @@ export class ItsDriver {
 
   #move(msi: number, vpe: HostVpe, doorbell: number): void {
     const ring = this.version === 40 ? { doorbellValid: 1, doorbell } : {};
-    this.#issue('VMOVI', { ...eventOf(msi), vpe: vpe.id, ...ring });
+    this.#host.issue('VMOVI', { ...eventOf(msi), vpe: vpe.id, ...ring });
   }
 
   /** A vLPI's configuration byte changes; the redistributors see it at once, or with {@link invalidateAll}. */
@@ -451,7 +368,7 @@ export class ItsDriver {
     if (mapping === undefined) return;
     const { vpe, intid } = mapping;
     this.#writeConfiguration(vpe, intid, configuration);
-    if (invalidate) this.#issue('INV', eventOf(msi));
+    if (invalidate) this.#host.issue('INV', eventOf(msi));
     const rings = (configuration & LPI_ENABLE) !== 0;
     if (this.version === 41 || mapping.rings === rings) return;
     // GICv4.0: a disabled vLPI rings no doorbell
@@ -476,13 +393,13 @@ export class ItsDriver {
 
   /** VINVALL: the configuration of a vPE's vLPIs is read anew. */
   invalidateAll(vpe: HostVpe): void {
-    this.#issue('VINVALL', { vpe: vpe.id });
+    this.#host.issue('VINVALL', { vpe: vpe.id });
   }
 
   /** INT or CLEAR: the vLPI of an MSI becomes pending, or is so no more. */
   setPending(msi: number, pending: boolean): void {
     if (pending) this.send(msi);
-    else this.#issue('CLEAR', eventOf(msi));
+    else this.#host.issue('CLEAR', eventOf(msi));
   }
 
   /**
@@ -490,9 +407,8 @@ export class ItsDriver {
    * other and is not anyone's, and GICR_VPENDBASER.PendingLast tells when that one has been resident. The vLPI stays there.
    */
   #isPendingAlone(msi: number): boolean {
-    const inquirer = this.#inquirerVpe();
-    this.#move(msi, inquirer, NO_DOORBELL);
-    return this.visit(inquirer, true, true);
+    this.#move(msi, this.#inquirer, NO_DOORBELL);
+    return this.visit(this.#inquirer, true, true);
   }
 
   /**
@@ -500,34 +416,10 @@ export class ItsDriver {
    * pending; if not, its doorbell is asked for.
    */
   visit(vpe: HostVpe, group0: boolean, group1: boolean): boolean {
-    const { gic } = this;
-    const { cpu } = vpe;
-    const low = gic.readRedistributor(cpu, GICR.GICR_VPENDBASER, 8);
-    const { high } = gic;
-    const present = high & VPENDBASER_VALID;
-    const unasked = this.version === 41 ? VPENDBASER_PENDING_LAST : 0;
-    const table = gic.readRedistributor(cpu, GICR.GICR_VPROPBASER, 8);
-    const tableHigh = gic.high;
-    const raw = (register: 'GICR_VPENDBASER' | 'GICR_VPROPBASER', lower: number, upper: number) =>
-      gic.writeRedistributor(cpu, GICR[register], 8, lower, upper);
-    if (present) raw('GICR_VPENDBASER', low, (high & ~(VPENDBASER_VALID | VPENDBASER_DOORBELL)) | unasked);
-    this.makeResident(vpe, group0, group1);
-    const pending = this.makeNonResident(vpe, true);
-    if (this.version === 40) raw('GICR_VPROPBASER', table, tableHigh);
-    if (present) raw('GICR_VPENDBASER', low, high);
-    return pending;
-  }
-
-  /** The vPE that {@link #isPendingAlone} asks: every vLPI is enabled for it. */
-  #inquirerVpe(): HostVpe {
-    if (this.#inquirer === undefined) {
-      const configuration = this.#take();
-      const { bytes, base } = this.memory;
-      bytes.fill(LPI_ENABLE, configuration - base, configuration - base + LPI_LIMIT - LPI_MIN);
-      this.#inquirer = this.#newVpe(INQUIRER, this.#take(), configuration);
-      this.mapVpe(this.#inquirer);
-    }
-    return this.#inquirer;
+    return this.#host.withNobodyResident(vpe.cpu, () => {
+      this.makeResident(vpe, group0, group1);
+      return this.makeNonResident(vpe, true);
+    });
   }
 
   // ---- vSGIs
@@ -536,25 +428,20 @@ export class ItsDriver {
   configureVsgi(vpe: HostVpe, sgi: number, enable: boolean, group1: boolean, priority: number): void {
     const sgiGroup = group1 ? 1 : 0;
     const sgiPriority = priority >>> 4;
-    this.#issue('VSGI', { vpe: vpe.id, sgiIntid: sgi, sgiEnable: enable ? 1 : 0, sgiGroup, sgiPriority });
+    this.#host.issue('VSGI', { vpe: vpe.id, sgiIntid: sgi, sgiEnable: enable ? 1 : 0, sgiGroup, sgiPriority });
   }
 
   /** GITS_SGIR, or VSGI with C: a vSGI becomes pending, or is so no more. Setting allocates nothing. */
   setVsgiPending(vpe: HostVpe, sgi: number, pending: boolean): void {
-    if (pending) this.gic.writeIts(GITS.GITS_SGIR, 8, sgi, vpe.id);
-    else this.#issue('VSGI', { vpe: vpe.id, sgiIntid: sgi, sgiClear: 1 });
+    if (pending) this.#host.writeIts('GITS_SGIR', sgi, vpe.id);
+    else this.#host.issue('VSGI', { vpe: vpe.id, sgiIntid: sgi, sgiClear: 1 });
   }
 
   /** GICR_VSGIR: the vSGIs that are pending, a bit each. */
   pendingVsgis(vpe: HostVpe): number {
-    this.#writeRedistributor(vpe.cpu, 'GICR_VSGIR', vpe.id);
-    return this.gic.readRedistributor(vpe.cpu, GICR.GICR_VSGIPENDR, 4) & ((1 << SGI_COUNT) - 1);
+    this.#host.writeRedistributor(vpe.cpu, 'GICR_VSGIR', vpe.id);
+    return this.#host.readRedistributor(vpe.cpu, 'GICR_VSGIPENDR') & ((1 << SGI_COUNT) - 1);
   }
-}
-
-/** The part of an address above 32 bits. */
-function upperHalf(address: number): number {
-  return Math.floor(address / 2 ** 32);
 }
 
 function eventOf(msi: number): { deviceId: number; eventId: number } {

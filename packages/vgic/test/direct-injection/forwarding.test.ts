@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { UNMAPPED_INTERRUPT } from '../../src/direct-injection/index.js';
-import { ERRNO, GicError } from '../../src/index.js';
+import { ItsDriver, UNMAPPED_INTERRUPT } from '../../src/direct-injection/index.js';
+import { ERRNO, GicError, GuestMemory } from '../../src/index.js';
 import { restoreGic, saveGic } from '../../src/kvm/index.js';
 import { ItsGuest } from '../its-guest.js';
 import { DEVICE, DOORBELL, FIRST_LPI, newDriver, PassedThrough } from './passed-through.js';
@@ -476,5 +476,33 @@ describe('a save', () => {
     expect(twin.guest.serve()).toEqual([3]);
     twin.guest.sendSgi(4, [0]);
     expect(twin.guest.serve()).toEqual([4]);
+  });
+});
+
+describe("the host's RAM", () => {
+  it('has a place for every CPU from the start: no vCPU that moves to one finds it used up', () => {
+    const cpus = 300;
+    const driver = new ItsDriver({ cpus });
+    const sets = [];
+    for (;;) {
+      try {
+        sets.push(driver.allocate(20));
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'ENOSPC' });
+        break;
+      }
+    }
+    const [vpe] = sets[0].vpes;
+    driver.mapVpe(vpe);
+    for (let cpu = 0; cpu < cpus; cpu++) driver.moveVpe(vpe, cpu);
+    expect(vpe.cpu).toBe(cpus - 1);
+    driver.mapVlpi(0, vpe, FIRST_LPI, 1);
+    driver.send(0);
+    expect(driver.unmapVlpi(0)).toBe(true);
+  });
+
+  it('is refused with ENOSPC where it has not', () => {
+    const memory = new GuestMemory(0x1_0000_0000, new Uint8Array(1 << 20));
+    expect(() => new ItsDriver({ cpus: 64, memory })).toThrow(/ENOSPC|no room/);
   });
 });
