@@ -52,7 +52,7 @@ export class PhysicalIts {
     if (!this.enabled) return 'disabled';
     const device = this.devices.get(deviceId);
     const intid = device === undefined ? 0 : device.intid(event);
-    if (device === undefined || event >= 2 ** device.eventBits || intid === 0) return 'unmapped';
+    if (device === undefined || event >>> device.eventBits !== 0 || intid === 0) return 'unmapped';
     const vpe = device.vpe(event);
     if (vpe >= 0) return this.gic.raiseVlpi(vpe, intid, device.doorbell(event)) ? 'vlpi' : 'lost';
     return this.gic.raise(this.#redistributorOf(device.collection(event)), intid) ? 'lpi' : 'lost';
@@ -112,14 +112,14 @@ export class PhysicalIts {
   #deviceOf(command: Command): PhysicalDevice | undefined {
     const device = this.devices.get(command.get('deviceId'));
     const event = command.get('eventId');
-    return device === undefined || event >= 2 ** device.eventBits || device.intid(event) === 0 ? undefined : device;
+    return device === undefined || event >>> device.eventBits !== 0 || device.intid(event) === 0 ? undefined : device;
   }
 
   /** The device of a command whose event has a place and is not mapped. */
   #freeDeviceOf(command: Command): PhysicalDevice | undefined {
     const device = this.devices.get(command.get('deviceId'));
     const event = command.get('eventId');
-    if (device === undefined || event >= 2 ** device.eventBits || device.intid(event) !== 0) return undefined;
+    if (device === undefined || event >>> device.eventBits !== 0 || device.intid(event) !== 0) return undefined;
     return this.gic.memory.has(device.ittAddress + event * ENTRY_SIZE, ENTRY_SIZE) ? device : undefined;
   }
 
