@@ -85,11 +85,6 @@ export class HostGic {
     bytes.fill(byte, address - base, address - base + length);
   }
 
-  /** Bytes from the beginning of the host's RAM that have been in use. */
-  get usedBytes(): number {
-    return this.#pages.used;
-  }
-
   /** Address of that many pages of zeros, which are not given back. */
   take(pages = 1): number {
     const address = this.#pages.take(pages);

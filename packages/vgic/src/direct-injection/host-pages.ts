@@ -12,11 +12,6 @@ export class HostPages {
     this.#next = Math.ceil(memory.base / HOST_PAGE) * HOST_PAGE;
   }
 
-  /** Bytes from the beginning of the RAM that have been handed out. */
-  get used(): number {
-    return this.#next - this.memory.base;
-  }
-
   /** Address of that many pages of zeros behind each other, or -1: there is no room. */
   take(pages = 1): number {
     const { memory } = this;

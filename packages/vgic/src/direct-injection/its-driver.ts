@@ -140,11 +140,6 @@ export class ItsDriver {
     this.#host.onTrace = listener;
   }
 
-  /** Bytes from the beginning of its RAM that have been in use. */
-  get usedBytes(): number {
-    return this.#host.usedBytes;
-  }
-
   // ---- MSIs of the host's devices
 
   /** A device of the host sends its MSI: to the vPE that it is forwarded to, else to the host. Allocates nothing. */
