@@ -1,6 +1,7 @@
 import { Machine, type MachineState, MemoryDisk, type MigrationSource } from '@vgic/machine';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { LATENCY } from '../../packages/machine/src/network/user-network.js';
 import { Link, migrate, settle, type Wire } from '../../packages/machine/test/migration/link.js';
 import { linuxMissing } from '../linux.mjs';
 import { withZero } from './forgetful-restore.js';
@@ -37,10 +38,16 @@ describe.skipIf(skipped !== '')(`Linux, moved while it pings the gateway 60 time
   const start = lazily(() => standing('echo,ping:60:10,interrupts', 'vgic-init: echo waits'));
   /** The guest told to go on, as often as it takes. */
   const pinging = () => tell(Machine.restore(start(), emptyDisk()), 'go');
-  /** What is printed when nothing happens, and when each answer begins to be printed. */
+  /** What is printed when nothing happens, when each answer begins to be printed, and when each MSI is sent. */
   const whole = lazily(() => {
     const machine = pinging();
     const answers: number[] = [];
+    const msis: number[] = [];
+    const signal = machine.gic.signalMsi.bind(machine.gic);
+    machine.gic.signalMsi = (...write) => {
+      msis.push(machine.time);
+      return signal(...write);
+    };
     let line = '';
     let text = '';
     machine.onConsoleOutput = (byte) => {
@@ -53,12 +60,18 @@ describe.skipIf(skipped !== '')(`Linux, moved while it pings the gateway 60 time
       line = '';
     };
     expect(machine.run(60_000_000_000)).toEqual({ reason: 'off' });
-    return { text, answers };
+    return { text, answers, msis };
   });
-  /** A moment at which a ping is on its way, and the guest runs on for an instruction at a time. */
-  const underWay = fc
-    .record({ ping: fc.nat(59), before: fc.nat(100_000) })
-    .map(({ ping, before }) => ({ moment: whole().answers[ping] - before, slice: 1 }));
+  /** A moment at which an answer is on its way: the card has said that the ping is sent, and not yet that something came. */
+  const underWay = fc.record({ ping: fc.nat(59), before: fc.nat(LATENCY - 1000) }).map(({ ping, before }) => {
+    const arrivals = whole().msis.filter((time, n, all) => n > 0 && time - all[n - 1] <= LATENCY);
+    return { moment: arrivals[ping % arrivals.length] - 1 - before, slice: 1 };
+  });
+  /** A moment at which an MSI has just been sent, and the guest has not taken its interrupt. */
+  const untaken = fc.record({ msi: fc.nat(), after: fc.nat(20) }).map(({ msi, after }) => {
+    const { msis } = whole();
+    return { moment: msis[msi % msis.length] + after, slice: 1 };
+  });
   /** Any moment early enough for the guest to go on pinging during its migration. */
   const anyTime = fc
     .record({ part: fc.nat(900), slice: fc.integer({ min: 1, max: 100_000 }) })
@@ -66,8 +79,9 @@ describe.skipIf(skipped !== '')(`Linux, moved while it pings the gateway 60 time
       const { answers } = whole();
       return { moment: Math.floor(answers[0] + ((answers[59] - answers[0]) * part) / 1000), slice };
     });
-  const moments = fc.oneof(underWay, anyTime);
-  const twenty = { numRuns: 20, endOnFailure: true };
+  /** Three moments at a time, one of each kind: 21 in all. */
+  const moments = fc.tuple(underWay, untaken, anyTime);
+  const seven = { numRuns: 7, endOnFailure: true };
 
   it('has all its answers when nothing happens', () => {
     const { text } = whole();
@@ -76,38 +90,54 @@ describe.skipIf(skipped !== '')(`Linux, moved while it pings the gateway 60 time
     expect(text).toMatch(/^vgic-init: PASS$/m);
   });
 
-  it('loses none by a live migration, at 20 moments, and prints what it would have', () => {
+  it('loses none by a live migration, at 21 moments, and prints what it would have', () => {
     let onBothSides = 0;
     fc.assert(
-      fc.property(moments, ({ moment, slice }) => {
-        const source = pinging();
-        const here = listen(source);
-        source.run(moment);
-        const destination = migrate(new Link(source, { backends: emptyDisk() }), slice)!;
-        expect(destination === source).toBe(false);
-        const there = print(destination);
-        expect(here.text + there).toBe(whole().text);
-        if (answered(here.text).length > 0 && answered(there).length > 0) onBothSides++;
+      fc.property(moments, (three) => {
+        for (const { moment, slice } of three) {
+          const source = pinging();
+          const here = listen(source);
+          source.run(moment);
+          const destination = migrate(new Link(source, { backends: emptyDisk() }), slice)!;
+          expect(destination === source).toBe(false);
+          const there = print(destination);
+          expect(here.text + there).toBe(whole().text);
+          if (answered(here.text).length > 0 && answered(there).length > 0) onBothSides++;
+        }
       }),
-      twenty,
+      seven,
     );
     expect(onBothSides).toBeGreaterThan(5);
   });
 
-  it('loses none by a save and a restore, at 20 moments, of which some have a packet on its way', () => {
-    let underWay = 0;
+  it('loses none by a save and a restore, at 21 moments, some with a packet on its way or an LPI pending', () => {
+    const seen = { packets: 0, lpis: 0 };
     fc.assert(
-      fc.property(moments, ({ moment }) => {
-        const machine = pinging();
-        const here = listen(machine);
-        machine.run(moment);
-        const state = machine.save();
-        if (/"frames":\[\{/.test(JSON.stringify(state.devices))) underWay++;
-        expect(here.text + print(Machine.restore(state, emptyDisk()))).toBe(whole().text);
+      fc.property(moments, (three) => {
+        for (const { moment } of three) {
+          const machine = pinging();
+          const here = listen(machine);
+          machine.run(moment);
+          const state = machine.save();
+          if (/"frames":\[\{/.test(JSON.stringify(state.devices))) seen.packets++;
+          if (state.gic.queues.flat().some((intid) => intid >= 8192)) seen.lpis++;
+          expect(here.text + print(Machine.restore(state, emptyDisk()))).toBe(whole().text);
+        }
       }),
-      twenty,
+      seven,
     );
-    expect(underWay).toBeGreaterThan(0);
+    expect(seen.packets).toBeGreaterThanOrEqual(7);
+    expect(seen.lpis).toBeGreaterThan(0);
+  });
+
+  it('loses each ping after a live migration that forgets GITS_CTLR (the check itself)', () => {
+    const source = pinging();
+    const here = listen(source);
+    source.run(whole().answers[30]);
+    const save = source.save.bind(source);
+    source.save = (collect) => withZero(save(collect), 'GITS_CTLR');
+    const text = here.text + print(migrate(new Link(source, { backends: emptyDisk() }), 1)!);
+    expect(text).toMatch(/^vgic-init: ping sent=60 answered=31 lost=29 /m);
   });
 
   // Negative control: a VMM that forgets these registers has a guest that lives and a network that is dead.
