@@ -237,7 +237,7 @@ describe.skipIf(skipped !== '')(`Linux, that pings until it is told${skipped}`, 
     const before = listen(calm);
     calm.run(told);
     expect(text).toBe(before.text + end(calm));
-  });
+  }, 300_000);
 });
 
 describe.skipIf(skipped !== '')(`Linux, that floods the gateway and writes to its disk${skipped}`, () => {
