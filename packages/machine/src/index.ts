@@ -19,4 +19,5 @@ export { type BackendSource, readSnapshot, writeSnapshot } from './snapshot/file
 export { type Compression, FORMAT_VERSION } from './snapshot/format.js';
 export { SnapshotError } from './snapshot/snapshot-error.js';
 export { zlibCompression } from './snapshot/zlib-compression.js';
+export { zlibCrc32 } from './snapshot/zlib-crc32.js';
 export { type Disk, MemoryDisk } from './virtio/block.js';

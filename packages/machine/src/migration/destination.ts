@@ -1,5 +1,6 @@
 import type { CompleteConfig } from '../config.js';
 import { configDifference } from '../config-difference.js';
+import type { Crc32 } from '../crc32.js';
 import { Machine } from '../machine.js';
 import { RAM_GRANULE } from '../memory-map.js';
 import type { Backends } from '../pcie-devices.js';
@@ -38,6 +39,8 @@ export type DestinationPhase =
 export interface DestinationOptions {
   /** Reads compressed RAM. */
   compression?: Compression;
+  /** Computes checksums faster than ours does. */
+  crc32?: Crc32;
   /** What the devices have behind them here. */
   backends?: Backends;
 }
@@ -52,6 +55,7 @@ const DEVICE_TAGS: ReadonlySet<string> = new Set(DEVICE_SECTIONS.map(({ tag }) =
 export class MigrationDestination {
   readonly #machine: Machine;
   readonly #compression: Compression | undefined;
+  readonly #crc32: Crc32 | undefined;
   #channel: ByteChannel | undefined;
   #writer: FrameWriter<DestinationTag> | undefined;
   #reader: FrameReader<SourceTag> | undefined;
@@ -67,9 +71,10 @@ export class MigrationDestination {
   #pages = 0;
 
   /** RangeError when there is no such machine, or no room for it. */
-  constructor(config: CompleteConfig, { compression, backends = {} }: DestinationOptions = {}) {
+  constructor(config: CompleteConfig, { compression, crc32, backends = {} }: DestinationOptions = {}) {
     this.#machine = new Machine(config, backends);
     this.#compression = compression;
+    this.#crc32 = crc32;
   }
 
   /** Does once, with nothing, what will be waited for at the end: code that has run is faster. */
@@ -103,7 +108,7 @@ export class MigrationDestination {
     this.#introduced = false;
     this.#channel = channel;
     this.#writer = new FrameWriter(channel);
-    this.#reader = FrameReader.ofSource((tag, payload) => this.#take(tag, payload));
+    this.#reader = FrameReader.ofSource((tag, payload) => this.#take(tag, payload), this.#crc32);
   }
 
   /** What the source sent. */
@@ -215,12 +220,12 @@ export class MigrationDestination {
       });
     } else if (tag === 'BNTH') {
       decodePages(payload, ram.length, this.#compression, (page, contents) => {
-        this.#beneath.set(page, contents ?? new Uint8Array(PAGE_SIZE));
+        this.#beneath.set(page, contents?.slice() ?? new Uint8Array(PAGE_SIZE));
       });
     } else if (tag === 'RNDE') this.#writer!.send('ACKR', numberPayload(readNumber(payload)));
     else if (DEVICE_TAGS.has(tag)) {
       if (this.#sections[tag as DeviceTag]) throw new StreamError(`The stream is damaged: ${tag} comes twice.`);
-      this.#sections[tag as DeviceTag] = payload;
+      this.#sections[tag as DeviceTag] = payload.slice();
     } else if (tag === 'DONE') this.#complete(payload);
     else throw new StreamError(`The source says ${tag} out of turn.`);
   }

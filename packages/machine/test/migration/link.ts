@@ -25,6 +25,10 @@ class End implements ByteChannel {
     return !this.closed && this.queue.reduce((sum, each) => sum + each.length, 0) < ROOM;
   }
 
+  get drained(): boolean {
+    return this.queue.length === 0;
+  }
+
   write(bytes: Uint8Array): void {
     if (this.closed) return;
     this.queue.push(bytes);
@@ -120,7 +124,7 @@ export class Link {
 }
 
 /** Instructions that the guest executes between two frames of its migration. */
-const SLICE = 4_000;
+const SLICE = 500;
 
 /** Runs guest and migration in turn until one side has the guest for good: the machine that goes on, or undefined when neither may. */
 export function migrate(link: Link, slice = SLICE): Machine | undefined {
