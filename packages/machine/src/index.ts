@@ -9,7 +9,13 @@ export type { MachineState } from './machine-state.js';
 export { MEMORY_MAP, RAM_BASE } from './memory-map.js';
 export { type DestinationPhase, MigrationDestination } from './migration/destination.js';
 export { DEFAULT_LIMITS, type PaceLimits } from './migration/pace.js';
-export { MigrationSource, type Progress, type SourceOptions, type SourcePhase } from './migration/source.js';
+export {
+  type Handover,
+  MigrationSource,
+  type Progress,
+  type SourceOptions,
+  type SourcePhase,
+} from './migration/source.js';
 export type { ByteChannel } from './migration/stream.js';
 export type { MsiCounts, PassthroughState } from './passthrough.js';
 export type { Backends, HostNetwork, HostSocket, HostSocketListener } from './pcie-devices.js';
