@@ -51,20 +51,19 @@ export class PageSet {
     return count;
   }
 
-  /** Takes out the first pages, `most` (a multiple of 32) of one chunk or fewer; undefined when the set is empty. */
-  takeChunk(most = PAGES_PER_CHUNK): Chunk | undefined {
+  /** Takes out the pages of the first chunk that has any; undefined when the set is empty. */
+  takeChunk(): Chunk | undefined {
     const words = this.#words;
     let at = this.#from;
     while (at < words.length && words[at] === 0) at++;
     if (at >= words.length) return undefined;
     const chunk = Math.floor(at / WORDS_PER_CHUNK);
     const pages: number[] = [];
-    const end = Math.min((chunk + 1) * WORDS_PER_CHUNK, words.length);
-    for (; at < end && pages.length + 32 <= most; at++) {
+    this.#from = Math.min((chunk + 1) * WORDS_PER_CHUNK, words.length);
+    for (; at < this.#from; at++) {
       for (let bit = 0; bit < 32; bit++) if ((words[at] >>> bit) & 1) pages.push(at * 32 + bit);
       words[at] = 0;
     }
-    this.#from = at;
     return { chunk, pages };
   }
 }

@@ -14,12 +14,6 @@ const ZERO = PRESENT + BITMAP;
 const DATA = ZERO + BITMAP;
 const WORDS_PER_PAGE = PAGE_SIZE / 4;
 
-/**
- * Pages of a chunk that one frame takes: what a unix socket of Linux holds (net.core.wmem_default), so that a write need
- * not wait, and small enough that the destination works on one while the next is made.
- */
-export const PAGES_PER_FRAME = 32;
-
 export interface EncodedPages {
   head: Uint8Array;
   data: Uint8Array;

@@ -2,11 +2,11 @@ import type { Crc32 } from '../crc32.js';
 import type { Machine } from '../machine.js';
 import type { MachineState } from '../machine-state.js';
 import { encodeDevices } from '../snapshot/encode.js';
-import { type Compression, DEVICE_SECTIONS, FORMAT_VERSION } from '../snapshot/format.js';
+import { type Compression, DEVICE_SECTIONS, FORMAT_VERSION, PAGES_PER_CHUNK } from '../snapshot/format.js';
 import { PAGE_SIZE, type RamState } from '../snapshot/ram-state.js';
 import { DEFAULT_LIMITS, Pace, type PaceLimits, type StateCost } from './pace.js';
 import { type Chunk, PageSet } from './page-set.js';
-import { encodePages, PAGES_PER_FRAME } from './pages.js';
+import { encodePages } from './pages.js';
 import {
   type ByteChannel,
   type DestinationTag,
@@ -119,8 +119,8 @@ export class MigrationSource {
   /** Pages that the destination does not have as they are. */
   readonly #left: PageSet;
   readonly #dirty: Uint32Array;
-  /** Where the pages of a frame are until they are sent, when the channel is drained before the next. */
-  readonly #room = new Uint8Array(PAGES_PER_FRAME * PAGE_SIZE);
+  /** Where the pages of a chunk are until they are sent, when the channel is drained before the next. */
+  readonly #room = new Uint8Array(PAGES_PER_CHUNK * PAGE_SIZE);
   readonly #started: number;
   #channel: ByteChannel;
   #writer: FrameWriter<SourceTag>;
@@ -411,7 +411,7 @@ export class MigrationSource {
 
   /** Sends the pages that the destination does not have as they are. */
   *#sendLeft(ram: Uint8Array, keepZeros: boolean, compression?: Compression): Generator<void> {
-    for (let next = this.#left.takeChunk(PAGES_PER_FRAME); next; next = this.#left.takeChunk(PAGES_PER_FRAME)) {
+    for (let next = this.#left.takeChunk(); next; next = this.#left.takeChunk()) {
       const room = this.#channel.drained ? this.#room : undefined;
       this.#send(this.#encode('PAGE', next, ram, inRam, keepZeros, { compression, room }));
       this.#sentPages += next.pages.length;

@@ -11,7 +11,7 @@ const boot = (name: string) => bootGuest(guestImage(name), 'rounds=2', SMALL);
 /** How to migrate: how far the guest runs between two frames, and when it is stopped. */
 const ways = fc.record({
   compress: fc.boolean(),
-  slice: fc.integer({ min: 1, max: 25_000 }),
+  slice: fc.integer({ min: 1, max: 200_000 }),
   limits: fc.record({
     downtime: fc.integer({ min: 0, max: 20 }),
     rounds: fc.integer({ min: 1, max: 6 }),

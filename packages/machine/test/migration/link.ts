@@ -124,7 +124,7 @@ export class Link {
 }
 
 /** Instructions that the guest executes between two frames of its migration. */
-const SLICE = 500;
+const SLICE = 4_000;
 
 /** Runs guest and migration in turn until one side has the guest for good: the machine that goes on, or undefined when neither may. */
 export function migrate(link: Link, slice = SLICE): Machine | undefined {
