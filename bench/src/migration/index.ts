@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Handover } from '@vgic/machine';
 import { median } from '../core/index.js';
 import { qemuVersion } from '../core/qemu.js';
 import { migrateInOurs } from './ours.js';
@@ -48,7 +49,7 @@ export async function benchMigration({ runs = 5 }: MigrationBenchmarkOptions = {
         ours.push(await migrateInOurs(image, directory, `o${pages}.${run}`));
         if (qemu) theirs.push(await migrateInQemu(image, directory, `q${pages}.${run}`));
       }
-      const ratio = (what: keyof Migrated) =>
+      const ratio = (what: 'downtime' | 'total') =>
         median(ours.map((each) => each[what])) / median(theirs.map((each) => each[what]));
       const ratios = qemu && { downtimeRatio: ratio('downtime'), totalRatio: ratio('total') };
       figures.push({ pages, ours, qemu: theirs, ...ratios });
@@ -60,12 +61,18 @@ export async function benchMigration({ runs = 5 }: MigrationBenchmarkOptions = {
 }
 
 function table(figures: readonly MigrationFigure[], qemu: string | undefined): string {
-  const medianOf = (runs: readonly Migrated[], what: keyof Migrated) =>
+  const medianOf = (runs: readonly Migrated[], what: 'downtime' | 'total') =>
     runs.length === 0 ? '–' : median(runs.map((each) => each[what])).toFixed(1);
-  const head = ['working set, MiB', 'downtime, ms', "QEMU's", 'ratio', 'total, ms', "QEMU's", 'ratio'];
+  const step = (runs: readonly Migrated[], what: keyof Handover) =>
+    median(runs.map(({ handover }) => handover![what])).toFixed(1);
+  const downtime = ['downtime, ms', 'saved', 'sent', 'ready', "QEMU's", 'ratio'];
+  const head = ['working set, MiB', ...downtime, 'total, ms', "QEMU's", 'ratio'];
   const rows = figures.map(({ pages, ours, qemu: theirs, downtimeRatio, totalRatio }) => [
     (pages / 256).toFixed(2),
     medianOf(ours, 'downtime'),
+    step(ours, 'saved'),
+    step(ours, 'sent'),
+    step(ours, 'ready'),
     medianOf(theirs, 'downtime'),
     downtimeRatio?.toFixed(2) ?? '–',
     medianOf(ours, 'total'),

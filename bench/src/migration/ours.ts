@@ -20,8 +20,8 @@ export async function migrateInOurs(image: string, directory: string, name: stri
     });
     const [status] = await once(migrate, 'close');
     if (status !== 0) throw new Error(`our migration failed: ${events}`);
-    const { downtime, milliseconds } = JSON.parse(events.trim().split('\n').at(-1)!);
-    return { downtime, total: milliseconds };
+    const { downtime, milliseconds, handover } = JSON.parse(events.trim().split('\n').at(-1)!);
+    return { downtime, total: milliseconds, handover };
   } finally {
     for (const child of [source, destination]) child.kill('SIGKILL');
   }

@@ -2,10 +2,20 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
+import type { Handover } from '@vgic/machine';
 import { MARK } from './program.js';
+
+interface Line {
+  return?: Record<string, unknown>;
+  error?: { desc: string };
+  event?: string;
+  timestamp?: { seconds: number; microseconds: number };
+}
 
 /** A connection to QEMU's machine protocol (QMP): one request at a time. */
 class Qmp {
+  /** When an event came last, by QEMU's clock, in milliseconds. */
+  readonly events = new Map<string, number>();
   readonly #socket: Socket;
   readonly #lines: AsyncIterator<string>;
 
@@ -26,7 +36,10 @@ class Qmp {
     for (;;) {
       const { value, done } = await this.#lines.next();
       if (done) throw new Error('QEMU has hung up');
-      const line = JSON.parse(value) as { return?: Record<string, unknown>; error?: { desc: string } };
+      const line = JSON.parse(value) as Line;
+      if (line.event && line.timestamp) {
+        this.events.set(line.event, line.timestamp.seconds * 1000 + line.timestamp.microseconds / 1000);
+      }
       if (line.error) throw new Error(`QEMU: ${line.error.desc}`);
       if (line.return) return line.return;
     }
@@ -42,9 +55,11 @@ async function until(true_: () => boolean | Promise<boolean>): Promise<void> {
 }
 
 export interface Migrated {
-  /** Milliseconds. */
+  /** Milliseconds from the guest's last instruction at the source to its first at the destination. */
   downtime: number;
   total: number;
+  /** When the steps of the downtime were over, of ours. */
+  handover?: Handover;
 }
 
 /** Migrates the program from one QEMU to another over a unix socket, as fast as that goes. */
@@ -72,7 +87,11 @@ export async function migrateInQemu(image: string, directory: string, name: stri
       return result.status === 'completed';
     });
     await until(async () => (await there.ask('query-status')).status === 'running');
-    return { downtime: result.downtime as number, total: result['total-time'] as number };
+    await here.ask('query-status');
+    // QEMU's own figure ends when the source has sent everything; the events tell when the guest goes on.
+    const [stopped, resumed] = [here.events.get('STOP'), there.events.get('RESUME')];
+    if (stopped === undefined || resumed === undefined) throw new Error('QEMU has not told of STOP and RESUME');
+    return { downtime: resumed - stopped, total: result['total-time'] as number };
   } finally {
     for (const child of [source, destination]) child.kill('SIGKILL');
   }

@@ -44,8 +44,7 @@ async function move(name: string, append: string, at: string, incoming: string, 
 describe('vgic migrate', () => {
   it.each([
     { ...GUESTS[0], kind: 'unix' },
-    { ...GUESTS[0], kind: 'tcp' },
-    { ...GUESTS[1], kind: 'unix' },
+    { ...GUESTS[1], kind: 'tcp' },
     { ...GUESTS[1], kind: 'file' },
   ])(
     'moves the guest $name to another process by $kind: it comes to the very state that it would have come to, and prints the same',

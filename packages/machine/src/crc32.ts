@@ -14,6 +14,9 @@ for (let byte = 0; byte < 256; byte++) {
 }
 const [T0, T1, T2, T3, T4, T5, T6, T7] = TABLES;
 
+/** Computes CRC-32s: `crc32`, or what the host has for it, which is faster. */
+export type Crc32 = (bytes: Uint8Array, previous?: number) => number;
+
 /** The CRC-32 of the bytes, continuing from `previous`, as an unsigned number. */
 export function crc32(bytes: Uint8Array, previous = 0): number {
   let crc = ~previous;

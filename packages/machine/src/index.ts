@@ -9,7 +9,13 @@ export type { MachineState } from './machine-state.js';
 export { MEMORY_MAP, RAM_BASE } from './memory-map.js';
 export { type DestinationPhase, MigrationDestination } from './migration/destination.js';
 export { DEFAULT_LIMITS, type PaceLimits } from './migration/pace.js';
-export { MigrationSource, type Progress, type SourceOptions, type SourcePhase } from './migration/source.js';
+export {
+  type Handover,
+  MigrationSource,
+  type Progress,
+  type SourceOptions,
+  type SourcePhase,
+} from './migration/source.js';
 export type { ByteChannel } from './migration/stream.js';
 export type { MsiCounts, PassthroughState } from './passthrough.js';
 export type { Backends, HostNetwork, HostSocket, HostSocketListener } from './pcie-devices.js';
@@ -19,4 +25,5 @@ export { type BackendSource, readSnapshot, writeSnapshot } from './snapshot/file
 export { type Compression, FORMAT_VERSION } from './snapshot/format.js';
 export { SnapshotError } from './snapshot/snapshot-error.js';
 export { zlibCompression } from './snapshot/zlib-compression.js';
+export { zlibCrc32 } from './snapshot/zlib-crc32.js';
 export { type Disk, MemoryDisk } from './virtio/block.js';

@@ -1,9 +1,9 @@
 import type { Server, Socket } from 'node:net';
-import { type Backends, type CompleteConfig, MigrationDestination, zlibCompression } from '@vgic/machine';
+import { type Backends, type CompleteConfig, MigrationDestination, zlibCompression, zlibCrc32 } from '@vgic/machine';
 import { Refusal, STATUS } from '../refusal.js';
 import { formatAddress } from './address.js';
 import type { Arrival } from './arrival.js';
-import { listen, reason, type SocketAddress, SocketChannel } from './socket.js';
+import { listen, readInPlace, reason, type SocketAddress, SocketChannel } from './socket.js';
 
 /** Milliseconds that a machine which is ready waits for a source whose connection broke. */
 const READY_PATIENCE = 60_000;
@@ -21,7 +21,11 @@ export class Incoming {
 
   /** RangeError when there is no such machine. */
   constructor(config: CompleteConfig, backends: Backends, address: SocketAddress) {
-    this.#destination = new MigrationDestination(config, { compression: zlibCompression, backends });
+    this.#destination = new MigrationDestination(config, {
+      compression: zlibCompression,
+      crc32: zlibCrc32,
+      backends,
+    });
     this.#destination.rehearse();
     this.#address = address;
   }
@@ -40,7 +44,7 @@ export class Incoming {
       this.#settle = resolve;
     });
     try {
-      this.#server = await listen(this.#address, (socket) => this.#connected(socket));
+      this.#server = await listen(this.#address, (socket) => this.#connected(socket), { paused: true });
     } catch (error) {
       throw new Refusal(`No machine can come in at ${formatAddress(this.#address)}: ${(error as Error).message}.`);
     }
@@ -72,18 +76,18 @@ export class Incoming {
       : this.#address;
   }
 
-  #connected(socket: Socket): void {
+  #connected(accepted: Socket): void {
     if (this.#socket) {
       // One source at a time.
-      socket.destroy();
+      accepted.destroy();
       return;
     }
-    this.#socket = socket;
-    let failure = 'The source has closed the connection.';
-    socket.on('data', (bytes) => {
+    const socket = readInPlace(accepted, (bytes) => {
       this.#destination.receive(bytes);
       this.#look();
     });
+    this.#socket = socket;
+    let failure = 'The source has closed the connection.';
     socket.on('error', (error) => {
       failure = `The connection to the source is broken: ${reason(error)}.`;
     });

@@ -1,13 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { type Machine, MigrationSource, type PaceLimits, type Progress, zlibCompression } from '@vgic/machine';
+import {
+  type Machine,
+  MigrationSource,
+  type PaceLimits,
+  type Progress,
+  zlibCompression,
+  zlibCrc32,
+} from '@vgic/machine';
 import { formatAddress } from './address.js';
 import { connect, reason, type SocketAddress, SocketChannel } from './socket.js';
 
 /** Milliseconds between two tries to ask the destination what became of the machine. */
 const ASK_AGAIN = 1000;
-/** Milliseconds that the migration has for itself at the least between two slices of the guest, when it has work. */
-const LEAST_TURN = 2;
+/**
+ * Milliseconds that the migration has for itself at the least between two slices of the guest, when it has work. What it
+ * takes of the guest's time in all is the same, however long a turn is; longer turns only make an end of it sooner.
+ */
+const LEAST_TURN = 10;
+/** Milliseconds to wait for the connection to take more. */
+const ROOM_PATIENCE = 2;
 /** The longest wait for something to happen, in milliseconds. */
 const LONGEST_WAIT = 1000;
 
@@ -26,6 +38,8 @@ export class Outgoing {
   readonly #wakeSession: () => void;
   #wake: () => void = () => {};
   #asking: NodeJS.Timeout | undefined;
+  /** The connection is slower than the guest's slices: the guest does not wait for it. */
+  #slow = false;
 
   private constructor(machine: Machine, address: SocketAddress, socket: Socket, options: OutgoingOptions) {
     this.address = address;
@@ -34,6 +48,7 @@ export class Outgoing {
       id: randomUUID(),
       now: () => performance.now(),
       limits: options.limits,
+      crc32: zlibCrc32,
       paused: options.paused,
       ...(options.compress && { compression: zlibCompression }),
     });
@@ -85,19 +100,22 @@ export class Outgoing {
         if (source.guestMayRun && passed >= longest) return;
         continue;
       }
-      const wait = source.guestMayRun ? held - passed : LONGEST_WAIT;
+      const patience = this.#slow || passed >= longest ? 0 : ROOM_PATIENCE;
+      const wait = source.guestMayRun ? Math.max(held - passed, patience) : LONGEST_WAIT;
       if (wait <= 0) return;
-      await this.#happening(wait);
+      const waited = await this.#happening(wait);
+      if (patience > 0 && !waited) this.#slow = true;
       if (!source.guestMayRun && performance.now() - began >= LONGEST_WAIT) return;
     }
   }
 
-  #happening(milliseconds: number): Promise<void> {
+  /** True when something happened before the time was over. */
+  #happening(milliseconds: number): Promise<boolean> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, milliseconds);
+      const timer = setTimeout(() => resolve(false), milliseconds);
       this.#wake = () => {
         clearTimeout(timer);
-        resolve();
+        resolve(true);
       };
     });
   }
@@ -106,6 +124,7 @@ export class Outgoing {
     const channel = new SocketChannel(socket);
     let failure = 'The destination has closed the connection.';
     const happened = () => {
+      this.#slow = false;
       this.#wake();
       this.#wakeSession();
     };

@@ -1,5 +1,5 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
-import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { createConnection, createServer, type Server, Socket } from 'node:net';
 import type { ByteChannel } from '@vgic/machine';
 import type { Address } from './address.js';
 
@@ -25,7 +25,16 @@ export class SocketChannel implements ByteChannel {
     return this.#socket.writable && !this.#socket.writableNeedDrain;
   }
 
+  get drained(): boolean {
+    return this.#socket.writableLength === 0;
+  }
+
+  /** What is written in one turn goes in one system call, if it can. */
   write(bytes: Uint8Array): void {
+    if (this.#socket.writableCorked === 0) {
+      this.#socket.cork();
+      process.nextTick(() => this.#socket.uncork());
+    }
     this.#socket.write(bytes, (error) => {
       this.unsent = (error as NodeJS.ErrnoException | null | undefined)?.syscall === 'write';
     });
@@ -36,6 +45,32 @@ export class SocketChannel implements ByteChannel {
     // An other side that takes nothing more does not keep the process.
     this.#socket.unref();
   }
+}
+
+/** Bytes that are read at once, where the system has them: more than a socket of Linux holds. */
+const READ_SIZE = 1 << 18;
+
+/**
+ * Gives `take` what comes over a socket that `listen` with `paused` has accepted, always in the same memory: Node's own
+ * buffers, a fresh one for each 64 KiB, have V8 collect garbage in the middle of a migration, for many milliseconds. Only
+ * a socket that is being made can be told where to read to (`onread`), so a second one is made of the first one's handle.
+ */
+export function readInPlace(accepted: Socket, take: (bytes: Uint8Array) => void): Socket {
+  const held = accepted as unknown as { _handle: unknown };
+  if (!held._handle) {
+    accepted.on('data', take).resume();
+    return accepted;
+  }
+  const onread = {
+    buffer: new Uint8Array(READ_SIZE),
+    callback: (length: number, buffer: Uint8Array) => {
+      take(buffer.subarray(0, length));
+      return true;
+    },
+  };
+  const socket = new Socket({ handle: held._handle, onread } as object);
+  held._handle = null;
+  return socket;
 }
 
 /** A connection to a socket; Error with a reason in words when there is none. */
@@ -56,11 +91,18 @@ export function connect(address: SocketAddress): Promise<Socket> {
   });
 }
 
-/** Listens; Error with a reason in words when that cannot be. A socket that nobody listens to any more is replaced. */
-export async function listen(address: SocketAddress, onConnection: (socket: Socket) => void): Promise<Server> {
+/**
+ * Listens; Error with a reason in words when that cannot be. A socket that nobody listens to any more is replaced. Nothing
+ * is read from a `paused` connection at first.
+ */
+export async function listen(
+  address: SocketAddress,
+  onConnection: (socket: Socket) => void,
+  { paused = false } = {},
+): Promise<Server> {
   if (address.kind === 'unix') await removeStale(address.path);
   return new Promise((resolve, reject) => {
-    const server = createServer(onConnection);
+    const server = createServer({ pauseOnConnect: paused }, onConnection);
     server.once('error', (error) => reject(new Error(reason(error))));
     server.once('listening', () => resolve(server));
     if (address.kind === 'tcp') server.listen(address.port, address.host);

@@ -25,7 +25,7 @@ export interface EncodedPages {
 
 /**
  * Pages of a chunk, ascending, from where they lie in `bytes` (aligned to 4). `keepZeros`: the other side may have
- * something other than zeros there.
+ * something other than zeros there. They are copied into `room` when they fit.
  */
 export function encodePages(
   chunk: number,
@@ -33,7 +33,7 @@ export function encodePages(
   bytes: Uint8Array,
   offsetOf: (page: number) => number,
   keepZeros: boolean,
-  compression?: Compression,
+  { compression, room }: { compression?: Compression | undefined; room?: Uint8Array | undefined } = {},
 ): EncodedPages {
   const head = new Uint8Array(DATA);
   const view = new DataView(head.buffer);
@@ -49,14 +49,15 @@ export function encodePages(
     if (zero && !keepZeros) continue;
     head[(zero ? ZERO : PRESENT) + ((page % PAGES_PER_CHUNK) >> 3)] |= 1 << (page & 7);
   }
-  let data = new Uint8Array(offsets.length * PAGE_SIZE);
+  const length = offsets.length * PAGE_SIZE;
+  let data = room && length <= room.length ? room.subarray(0, length) : new Uint8Array(length);
   offsets.forEach((offset, index) => {
     data.set(bytes.subarray(offset, offset + PAGE_SIZE), index * PAGE_SIZE);
   });
   if (compression && data.length > 0) {
     const packed = compression.deflate(data);
     if (packed.length < data.length) {
-      data = packed as typeof data;
+      data = packed;
       view.setUint32(4, packed.length, true);
     }
   }

@@ -1,7 +1,8 @@
+import type { Crc32 } from '../crc32.js';
 import type { Machine } from '../machine.js';
 import type { MachineState } from '../machine-state.js';
 import { encodeDevices } from '../snapshot/encode.js';
-import { type Compression, DEVICE_SECTIONS, FORMAT_VERSION } from '../snapshot/format.js';
+import { type Compression, DEVICE_SECTIONS, FORMAT_VERSION, PAGES_PER_CHUNK } from '../snapshot/format.js';
 import { PAGE_SIZE, type RamState } from '../snapshot/ram-state.js';
 import { DEFAULT_LIMITS, Pace, type PaceLimits, type StateCost } from './pace.js';
 import { type Chunk, PageSet } from './page-set.js';
@@ -45,10 +46,22 @@ export interface SourceOptions {
   limits?: Partial<PaceLimits>;
   /** Compresses RAM while the guest runs. */
   compression?: Compression;
+  /** Computes checksums faster than ours does. */
+  crc32?: Crc32;
   /** The person has stopped the guest; asked when its state is sent. */
   paused?: () => boolean;
   /** Milliseconds that the guest stands at most for a destination that does not answer. */
   patience?: number;
+}
+
+/** Milliseconds of a downtime, from the guest's last instruction here: when each of its steps was over. */
+export interface Handover {
+  /** The state was saved. */
+  saved: number;
+  /** The last of it was given to the channel. */
+  sent: number;
+  /** The destination said that it is ready. */
+  ready: number;
 }
 
 export interface Progress {
@@ -72,6 +85,7 @@ export interface Progress {
   expectedDowntime?: number;
   /** Milliseconds from the guest's last instruction here until the destination said that it runs. */
   downtime?: number;
+  handover?: Handover;
   milliseconds: number;
   throttle: number;
 }
@@ -84,6 +98,8 @@ interface Frame {
 }
 
 const PATIENCE = 30_000;
+/** Saves on trial before the one that counts. */
+const TRIALS = 4;
 const NO_RAM = (ram: Uint8Array): RamState => ({
   size: ram.length,
   pages: new Uint32Array(0),
@@ -103,6 +119,8 @@ export class MigrationSource {
   /** Pages that the destination does not have as they are. */
   readonly #left: PageSet;
   readonly #dirty: Uint32Array;
+  /** Where the pages of a chunk are until they are sent, when the channel is drained before the next. */
+  readonly #room = new Uint8Array(PAGES_PER_CHUNK * PAGE_SIZE);
   readonly #started: number;
   #channel: ByteChannel;
   #writer: FrameWriter<SourceTag>;
@@ -124,6 +142,7 @@ export class MigrationSource {
   #waiting = 0;
   #ended: number | undefined;
   #downtime: number | undefined;
+  #handover: Handover = { saved: 0, sent: 0, ready: 0 };
 
   /** Greets the destination at the other end of the channel. */
   constructor(machine: Machine, channel: ByteChannel, options: SourceOptions) {
@@ -134,7 +153,7 @@ export class MigrationSource {
     this.#dirty = new Uint32Array(Math.ceil(machine.config.memory / PAGE_SIZE / 32));
     this.#started = options.now();
     this.#channel = channel;
-    this.#writer = new FrameWriter(channel);
+    this.#writer = new FrameWriter(channel, options.crc32);
     this.#reader = FrameReader.ofDestination((tag, payload) => this.#take(tag, payload));
     this.#writer.send('HELO', jsonPayload({ id: options.id, format: FORMAT_VERSION, config: machine.config }));
   }
@@ -172,7 +191,7 @@ export class MigrationSource {
       bandwidth: Math.round(bandwidth * 1000),
       dirtyRate: Math.round(dirtyRate * 1000),
       ...(expectedDowntime !== undefined && { expectedDowntime }),
-      ...(this.#downtime !== undefined && { downtime: this.#downtime }),
+      ...(this.#downtime !== undefined && { downtime: this.#downtime, handover: this.#handover }),
       milliseconds: (this.#ended ?? this.#options.now()) - this.#started,
       throttle,
     };
@@ -233,7 +252,7 @@ export class MigrationSource {
     if (this.#phase !== 'unknown') throw new Error('There is nothing to ask the destination.');
     this.#bytesBefore += this.#writer.bytes;
     this.#channel = channel;
-    this.#writer = new FrameWriter(channel);
+    this.#writer = new FrameWriter(channel, this.#options.crc32);
     this.#reader = FrameReader.ofDestination((tag, payload) => this.#take(tag, payload));
     this.#phase = 'committed';
     this.#waiting = this.#options.now();
@@ -263,6 +282,7 @@ export class MigrationSource {
       // From here on there is no way back: the destination may run from the moment in which this arrives.
       this.#phase = 'committed';
       this.#waiting = this.#options.now();
+      this.#handover.ready ||= this.#waiting - this.#stopped;
       this.#writer.send('CMIT');
     } else if (tag === 'RUNS' && phase === 'committed') {
       this.#phase = 'moved';
@@ -283,20 +303,15 @@ export class MigrationSource {
   *#round(): Generator<void> {
     const isFirst = this.#pace.rounds === 0;
     const { ram } = this.#machine.core;
-    for (let next = this.#left.takeChunk(); next; next = this.#left.takeChunk()) {
-      // The destination's RAM is zeros at first.
-      this.#send(this.#encode('PAGE', next, ram, inRam, !isFirst, this.#options.compression));
-      this.#sentPages += next.pages.length;
-      yield;
-    }
+    // The destination's RAM is zeros at first.
+    yield* this.#sendLeft(ram, !isFirst, this.#options.compression);
     this.#writer.send('RNDE', numberPayload(this.#pace.rounds));
   }
 
   #endRound(): void {
     const milliseconds = this.#options.now() - this.#roundBegan.at;
     this.#cost ??= this.#measureState();
-    this.#machine.core.takeDirty(this.#dirty);
-    this.#left.add(this.#dirty);
+    this.#addDirty();
     const round = { bytes: this.#writer.bytes - this.#roundBegan.bytes, milliseconds, pages: this.#roundPages };
     const verdict = this.#pace.roundOver({ ...round, dirty: this.#left.count }, PAGE_SIZE, this.#cost);
     if (verdict === 'again') this.#beginRound();
@@ -309,13 +324,17 @@ export class MigrationSource {
     }
   }
 
-  /** Saves the machine on trial, which the guest does not notice. */
+  /** Saves the machine on trial, which the guest does not notice: the last time is what it takes, once the code is warm. */
   #measureState(): StateCost {
-    const before = this.#options.now();
-    const state = this.#machine.save(NO_RAM);
-    const sections = Object.values(encodeDevices(state)).flat();
-    const bytes = sections.reduce((sum, piece) => sum + piece.length, state.beneath.contents.length);
-    return { bytes, milliseconds: this.#options.now() - before };
+    const cost = { bytes: 0, milliseconds: 0 };
+    for (let trial = 0; trial < TRIALS; trial++) {
+      const before = this.#options.now();
+      const state = this.#machine.save(NO_RAM);
+      const sections = Object.values(encodeDevices(state)).flat();
+      cost.bytes = sections.reduce((sum, piece) => sum + piece.length, state.beneath.contents.length);
+      cost.milliseconds = this.#options.now() - before;
+    }
+    return cost;
   }
 
   #handOver(): void {
@@ -325,12 +344,24 @@ export class MigrationSource {
     this.#outgoing = this.#state();
   }
 
+  /**
+   * Pages go as they are in RAM now, each frame for itself. While they do, something from outside may be written to RAM
+   * (a packet for the guest): then the state is that of another moment than they are, and is saved anew.
+   */
   *#state(): Generator<void> {
-    const frames: Frame[] = [];
-    const state = this.#machine.save((ram) => {
-      frames.push(...this.#lastPages(ram));
-      return NO_RAM(ram);
-    });
+    const { core } = this.#machine;
+    let frames: Frame[];
+    let state: MachineState;
+    do {
+      this.#addDirty();
+      [state, frames] = this.#save();
+      core.takeDirty(this.#dirty);
+      this.#handover.saved = this.#options.now() - this.#stopped;
+      this.#roundPages = this.#left.count + frames.reduce((sum, frame) => sum + frame.pages, 0);
+      this.#sentPages = 0;
+      yield* this.#sendLeft(core.ram, true);
+      this.#addDirty();
+    } while (this.#left.count > 0);
     const { pages, contents } = state.beneath;
     const index = new Map(Array.from(pages, (page, at) => [page, at * PAGE_SIZE]));
     const beneath = new PageSet(this.#machine.config.memory);
@@ -345,6 +376,7 @@ export class MigrationSource {
     }
     yield* this.#devices(state);
     this.#writer.send('DONE', jsonPayload({ paused: this.#options.paused?.() ?? false }));
+    this.#handover.sent = this.#options.now() - this.#stopped;
   }
 
   *#devices(state: MachineState): Generator<void> {
@@ -355,17 +387,36 @@ export class MigrationSource {
     }
   }
 
-  /** The pages that the destination does not have as they are, copied while the GIC's tables are in RAM. */
-  #lastPages(ram: Uint8Array): Frame[] {
+  /** The state, and the pages with the GIC's tables, copied while they are in RAM. */
+  #save(): [MachineState, Frame[]] {
+    const frames: Frame[] = [];
+    const state = this.#machine.save((ram) => {
+      this.#machine.core.takeDirty(this.#dirty);
+      this.#left.remove(this.#dirty);
+      const tables = new PageSet(ram.length);
+      tables.add(this.#dirty);
+      for (let next = tables.takeChunk(); next; next = tables.takeChunk()) {
+        frames.push(this.#encode('PAGE', next, ram, inRam, true));
+      }
+      return NO_RAM(ram);
+    });
+    return [state, frames];
+  }
+
+  /** What has been written since is to be sent. */
+  #addDirty(): void {
     this.#machine.core.takeDirty(this.#dirty);
     this.#left.add(this.#dirty);
-    this.#roundPages = this.#left.count;
-    this.#sentPages = 0;
-    const frames: Frame[] = [];
+  }
+
+  /** Sends the pages that the destination does not have as they are. */
+  *#sendLeft(ram: Uint8Array, keepZeros: boolean, compression?: Compression): Generator<void> {
     for (let next = this.#left.takeChunk(); next; next = this.#left.takeChunk()) {
-      frames.push(this.#encode('PAGE', next, ram, inRam, true));
+      const room = this.#channel.drained ? this.#room : undefined;
+      this.#send(this.#encode('PAGE', next, ram, inRam, keepZeros, { compression, room }));
+      this.#sentPages += next.pages.length;
+      yield;
     }
-    return frames;
   }
 
   #encode(
@@ -374,9 +425,9 @@ export class MigrationSource {
     bytes: Uint8Array,
     offsetOf: (page: number) => number,
     keepZeros: boolean,
-    compression?: Compression,
+    how: { compression?: Compression | undefined; room?: Uint8Array | undefined } = {},
   ): Frame {
-    const { head, data, present, zeros } = encodePages(chunk, pages, bytes, offsetOf, keepZeros, compression);
+    const { head, data, present, zeros } = encodePages(chunk, pages, bytes, offsetOf, keepZeros, how);
     this.#pages += present;
     this.#zeroPages += zeros;
     const isEmpty = present === 0 && (zeros === 0 || !keepZeros);

@@ -9,7 +9,7 @@
  * order is noticed as a damaged one is.
  */
 
-import { crc32 } from '../crc32.js';
+import { type Crc32, crc32 as ownCrc32 } from '../crc32.js';
 import { CHUNK_HEADER_SIZE, DEVICE_SECTIONS, type DeviceTag, PAGES_PER_CHUNK } from '../snapshot/format.js';
 import { PAGE_SIZE } from '../snapshot/ram-state.js';
 
@@ -79,6 +79,8 @@ export class StreamError extends Error {
 export interface ByteChannel {
   /** There is room: what is written will not pile up. */
   readonly writable: boolean;
+  /** Nothing of what was written is held any more: the memory that it was in may be used anew. */
+  readonly drained: boolean;
   /** Takes bytes, also when it is not `writable`: a small frame may go over. */
   write(bytes: Uint8Array): void;
   /** Ends the connection when all has been written. */
@@ -88,26 +90,28 @@ export interface ByteChannel {
 /** Puts frames on a channel, the header before the first. */
 export class FrameWriter<Tag extends string> {
   readonly #channel: ByteChannel;
+  readonly #crc32: Crc32;
   #crc: number | undefined;
   /** Bytes written so far. */
   bytes = 0;
 
-  constructor(channel: ByteChannel) {
+  constructor(channel: ByteChannel, crc32: Crc32 = ownCrc32) {
     this.#channel = channel;
+    this.#crc32 = crc32;
   }
 
-  /** The payload goes as it is, in pieces that must not change any more. */
+  /** The payload goes as it is, in pieces that must not change before the channel is drained. */
   send(tag: Tag, ...payload: Uint8Array[]): void {
     if (this.#crc === undefined) {
       const first = header();
-      this.#crc = crc32(first);
+      this.#crc = this.#crc32(first);
       this.#write(first);
     }
     const head = new Uint8Array(FRAME_HEADER_SIZE);
     head.set(new TextEncoder().encode(tag));
     const view = new DataView(head.buffer);
     view.setBigUint64(4, BigInt(payload.reduce((sum, piece) => sum + piece.length, 0)), true);
-    this.#crc = payload.reduce((crc, piece) => crc32(piece, crc), crc32(head.subarray(0, 12), this.#crc));
+    this.#crc = payload.reduce((crc, piece) => this.#crc32(piece, crc), this.#crc32(head.subarray(0, 12), this.#crc));
     view.setUint32(12, this.#crc, true);
     this.#write(head);
     for (const piece of payload) if (piece.length > 0) this.#write(piece);
@@ -124,7 +128,7 @@ function header(): Uint8Array {
   bytes.set(new TextEncoder().encode(STREAM_MAGIC));
   const view = new DataView(bytes.buffer);
   view.setUint32(8, STREAM_VERSION, true);
-  view.setUint32(12, crc32(bytes.subarray(0, 12)), true);
+  view.setUint32(12, ownCrc32(bytes.subarray(0, 12)), true);
   return bytes;
 }
 
@@ -132,12 +136,15 @@ function header(): Uint8Array {
 export class FrameReader<Tag extends string> {
   readonly #limits: ReadonlyMap<string, number>;
   readonly #onFrame: (tag: Tag, payload: Uint8Array) => void;
+  readonly #crc32: Crc32;
   /** Header of the stream or of a frame, as far as it is there. */
   readonly #head = new Uint8Array(FRAME_HEADER_SIZE);
   #headed = 0;
   #crc: number | undefined;
   /** The frame being read; undefined between two. */
   #frame: { tag: Tag; length: number } | undefined;
+  /** Room for any frame of RAM, used again and again: fresh memory costs more than what is done with it. */
+  #room = new Uint8Array(0);
   /** The payload as far as it has arrived: the first `#filled` bytes. */
   #payload = new Uint8Array(0);
   #filled = 0;
@@ -146,13 +153,16 @@ export class FrameReader<Tag extends string> {
   private constructor(
     frames: readonly { tag: string; limit: number }[],
     onFrame: (tag: Tag, payload: Uint8Array) => void,
+    crc32: Crc32 = ownCrc32,
   ) {
     this.#limits = new Map(frames.map(({ tag, limit }) => [tag, limit]));
     this.#onFrame = onFrame;
+    this.#crc32 = crc32;
   }
 
-  static ofSource(onFrame: (tag: SourceTag, payload: Uint8Array) => void): FrameReader<SourceTag> {
-    return new FrameReader(FROM_SOURCE, onFrame);
+  /** A payload is there until `onFrame` comes back. */
+  static ofSource(onFrame: (tag: SourceTag, payload: Uint8Array) => void, crc32?: Crc32): FrameReader<SourceTag> {
+    return new FrameReader(FROM_SOURCE, onFrame, crc32);
   }
 
   static ofDestination(onFrame: (tag: DestinationTag, payload: Uint8Array) => void): FrameReader<DestinationTag> {
@@ -194,13 +204,13 @@ export class FrameReader<Tag extends string> {
     if (new TextDecoder('latin1').decode(this.#head.subarray(0, 8)) !== STREAM_MAGIC) {
       throw new StreamError('The other side does not speak of a migration of a vgic machine.');
     }
-    const crc = crc32(this.#head.subarray(0, 12));
+    const crc = this.#crc32(this.#head.subarray(0, 12));
     if (crc !== view.getUint32(12, true)) throw new StreamError('The stream is damaged in its header.');
     const version = view.getUint32(8, true);
     if (version !== STREAM_VERSION) {
       throw new StreamError(`The stream has version ${version}; this vgic speaks version ${STREAM_VERSION}.`);
     }
-    this.#crc = crc32(this.#head);
+    this.#crc = this.#crc32(this.#head);
   }
 
   #beginFrame(): void {
@@ -211,7 +221,8 @@ export class FrameReader<Tag extends string> {
     const length = view.getBigUint64(4, true);
     if (length > limit) throw new StreamError(`The stream is damaged: a frame ${tag} is longer than any.`);
     this.#frame = { tag: tag as Tag, length: Number(length) };
-    this.#payload = new Uint8Array(Math.min(this.#frame.length, LARGEST_CHUNK));
+    if (this.#room.length === 0 && length > 0) this.#room = new Uint8Array(LARGEST_CHUNK);
+    this.#payload = this.#room.subarray(0, this.#frame.length);
     this.#filled = 0;
   }
 
@@ -231,8 +242,7 @@ export class FrameReader<Tag extends string> {
     const { tag } = this.#frame!;
     const payload = this.#payload;
     this.#frame = undefined;
-    this.#payload = new Uint8Array(0);
-    const crc = crc32(payload, crc32(this.#head.subarray(0, 12), this.#crc));
+    const crc = this.#crc32(payload, this.#crc32(this.#head.subarray(0, 12), this.#crc));
     if (crc !== new DataView(this.#head.buffer).getUint32(12, true)) {
       throw new StreamError(`The stream is damaged: the checksum of a frame ${tag} is wrong.`);
     }

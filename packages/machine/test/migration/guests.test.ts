@@ -63,7 +63,7 @@ describe.each([
         expect(finish(guest)).toEqual(expected);
         expect(text + guest.text()).toBe(whole.text());
       }),
-      { numRuns: 8, examples: [[[Math.floor(time / 10)], inRounds]] },
+      { numRuns: 5, examples: [[[Math.floor(time / 10)], inRounds]] },
     );
     if (isBusy) expect(most).toBeGreaterThan(1);
   });

@@ -25,6 +25,10 @@ class End implements ByteChannel {
     return !this.closed && this.queue.reduce((sum, each) => sum + each.length, 0) < ROOM;
   }
 
+  get drained(): boolean {
+    return this.queue.length === 0;
+  }
+
   write(bytes: Uint8Array): void {
     if (this.closed) return;
     this.queue.push(bytes);
