@@ -66,7 +66,7 @@ export function summary(line: Line): string {
   if (line.rounds === undefined) return `The machine is in ${String(line.destination)} (${took}).`;
   return (
     `The guest goes on at ${String(line.destination)}: it stood still for ${downtime.toFixed(1)} ms. ` +
-    `${rounds} rounds, ${pages} pages and ${zeroPages} of zeros, ${(bytes / MIB).toFixed(1)} MiB in ${took}.`
+    `${rounds} ${rounds === 1 ? 'round' : 'rounds'}, ${pages} pages and ${zeroPages} of zeros, ${(bytes / MIB).toFixed(1)} MiB in ${took}.`
   );
 }
 
