@@ -33,14 +33,18 @@ const UNUSED_HOST_IRQ = 900;
 /** A collection that no command maps: MAPC with V=0 of it does nothing but empty the translation cache. */
 const NO_COLLECTION = 8190;
 
+/** From one LPI to the next: in a word of the pending tables, in a few, or far apart. */
+const DISTANCES = [1, 7, 97] as const;
+
 function eventsOf(s: Sequence): ForwardableEvent[] {
+  const distance = DISTANCES[s.tables!.lpis[0]! % DISTANCES.length]!;
   const events: ForwardableEvent[] = [];
   for (const its of s.tables!.its) {
     for (const { id: deviceId, eventBits } of its.devices) {
       for (const eventId of s.tables!.events) {
         if (eventId >= 2 ** eventBits) continue;
         const n = events.length;
-        events.push({ its, deviceId, eventId, lpi: FIRST_LPI + n, hostIrq: FIRST_HOST_IRQ + n });
+        events.push({ its, deviceId, eventId, lpi: FIRST_LPI + n * distance, hostIrq: FIRST_HOST_IRQ + n });
       }
     }
   }
@@ -465,6 +469,6 @@ export function saveForwarded(s: Sequence): void {
   s.emit({ op: 'set_attr', group: GROUP.CTRL, attr: CONTROL.SAVE_PENDING_TABLES }, 'save pending tables');
   look(s);
   for (const table of s.tables!.pending) {
-    s.emit({ op: 'mem_read', addr: hex(table + (FIRST_LPI >> 3)), len: 32 }, 'pending table');
+    s.emit({ op: 'mem_read', addr: hex(table + (FIRST_LPI >> 3)), len: 512 }, 'pending table');
   }
 }
