@@ -175,7 +175,7 @@ describe('a host that leaves something out', () => {
 
   it('loses what is pending when it saves without unmapping the vPEs', () => {
     const unread = ends(41, 4, ({ gic }) => {
-      gic.direct!.withVpesUnmapped = (action) => action();
+      gic.direct!.withPendingInMemory = (action) => action();
     });
     for (const { text } of unread) expect(text).toMatch(/^LPI sent \d+ taken \d+ lost [1-9]\d* spurious 0\r?$/m);
   });

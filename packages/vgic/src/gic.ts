@@ -319,11 +319,10 @@ export class Gic implements FrameContext {
    * @returns 0; EFAULT, negative, where a table is outside RAM; EACCES where GICv4.0 has pending state that can't be read.
    */
   savePendingTables(): number {
-    const { direct, lpis } = this;
-    if (direct === undefined) return lpis.savePending() ? 0 : -ERRNO.EFAULT;
-    if (!direct.readable) return -ERRNO.EACCES;
-    const save = () => (lpis.savePending() ? 0 : -ERRNO.EFAULT);
-    return direct.learnsGroups ? direct.withVpesUnmapped(save) : save();
+    const { direct } = this;
+    if (direct?.readable === false) return -ERRNO.EACCES;
+    const save = () => (this.lpis.savePending() ? 0 : -ERRNO.EFAULT);
+    return direct === undefined ? save() : direct.withPendingInMemory(save);
   }
 
   #itsAt(address: number): Its | undefined {

@@ -6,7 +6,7 @@ import { RAM_GRANULE } from '../memory-map.js';
 import type { Backends } from '../pcie-devices.js';
 import { decodeDevices } from '../snapshot/decode.js';
 import { type Compression, DEVICE_SECTIONS, type DeviceTag, FORMAT_VERSION } from '../snapshot/format.js';
-import { PAGE_SIZE } from '../snapshot/ram-state.js';
+import { noPages, PAGE_SIZE } from '../snapshot/ram-state.js';
 import { SnapshotError } from '../snapshot/snapshot-error.js';
 import { decodePages, isZero } from './pages.js';
 import { MigrationSource } from './source.js';
@@ -47,6 +47,7 @@ export interface DestinationOptions {
 }
 
 const REHEARSALS = 3;
+
 /** A channel to somebody in the same process. */
 class Pipe implements ByteChannel {
   readonly writable = true;
@@ -269,7 +270,6 @@ export class MigrationDestination {
     const missing = DEVICE_SECTIONS.find(({ tag }) => !this.#sections[tag]);
     if (missing) throw new StreamError(`The stream is damaged: the part ${missing.name} is missing.`);
     const size = this.#machine.core.ram.length;
-    const nothing = { size, pages: new Uint32Array(0), contents: new Uint8Array(0) };
     const pages = Uint32Array.from(this.#beneath.keys()).sort();
     const contents = new Uint8Array(pages.length * PAGE_SIZE);
     pages.forEach((page, index) => {
@@ -277,7 +277,7 @@ export class MigrationDestination {
     });
     try {
       const devices = decodeDevices(this.#sections as Record<DeviceTag, Uint8Array>);
-      this.#machine.adopt({ ...devices, ram: nothing, beneath: { size, pages, contents } });
+      this.#machine.adopt({ ...devices, ram: noPages(size), beneath: { size, pages, contents } });
     } catch (error) {
       if (!(error instanceof SnapshotError)) throw error;
       throw new StreamError(error.message.replace(/^The snapshot/, 'The state of the machine'));

@@ -3,7 +3,7 @@ import type { Machine } from '../machine.js';
 import type { MachineState } from '../machine-state.js';
 import { encodeDevices } from '../snapshot/encode.js';
 import { type Compression, DEVICE_SECTIONS, FORMAT_VERSION, PAGES_PER_CHUNK } from '../snapshot/format.js';
-import { PAGE_SIZE, type RamState } from '../snapshot/ram-state.js';
+import { noPages, PAGE_SIZE } from '../snapshot/ram-state.js';
 import { DEFAULT_LIMITS, Pace, type PaceLimits, type StateCost } from './pace.js';
 import { type Chunk, PageSet } from './page-set.js';
 import { encodePages } from './pages.js';
@@ -100,11 +100,6 @@ interface Frame {
 const PATIENCE = 30_000;
 /** Saves on trial before the one that counts. */
 const TRIALS = 4;
-const NO_RAM = (ram: Uint8Array): RamState => ({
-  size: ram.length,
-  pages: new Uint32Array(0),
-  contents: new Uint8Array(0),
-});
 const inRam = (page: number) => page * PAGE_SIZE;
 const RUNNING: ReadonlySet<SourcePhase> = new Set(['greeting', 'copying', 'failed']);
 
@@ -329,7 +324,7 @@ export class MigrationSource {
     const cost = { bytes: 0, milliseconds: 0 };
     for (let trial = 0; trial < TRIALS; trial++) {
       const before = this.#options.now();
-      const state = this.#machine.save(NO_RAM);
+      const state = this.#machine.save((ram) => noPages(ram.length));
       const sections = Object.values(encodeDevices(state)).flat();
       cost.bytes = sections.reduce((sum, piece) => sum + piece.length, state.beneath.contents.length);
       cost.milliseconds = this.#options.now() - before;
@@ -398,7 +393,7 @@ export class MigrationSource {
       for (let next = tables.takeChunk(); next; next = tables.takeChunk()) {
         frames.push(this.#encode('PAGE', next, ram, inRam, true));
       }
-      return NO_RAM(ram);
+      return noPages(ram.length);
     });
     return [state, frames];
   }

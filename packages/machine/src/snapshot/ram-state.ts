@@ -30,6 +30,11 @@ export function collectRam(ram: Uint8Array): RamState {
   return { size: ram.length, pages: Uint32Array.from(pages), contents };
 }
 
+/** No page of a RAM: all zeros, or held by somebody else. */
+export function noPages(size: number): RamState {
+  return { size, pages: new Uint32Array(0), contents: new Uint8Array(0) };
+}
+
 /** Puts the pages into a RAM of that size. */
 export function fillRam(ram: Uint8Array, state: RamState): void {
   state.pages.forEach((page, index) => {

@@ -1,4 +1,4 @@
-import { LPI_MIN, PRIVATE_COUNT, SGI_COUNT } from '../architecture/intid.js';
+import { PRIVATE_COUNT, SGI_COUNT } from '../architecture/intid.js';
 import { LPI_ENABLE, LPI_PRIORITY_MASK } from '../architecture/its.js';
 import { ERRNO } from '../errors.js';
 import { clearBit, setBit, testBit } from '../interrupts/bitmap.js';
@@ -186,7 +186,7 @@ export class DirectInjection implements Injector {
   setForwarding(msi: number, its: Its, deviceId: number, eventId: number): number {
     const { irqs } = this.context;
     const lpi = its.resolve(deviceId, eventId);
-    if (lpi < 0) return lpi === DISABLED ? -ERRNO.EBUSY : UNMAPPED_INTERRUPT;
+    if (lpi < 0) return unresolved(lpi);
     if (testBit(irqs.direct, lpi)) return 0;
     const intid = irqs.intidOf(lpi);
     const vcpu = irqs.target[lpi];
@@ -213,7 +213,7 @@ export class DirectInjection implements Injector {
   /** What KVM answers when it is to end the forwarding of an MSI that is not forwarded to this event. */
   checkForwarding(its: Its, deviceId: number, eventId: number): number {
     const lpi = its.resolve(deviceId, eventId);
-    if (lpi < 0) return lpi === DISABLED ? -ERRNO.EBUSY : UNMAPPED_INTERRUPT;
+    if (lpi < 0) return unresolved(lpi);
     return testBit(this.context.irqs.direct, lpi) ? -ERRNO.EINVAL : 0;
   }
 
@@ -249,7 +249,7 @@ export class DirectInjection implements Injector {
     const forwarding = this.#byMsi.get(msi);
     if (forwarding === undefined) return undefined;
     const { deviceId, eventId, lpi } = forwarding;
-    return { deviceId, eventId, intid: lpi - this.context.irqs.lpiBase + LPI_MIN };
+    return { deviceId, eventId, intid: this.context.irqs.intidOf(lpi) };
   }
 
   /** The MSIs that are forwarded. */
@@ -282,7 +282,7 @@ export class DirectInjection implements Injector {
     if (forwarding !== undefined) this.driver.setPending(forwarding.msi, pending);
   }
 
-  /** Of a forwarded LPI it can be told only while its vPE is not mapped: see {@link withVpesUnmapped}. */
+  /** Of a forwarded LPI it can be told only while its vPE is not mapped: see {@link withPendingInMemory}. */
   isPending(i: number): boolean {
     const { irqs } = this.context;
     if (i < irqs.sharedBase) return ((this.pendingSgis(i >>> 5) >>> (i & 31)) & 1) !== 0;
@@ -298,9 +298,13 @@ export class DirectInjection implements Injector {
     return this.driver.version === 41 || this.#byMsi.size === 0;
   }
 
-  /** Does something while all vPEs are unmapped, so that what is pending is in memory. No vCPU may be loaded. */
-  withVpesUnmapped<Value>(action: () => Value): Value {
+  /**
+   * Does something while all vPEs are unmapped, so that what is pending is in memory. No vCPU may be loaded. With GICv4.0
+   * nothing is there to be read: only where nothing is forwarded it is `readable`.
+   */
+  withPendingInMemory<Value>(action: () => Value): Value {
     const { driver, vpes } = this;
+    if (driver.version === 40) return action();
     for (const vpe of vpes) driver.unmapVpe(vpe);
     try {
       return action();
@@ -385,4 +389,9 @@ export class DirectInjection implements Injector {
     const i = vcpu * PRIVATE_COUNT + sgi;
     this.driver.configureVsgi(this.vpes[vcpu], sgi, testBit(irqs.enabled, i), testBit(irqs.group, i), irqs.priority[i]);
   }
+}
+
+/** What KVM answers for an event that {@link Its.resolve} has no LPI for. */
+function unresolved(result: number): number {
+  return result === DISABLED ? -ERRNO.EBUSY : UNMAPPED_INTERRUPT;
 }

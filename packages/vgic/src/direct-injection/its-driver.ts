@@ -88,6 +88,7 @@ const FIRST_DOORBELL = LPI_LIMIT - VPES_MAX;
 
 /** Group 1, as Linux writes it into each configuration byte; the bit is reserved (IHI 0069, 5.1.1). */
 const CONFIGURATION_GROUP_1 = 1 << 1;
+
 /**
  * The host's driver of its GICv4: sets up tables, gives out vPEs, maps the MSIs of passed-through devices to vLPIs and
  * makes vPEs resident. It touches {@link PhysicalGic} by registers, commands and memory alone, as software does.

@@ -69,7 +69,7 @@ export function saveGic(gic: Gic): GicState {
     version: 1,
     config: { version: irqs.version, vcpus: irqs.vcpus, interrupts: irqs.count },
     records: saver.records,
-    ...(direct?.learnsGroups ? direct.withVpesUnmapped(inGuestRam) : inGuestRam()),
+    ...(direct === undefined ? inGuestRam() : direct.withPendingInMemory(inGuestRam)),
     activeLpis: activeLpis(gic),
     queues: Array.from({ length: irqs.vcpus }, (_, vcpu) => queueOf(gic, vcpu)),
     lines: Array.from(irqs.line.subarray(0, irqs.sharedEnd >>> 5)),

@@ -37,7 +37,7 @@ const LEFT_OUT: Readonly<Record<string, { hosts: readonly HostKind[]; breakIt: (
   'unmapping the vPEs before their tables are read': {
     hosts: [41],
     breakIt({ gic: { direct } }) {
-      if (direct !== undefined) direct.withVpesUnmapped = (action) => action();
+      if (direct !== undefined) direct.withPendingInMemory = (action) => action();
     },
   },
   'taking what is pending in software along when an LPI is forwarded': {
@@ -74,11 +74,11 @@ const LEFT_OUT: Readonly<Record<string, { hosts: readonly HostKind[]; breakIt: (
     hosts: [41],
     breakIt({ gic: { direct } }) {
       if (direct === undefined) return;
-      const { withVpesUnmapped } = direct;
-      direct.withVpesUnmapped = (action) => {
+      const { withPendingInMemory } = direct;
+      direct.withPendingInMemory = (action) => {
         const waiting = direct.waiting.slice();
         direct.waiting.fill(0);
-        const value = withVpesUnmapped.call(direct, action) as ReturnType<typeof action>;
+        const value = withPendingInMemory.call(direct, action) as ReturnType<typeof action>;
         direct.waiting.set(waiting);
         return value;
       };
