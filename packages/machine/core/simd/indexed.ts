@@ -11,6 +11,8 @@ import {
   elements,
   emitSimd,
   extendedElement,
+  firstOfHalf,
+  halfElements,
   isFull,
   isScalar,
   isUnsigned,
@@ -112,11 +114,10 @@ function executeLongIndexed(op: usize, tlb: usize): bool {
   const word = wordOf(op);
   const size = bits(word, 22, 2);
   const unsigned = isUnsigned(word);
-  const scalar = isScalar(word);
   const b = extendedElement(indexedRegister(word, size), indexOf(word, size), size, unsigned);
   const operation = asLong(operationOf(op));
-  const count: u32 = scalar ? 1 : 8 >> size;
-  const first = isFull(word) && !scalar ? count : 0;
+  const count = halfElements(word, size);
+  const first = firstOfHalf(word, size);
   beginResult();
   for (let i: u32 = 0; i < count; i++) {
     const a = extendedElement(vn(word), first + i, size, unsigned);

@@ -61,6 +61,17 @@ export function elements(word: u32, size: u32): u32 {
   return isScalar(word) ? 1 : (isFull(word) ? 16 : 8) >> size;
 }
 
+/** How many elements of 1 << size bytes a long instruction reads, or a narrow one writes: those of half a vector. */
+@inline
+export function halfElements(word: u32, size: u32): u32 {
+  return isScalar(word) ? 1 : 8 >> size;
+}
+/** The first of them that a long instruction reads: "2" forms take the upper half. */
+@inline
+export function firstOfHalf(word: u32, size: u32): u32 {
+  return isFull(word) && !isScalar(word) ? 8 >> size : 0;
+}
+
 /** Element `index` of 1 << size bytes, zero-extended. */
 export function element(register: usize, index: u32, size: u32): u64 {
   const at = register + (<usize>index << size);
@@ -124,6 +135,11 @@ export function commitResult(word: u32): void {
   const register = vd(word);
   store<u64>(register, load<u64>(SIMD_RESULT));
   store<u64>(register, load<u64>(SIMD_RESULT, 8), 8);
+}
+/** Of a narrow instruction: half of the result goes to the lower half of Vd; with Q to the upper one, which leaves the lower. */
+export function commitNarrow(word: u32): void {
+  if (isScalar(word) || !isFull(word)) commitResult(word);
+  else store<u64>(vd(word), load<u64>(SIMD_RESULT), 8);
 }
 /** Writes a register whole, the upper half only where Q says so. */
 @inline

@@ -15,11 +15,14 @@ import {
 } from './element';
 import {
   beginResult,
+  commitNarrow,
   commitResult,
   element,
   elements,
   emitSimd,
   extendedElement,
+  firstOfHalf,
+  halfElements,
   isFull,
   isScalar,
   isUnsigned,
@@ -29,7 +32,6 @@ import {
   vn,
   wordOf,
 } from './registers';
-import { commitNarrow } from './three-different';
 
 const enum Shift {
   SSHR = 0x00,
@@ -151,8 +153,8 @@ function executeLong(op: usize, tlb: usize): bool {
   const size = sizeOf(word);
   const unsigned = isUnsigned(word);
   const left = leftShift(word, size);
-  const count: u32 = 8 >> size;
-  const first = isFull(word) ? count : 0;
+  const count = halfElements(word, size);
+  const first = firstOfHalf(word, size);
   beginResult();
   for (let i: u32 = 0; i < count; i++) {
     setResult(i, size + 1, extendedElement(vn(word), first + i, size, unsigned) << left);
@@ -166,17 +168,15 @@ function executeNarrow(op: usize, tlb: usize): bool {
   const size = sizeOf(word);
   const operation = operationOf(op);
   const right = rightShift(word, size);
-  const scalar = isScalar(word);
   const unsigned = operation == Shift.UQSHRN || operation == Shift.UQRSHRN;
   const rounding = (operation & 1) != 0;
   beginResult();
-  for (let i: u32 = 0, count: u32 = scalar ? 1 : 8 >> size; i < count; i++) {
+  for (let i: u32 = 0, count = halfElements(word, size); i < count; i++) {
     const a = extendedElement(vn(word), i, size + 1, unsigned);
     const shifted = rounding ? shiftRightRounding(a, right, unsigned) : shiftRight(a, right, unsigned);
     setResult(i, size, narrowed(operation, shifted, size));
   }
-  if (scalar) commitResult(word);
-  else commitNarrow(word);
+  commitNarrow(word);
   return true;
 }
 

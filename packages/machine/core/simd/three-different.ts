@@ -1,6 +1,6 @@
 /** Advanced SIMD three different: results or operands of twice the size (Arm ARM C4.1). "2" forms take the upper halves. */
 
-import { bit, bits } from '../fields';
+import { bits } from '../fields';
 import {
   absoluteDifference,
   addSaturating,
@@ -10,22 +10,22 @@ import {
 } from './element';
 import {
   beginResult,
+  commitNarrow,
   commitResult,
   element,
   emitSimd,
   extendedElement,
-  isFull,
+  firstOfHalf,
+  halfElements,
   isScalar,
   isUnsigned,
   operationOf,
-  setElement,
   setResult,
   vd,
   vm,
   vn,
   wordOf,
 } from './registers';
-import { SIMD_RESULT } from '../layout';
 
 export const enum Long {
   ADDL = 0x0,
@@ -69,8 +69,8 @@ function executeLong(op: usize, tlb: usize): bool {
   const size = bits(word, 22, 2);
   const unsigned = isUnsigned(word);
   const operation = operationOf(op);
-  const count: u32 = isScalar(word) ? 1 : 8 >> size;
-  const first = isFull(word) && !isScalar(word) ? count : 0;
+  const count = halfElements(word, size);
+  const first = firstOfHalf(word, size);
   beginResult();
   for (let i: u32 = 0; i < count; i++) {
     const a = extendedElement(vn(word), first + i, size, unsigned);
@@ -115,8 +115,8 @@ function executeWide(op: usize, tlb: usize): bool {
   const size = bits(word, 22, 2);
   const unsigned = isUnsigned(word);
   const subtracting = operationOf(op) == Long.SUBW;
-  const count: u32 = 8 >> size;
-  const first = isFull(word) ? count : 0;
+  const count = halfElements(word, size);
+  const first = firstOfHalf(word, size);
   beginResult();
   for (let i: u32 = 0; i < count; i++) {
     const a = element(vn(word), i, size + 1);
@@ -134,22 +134,12 @@ function executeNarrow(op: usize, tlb: usize): bool {
   const subtracting = operationOf(op) == Long.SUBHN;
   const narrow: u32 = 8 << size;
   const rounding: u64 = isUnsigned(word) ? <u64>1 << (narrow - 1) : 0;
-  for (let i: u32 = 0, count: u32 = 8 >> size; i < count; i++) {
+  beginResult();
+  for (let i: u32 = 0, count = halfElements(word, size); i < count; i++) {
     const a = element(vn(word), i, size + 1);
     const b = element(vm(word), i, size + 1);
     setResult(i, size, ((subtracting ? a - b : a + b) + rounding) >> narrow);
   }
   commitNarrow(word);
   return true;
-}
-
-/** The lower half of the result goes to the lower half of Vd, or with Q to the upper one, which leaves the lower. */
-export function commitNarrow(word: u32): void {
-  const register = vd(word);
-  const value = load<u64>(SIMD_RESULT);
-  if (bit(word, 30)) setElement(register, 1, 3, value);
-  else {
-    setElement(register, 0, 3, value);
-    setElement(register, 1, 3, 0);
-  }
 }

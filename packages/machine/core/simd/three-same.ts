@@ -46,6 +46,7 @@ const SIZES: StaticArray<u8> = [
 const LOGICAL: u32 = 3;
 const FIRST_FLOAT: u32 = 0x18;
 const PMUL: u32 = 0x33;
+const SQRDMULH: u32 = 0x36;
 const ADDP: u32 = 0x17;
 const SMAXP: u32 = 0x14;
 const SMINP: u32 = 0x15;
@@ -145,8 +146,9 @@ function logical(operation: u32, a: u64, b: u64, d: u64): u64 {
 function executeInteger(op: usize, tlb: usize): bool {
   const word = wordOf(op);
   const size = bits(word, 22, 2);
-  const unsigned = isUnsigned(word);
   const operation = operationOf(op);
+  // SQRDMULH is signed all the same.
+  const unsigned = isUnsigned(word) && operation != SQRDMULH;
   const n = vn(word);
   const m = vm(word);
   const d = vd(word);
@@ -226,14 +228,9 @@ function integer(operation: u32, a: u64, b: u64, d: u64, size: u32, unsigned: bo
       return multiplyPolynomial(a, b);
     case 0x16: // SQDMULH
       return multiplyDoublingHigh(a, b, size, false);
-    default: // SQRDMULH, whose elements are signed all the same
-      return multiplyDoublingHigh(signExtended(a, size), signExtended(b, size), size, true);
+    default:
+      return multiplyDoublingHigh(a, b, size, true);
   }
-}
-
-function signExtended(value: u64, size: u32): u64 {
-  const up = 64 - (8 << size);
-  return <u64>(<i64>(value << up) >> up);
 }
 
 /** Pairs of elements of Vm:Vn. */

@@ -15,11 +15,14 @@ import { bit, bits } from '../fields';
 import { mask } from './element';
 import {
   beginResult,
+  commitNarrow,
   commitResult,
   element,
   elements,
   emitSimd,
   extendedElement,
+  firstOfHalf,
+  halfElements,
   isFull,
   isScalar,
   operationOf,
@@ -27,7 +30,6 @@ import {
   vn,
   wordOf,
 } from './registers';
-import { commitNarrow } from './three-different';
 
 /** By U:size<1>:opcode. */
 const enum Float {
@@ -203,13 +205,11 @@ function executeNarrow(op: usize, tlb: usize): bool {
   const word = wordOf(op);
   const size = 1 + bit(word, 22);
   const mode = operationOf(op) == NARROW_BY_MODE ? roundingMode() : operationOf(op);
-  const scalar = isScalar(word);
   beginResult();
-  for (let i: u32 = 0, count: u32 = scalar ? 1 : 8 >> size; i < count; i++) {
+  for (let i: u32 = 0, count = halfElements(word, size); i < count; i++) {
     setResult(i, size, convert(element(vn(word), i, size + 1), size + 1, size, mode));
   }
-  if (scalar) commitResult(word);
-  else commitNarrow(word);
+  commitNarrow(word);
   return true;
 }
 
@@ -217,8 +217,8 @@ function executeNarrow(op: usize, tlb: usize): bool {
 function executeLong(op: usize, tlb: usize): bool {
   const word = wordOf(op);
   const size = 1 + bit(word, 22);
-  const count: u32 = 8 >> size;
-  const first = isFull(word) ? count : 0;
+  const count = halfElements(word, size);
+  const first = firstOfHalf(word, size);
   beginResult();
   for (let i: u32 = 0; i < count; i++) {
     setResult(i, size + 1, convert(element(vn(word), first + i, size), size, size + 1, roundingMode()));

@@ -12,11 +12,14 @@ import {
 } from './element';
 import {
   beginResult,
+  commitNarrow,
   commitResult,
   element,
   elements,
   emitSimd,
   extendedElement,
+  firstOfHalf,
+  halfElements,
   isFull,
   isScalar,
   isUnsigned,
@@ -27,7 +30,6 @@ import {
   vn,
   wordOf,
 } from './registers';
-import { commitNarrow } from './three-different';
 import { decodeFloatMisc } from './two-misc-float';
 
 /** Sizes by U:opcode: vector in the low digit, scalar in the high. */
@@ -201,14 +203,12 @@ function executeExtractNarrow(op: usize, tlb: usize): bool {
   const word = wordOf(op);
   const size = bits(word, 22, 2);
   const operation = operationOf(op);
-  const scalar = isScalar(word);
   beginResult();
-  for (let i: u32 = 0, count: u32 = scalar ? 1 : 8 >> size; i < count; i++) {
+  for (let i: u32 = 0, count = halfElements(word, size); i < count; i++) {
     const value = extendedElement(vn(word), i, size + 1, operation == Misc.UQXTN);
     setResult(i, size, narrowed(operation, value, size));
   }
-  if (scalar) commitResult(word);
-  else commitNarrow(word);
+  commitNarrow(word);
   return true;
 }
 
@@ -229,8 +229,8 @@ function narrowed(operation: u32, value: u64, size: u32): u64 {
 function executeShiftLeftLong(op: usize, tlb: usize): bool {
   const word = wordOf(op);
   const size = bits(word, 22, 2);
-  const count: u32 = 8 >> size;
-  const first = isFull(word) ? count : 0;
+  const count = halfElements(word, size);
+  const first = firstOfHalf(word, size);
   beginResult();
   for (let i: u32 = 0; i < count; i++) {
     setResult(i, size + 1, signedElement(vn(word), first + i, size) << (8 << size));
