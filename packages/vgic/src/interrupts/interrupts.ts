@@ -316,6 +316,11 @@ export class Interrupts {
 
   // ---- LPIs: they come and go with the translations that lead to them
 
+  /** Index that an LPI has while it exists, as those do that a translation leads to. */
+  lpiAt(intid: number): number {
+    return this.lpiBase + intid - LPI_MIN;
+  }
+
   /** Index of an LPI that exists, or -1. */
   lpiIndex(intid: number): number {
     const n = intid - LPI_MIN;

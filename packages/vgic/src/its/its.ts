@@ -90,7 +90,7 @@ export class Its {
       intid = each.cachedIntid(eventId, this.#cacheGeneration);
     }
     if (intid === 0) return false;
-    this.irqs.pend(this.irqs.lpiBase + intid - LPI_MIN);
+    this.irqs.pend(this.irqs.lpiAt(intid));
     return true;
   }
 
@@ -114,7 +114,7 @@ export class Its {
     const vcpu = this.targetOf(device.collection(eventId));
     if (vcpu < 0) return UNMAPPED;
     if (!this.lpis.enabled[vcpu]) return DISABLED;
-    const i = this.irqs.lpiBase + intid - LPI_MIN;
+    const i = this.irqs.lpiAt(intid);
     if (testBit(this.irqs.direct, i)) return i;
     device.cache(eventId, this.#cacheGeneration);
     for (let each = device.shadowed; each !== undefined; each = each.shadowed) each.uncache(eventId);
@@ -185,7 +185,7 @@ export class Its {
   /** Index of the LPI that a command's event leads to, or -1. */
   #lpiOf(command: Command): number {
     const intid = this.devices.get(command.get('deviceId'))?.intid(command.get('eventId')) ?? 0;
-    return intid === 0 ? -1 : this.irqs.lpiBase + intid - LPI_MIN;
+    return intid === 0 ? -1 : this.irqs.lpiAt(intid);
   }
 
   #mapDevice(command: Command): void {
@@ -214,7 +214,7 @@ export class Its {
       for (const device of this.devices.values()) {
         for (let each: Device | undefined = device; each !== undefined; each = each.shadowed) {
           each.each((_event, intid, collection) => {
-            if (collection === id) this.irqs.retarget(this.irqs.lpiBase + intid - LPI_MIN, vcpu);
+            if (collection === id) this.irqs.retarget(this.irqs.lpiAt(intid), vcpu);
             return true;
           });
         }
@@ -283,15 +283,15 @@ export class Its {
     const intid = device?.intid(event) ?? 0;
     if (device === undefined || intid === 0 || !this.#isMapped(device.collection(event))) return;
     this.invalidateCache();
-    this.#eventGoes(device, event, intid);
+    const i = this.irqs.lpiAt(intid);
+    this.#eventGoes(device, event, i);
     device.unmap(event);
-    this.irqs.releaseLpi(this.irqs.lpiBase + intid - LPI_MIN);
+    this.irqs.releaseLpi(i);
     this.memory.store64(device.ittAddress + event * ENTRY_SIZE, 0, 0);
   }
 
-  /** An event's translation is about to go. An MSI of the host that is forwarded to it is the host's again. */
-  #eventGoes(device: Device, event: number, intid: number): void {
-    const i = this.irqs.lpiBase + intid - LPI_MIN;
+  /** An event's translation to an LPI (its index) is about to go. An MSI of the host that is forwarded to it is the host's again. */
+  #eventGoes(device: Device, event: number, i: number): void {
     if (testBit(this.irqs.direct, i)) this.onEventGone(device.id, event, i);
   }
 
@@ -316,8 +316,9 @@ export class Its {
   /** Takes a device away, with its translations. */
   freeDevice(device: Device): void {
     device.each((event, intid) => {
-      this.#eventGoes(device, event, intid);
-      this.irqs.releaseLpi(this.irqs.lpiBase + intid - LPI_MIN);
+      const i = this.irqs.lpiAt(intid);
+      this.#eventGoes(device, event, i);
+      this.irqs.releaseLpi(i);
       return true;
     });
     device.clear();
