@@ -206,7 +206,7 @@ export const KINDS = {
         'map physical',
       );
   },
-  hostInterrupt: (s: Sequence) => {
+  physicalIntid: (s: Sequence) => {
     const { random } = s;
     const state: Record<string, number> = {};
     for (const name of ['line', 'active', 'pending']) if (random.chance(0.4)) state[name] = random.below(2);

@@ -106,13 +106,13 @@ export class Machine {
       throw new RangeError(`This computer has no room for a machine with ${memory / 2 ** 20} MiB of memory.`);
     }
     this.#gicMemory = new GicMemory(this.core);
-    const directInjection = gicv4 === 0 ? undefined : physicalGicv4(gicv4, vcpus);
+    const gicv4Driver = gicv4 === 0 ? undefined : physicalGicv4(gicv4, vcpus);
     this.gic = new Gic({
       version,
       vcpus,
       listRegisters,
       ...(version === 3 && { memory: this.#gicMemory, itsBases: [regionOf('gic-its').base] }),
-      ...(directInjection && { directInjection }),
+      ...(gicv4Driver && { gicv4Driver }),
     });
     this.gic.onKick = (vcpu) => {
       if (vcpu === this.#resident) this.#stale = true;
@@ -151,8 +151,8 @@ export class Machine {
       });
       this.#msiDevice = device;
       this.#bus.attach('msi-test', device);
-      if (directInjection) {
-        this.#passthrough = new Passthrough(directInjection, {
+      if (gicv4Driver) {
+        this.#passthrough = new Passthrough(gicv4Driver, {
           gic: this.gic,
           counts: this.#msiCounts,
           routeOf: (msi) => device.routeOf(msi),

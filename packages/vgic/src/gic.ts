@@ -10,9 +10,8 @@ import {
   UNDEFINED,
   writeSystemRegister,
 } from './cpu-interface/system-registers.js';
-import { DirectInjection } from './direct-injection/direct-injection.js';
-import type { ItsDriver } from './direct-injection/its-driver.js';
 import { ERRNO, GicError } from './errors.js';
+import { Forwarding } from './forwarding/forwarding.js';
 import { AddressMap } from './frames/address-map.js';
 import { DistributorState, type FrameContext } from './frames/context.js';
 import { DISTRIBUTOR_V2 } from './frames/distributor-v2.js';
@@ -21,13 +20,14 @@ import { ITS_FRAME, resetTables } from './frames/its.js';
 import { REDISTRIBUTOR } from './frames/redistributor.js';
 import { RedistributorRegions } from './frames/redistributor-regions.js';
 import { TABLE_BASE_RESET } from './frames/table-base.js';
-import { HostInterrupts } from './interrupts/host-interrupts.js';
 import { Interrupts, NO_VCPU } from './interrupts/interrupts.js';
-import type { GuestMemory } from './its/guest-memory.js';
+import { PhysicalInterrupts } from './interrupts/physical-interrupts.js';
 import { Its } from './its/its.js';
 import { LPI_BITS_KVM, Lpis } from './its/lpis.js';
 import { fillListRegisters, foldListRegisters, type ResampleListener } from './list-registers/entry.js';
 import { IN_GUEST, LOADED, OUT, SavedInterface } from './list-registers/saved-interface.js';
+import type { Ram } from './memory/ram.js';
+import type { Gicv4Driver } from './physical-gic/gicv4-driver.js';
 
 /** What a GIC is like. Addresses are guest-physical; the defaults are those of QEMU's `virt` board. */
 export interface GicConfig {
@@ -53,19 +53,19 @@ export interface GicConfig {
   readonly redistributorBase?: number;
   readonly cpuInterfaceBase?: number;
   /** GICv3: guest RAM, where an ITS has its tables and LPIs their configuration. Needed for {@link Gic.addIts}. */
-  readonly memory?: GuestMemory;
+  readonly memory?: Ram;
   /** Bits of an LPI's INTID, 16 (as KVM has it) to 24; more than 16 need `idBits: 1`. Default 16. */
   readonly intidBits?: number;
   /** ITSs, by their guest-physical addresses. Default none. */
   readonly itsBases?: readonly number[];
-  /** The host's interrupts, shared by the virtual machines of one host. Default: its own. */
-  readonly host?: HostInterrupts;
+  /** Physical interrupts that virtual ones can be tied to, shared by the virtual machines of one host. Default: its own. */
+  readonly physicalInterrupts?: PhysicalInterrupts;
   /**
    * The host's GICv4, shared by the virtual machines of one host: LPIs can be forwarded ({@link Gic.setForwarding}), and
    * with GICv4.1 SGIs be vSGIs. GICv4.0 is of use with an ITS only. Default none.
    */
-  readonly directInjection?: ItsDriver;
-  /** With `directInjection`: the physical CPU that a vCPU is on, or will be loaded on. Default: of the same number. */
+  readonly gicv4Driver?: Gicv4Driver;
+  /** With `gicv4Driver`: the physical CPU that a vCPU is on, or will be loaded on. Default: of the same number. */
   readonly cpuOf?: (vcpu: number) => number;
 }
 
@@ -101,7 +101,7 @@ function checkConfig(config: GicConfig): void {
   require(whole(interrupts, 2 * PRIVATE_COUNT, SPI_LIMIT) &&
     interrupts % 32 === 0, `interrupts: a multiple of 32 from 64 to ${SPI_LIMIT}, not ${interrupts}.`);
   require(whole(listRegisters, 1, 16), `listRegisters: 1 to 16, not ${listRegisters}.`);
-  require(hostVersion === 3 || config.directInjection === undefined, 'directInjection: it needs a GICv3 host.');
+  require(hostVersion === 3 || config.gicv4Driver === undefined, 'gicv4Driver: it needs a GICv3 host.');
   const { intidBits = LPI_BITS_KVM } = config;
   require(whole(intidBits, 16, 24), `intidBits: 16 to 24, not ${intidBits}.`);
   require(intidBits === 16 || config.idBits === 1, 'intidBits: more than 16 need a CPU interface with idBits 1.');
@@ -139,10 +139,10 @@ export class Gic implements FrameContext {
   readonly its: Its[] = [];
   readonly addresses: AddressMap;
   readonly redistributorRegions: RedistributorRegions;
-  readonly host: HostInterrupts;
+  readonly physical: PhysicalInterrupts;
   readonly config: GicConfig;
   /** What is injected directly: undefined without a GICv4 host, and while there is nothing for it. */
-  direct: DirectInjection | undefined;
+  forwarding: Forwarding | undefined;
 
   /** Something became deliverable for this vCPU: take it out of the guest and in again, or wake it from WFI. */
   onKick: (vcpu: number) => void = () => {};
@@ -172,8 +172,8 @@ export class Gic implements FrameContext {
     checkConfig(config);
     this.config = config;
     const { version, vcpus } = config;
-    this.host = config.host ?? new HostInterrupts();
-    this.irqs = new Interrupts(version, vcpus, config.interrupts ?? 256, this.host);
+    this.physical = config.physicalInterrupts ?? new PhysicalInterrupts();
+    this.irqs = new Interrupts(version, vcpus, config.interrupts ?? 256, this.physical);
     this.irqs.kick = (vcpu) => {
       this.#saved[vcpu].kicks++;
       this.onKick(vcpu);
@@ -192,7 +192,7 @@ export class Gic implements FrameContext {
     }
     if (parts === undefined) {
       this.#placeFrames();
-      this.startDirectInjection();
+      this.startForwarding();
     }
   }
 
@@ -200,10 +200,11 @@ export class Gic implements FrameContext {
    * The vCPUs get their vPEs, if there is a GICv4 for them: when the GIC is complete, and with GICv4.0 has an ITS.
    * @throws GicError ENOSPC where the host has no room for so many.
    */
-  startDirectInjection(): void {
-    const driver = this.config.directInjection;
-    if (driver === undefined || this.direct !== undefined || (driver.version === 40 && this.its.length === 0)) return;
-    this.direct = new DirectInjection(driver, {
+  startForwarding(): void {
+    const driver = this.config.gicv4Driver;
+    if (driver === undefined || this.forwarding !== undefined || (driver.version === 40 && this.its.length === 0))
+      return;
+    this.forwarding = new Forwarding(driver, {
       irqs: this.irqs,
       cpuOf: this.config.cpuOf ?? ((vcpu) => vcpu),
       isInGuest: (vcpu) => this.isInGuest(vcpu),
@@ -213,10 +214,10 @@ export class Gic implements FrameContext {
     });
   }
 
-  /** The virtual machine goes: what it has of the host's GIC is given back. Only needed with direct injection. */
+  /** The virtual machine goes: what it has of the host's GIC is given back. Only needed with a GICv4 host. */
   close(): void {
-    this.direct?.close();
-    this.direct = undefined;
+    this.forwarding?.close();
+    this.forwarding = undefined;
   }
 
   #placeFrames(): void {
@@ -247,7 +248,7 @@ export class Gic implements FrameContext {
     if (memory === undefined) throw new GicError('EINVAL', 'memory: an ITS keeps its tables in guest memory.');
     const its = new Its({ irqs, lpis, memory });
     resetTables(its);
-    its.onEventGone = (deviceId, eventId, lpi) => this.direct?.eventGone(its, deviceId, eventId, lpi);
+    its.onEventGone = (deviceId, eventId, lpi) => this.forwarding?.eventGone(its, deviceId, eventId, lpi);
     // as in KVM every new ITS resets the one register that says where LPIs are configured
     lpis.propbaserLow = TABLE_BASE_RESET;
     lpis.propbaserHigh = 0;
@@ -299,19 +300,21 @@ export class Gic implements FrameContext {
    */
   setForwarding(msi: number, address: number, eventId: number, deviceId: number): number {
     const its = this.#itsAt(address);
-    if (this.direct === undefined || its === undefined || msi < 0 || msi >= this.direct.driver.msis) return 0;
-    return this.direct.setForwarding(msi, its, deviceId, eventId);
+    if (this.forwarding === undefined || its === undefined || msi < 0 || msi >= this.forwarding.driver.msis) return 0;
+    return this.forwarding.setForwarding(msi, its, deviceId, eventId);
   }
 
   /** What KVM answers when it is to end the forwarding of an MSI that is not forwarded to this event. */
   checkForwarding(address: number, eventId: number, deviceId: number): number {
     const its = this.#itsAt(address);
-    return this.direct === undefined || its === undefined ? 0 : this.direct.checkForwarding(its, deviceId, eventId);
+    return this.forwarding === undefined || its === undefined
+      ? 0
+      : this.forwarding.checkForwarding(its, deviceId, eventId);
   }
 
   /** The MSI goes to the host again; whatever is pending of its LPI stays pending. */
   unsetForwarding(msi: number): void {
-    this.direct?.unsetForwarding(msi);
+    this.forwarding?.unsetForwarding(msi);
   }
 
   /**
@@ -319,10 +322,10 @@ export class Gic implements FrameContext {
    * @returns 0; EFAULT, negative, where a table is outside RAM; EACCES where GICv4.0 has pending state that can't be read.
    */
   savePendingTables(): number {
-    const { direct } = this;
-    if (direct?.readable === false) return -ERRNO.EACCES;
+    const { forwarding } = this;
+    if (forwarding?.readable === false) return -ERRNO.EACCES;
     const save = () => (this.lpis.savePending() ? 0 : -ERRNO.EFAULT);
-    return direct === undefined ? save() : direct.withPendingInMemory(save);
+    return forwarding === undefined ? save() : forwarding.withPendingInMemory(save);
   }
 
   #itsAt(address: number): Its | undefined {
@@ -339,7 +342,7 @@ export class Gic implements FrameContext {
     else if (saved.residence === IN_GUEST) this.leave(vcpu);
     saved.kicks = 0;
     // with nothing to deliver an entry is done here: idle vCPUs enter often
-    if (this.irqs.lists.isEmpty(vcpu) && this.direct === undefined) saved.residence = IN_GUEST;
+    if (this.irqs.lists.isEmpty(vcpu) && this.forwarding === undefined) saved.residence = IN_GUEST;
     else this.resume(vcpu);
   }
 
@@ -357,13 +360,13 @@ export class Gic implements FrameContext {
     if (saved.residence === OUT) return;
     if (saved.residence === IN_GUEST) this.leave(vcpu);
     saved.residence = IN_GUEST;
-    const { direct } = this;
-    direct?.prepareEntry(vcpu);
+    const { forwarding } = this;
+    forwarding?.prepareEntry(vcpu);
     fillListRegisters(this.irqs, saved, vcpu);
-    if (direct === undefined) return;
+    if (forwarding === undefined) return;
     // a vPE may have something to signal when the list registers have nothing
     saved.cpu.setHcr(saved.hcr);
-    direct.commit(vcpu);
+    forwarding.commit(vcpu);
   }
 
   /** The vCPU leaves the guest, but stays on its physical CPU. */
@@ -373,7 +376,7 @@ export class Gic implements FrameContext {
     const { irqs } = this;
     saved.residence = LOADED;
     if (irqs.lists.isEmpty(vcpu)) return;
-    if (this.direct !== undefined && saved.cpu.used === 0) saved.cpu.setHcr(saved.hcr & ~HCR_EN);
+    if (this.forwarding !== undefined && saved.cpu.used === 0) saved.cpu.setHcr(saved.hcr & ~HCR_EN);
     foldListRegisters(irqs, saved, vcpu, this.onResample);
   }
 
@@ -383,20 +386,20 @@ export class Gic implements FrameContext {
     if (saved.residence !== OUT) return;
     saved.load();
     saved.residence = LOADED;
-    const { direct } = this;
-    if (direct === undefined) return;
+    const { forwarding } = this;
+    if (forwarding === undefined) return;
     this.prepareFirstRun();
     // its vPE may have something to signal from now on
     saved.cpu.setHcr(saved.hcr);
-    direct.waiting[vcpu] = 0;
-    direct.load(vcpu);
+    forwarding.waiting[vcpu] = 0;
+    forwarding.load(vcpu);
   }
 
   /** What userspace has set and only a run makes so: SGIs that are vSGIs. */
   prepareFirstRun(): void {
     if (this.#hasRun) return;
     this.#hasRun = true;
-    this.direct?.switchVsgis(this.distributor.vsgis);
+    this.forwarding?.switchVsgis(this.distributor.vsgis);
   }
 
   /**
@@ -404,7 +407,7 @@ export class Gic implements FrameContext {
    * restore, of a vCPU that was saved so.
    */
   wait(vcpu: number): void {
-    this.direct?.wait(vcpu);
+    this.forwarding?.wait(vcpu);
     this.put(vcpu);
   }
 
@@ -413,7 +416,7 @@ export class Gic implements FrameContext {
     const saved = this.#saved[vcpu];
     if (saved.residence !== OUT) return;
     saved.load();
-    if (this.direct !== undefined) saved.cpu.setHcr(0);
+    if (this.forwarding !== undefined) saved.cpu.setHcr(0);
     saved.put();
   }
 
@@ -422,8 +425,8 @@ export class Gic implements FrameContext {
     const saved = this.#saved[vcpu];
     this.leave(vcpu);
     if (saved.residence === OUT) return;
-    this.direct?.put(vcpu);
-    if (this.direct !== undefined) saved.cpu.setHcr(0);
+    this.forwarding?.put(vcpu);
+    if (this.forwarding !== undefined) saved.cpu.setHcr(0);
     saved.put();
     saved.residence = OUT;
   }
@@ -443,7 +446,7 @@ export class Gic implements FrameContext {
 
   /** Whether a vCPU outside the guest has an interrupt that ends its WFI. */
   hasPending(vcpu: number): boolean {
-    if (this.direct?.pendingLast[vcpu] && this.irqs.distributorEnabled) return true;
+    if (this.forwarding?.pendingLast[vcpu] && this.irqs.distributorEnabled) return true;
     return this.irqs.hasDeliverable(vcpu, this.#saved[vcpu].vmcr >>> VMCR_PMR_SHIFT);
   }
 
@@ -545,7 +548,7 @@ export class Gic implements FrameContext {
     const entered = residence === IN_GUEST;
     if (!entered) this.enter(vcpu);
     let result = 0;
-    if (write) writeGicv(cpu, offset, value, this.host);
+    if (write) writeGicv(cpu, offset, value, this.physical);
     else result = readGicv(cpu, offset) >>> 0;
     if (!entered) this.exit(vcpu);
     return result;
@@ -576,9 +579,9 @@ export class Gic implements FrameContext {
       return true;
     }
     const { cpu, residence } = this.#saved[vcpu];
-    if (residence === IN_GUEST) return writeSystemRegister(cpu, encoding, low, this.host);
+    if (residence === IN_GUEST) return writeSystemRegister(cpu, encoding, low, this.physical);
     this.enter(vcpu);
-    const defined = writeSystemRegister(cpu, encoding, low, this.host);
+    const defined = writeSystemRegister(cpu, encoding, low, this.physical);
     this.exit(vcpu);
     return defined;
   }

@@ -3,7 +3,7 @@ export { SYSTEM_REGISTERS, type SystemRegisterName } from './architecture/system
 export { CpuInterface, type CpuInterfaceConfig } from './cpu-interface/cpu-interface.js';
 export { ERRNO, type ErrorCode, GicError } from './errors.js';
 export { Gic, type GicConfig } from './gic.js';
-export { HostInterrupts } from './interrupts/host-interrupts.js';
+export { PhysicalInterrupts } from './interrupts/physical-interrupts.js';
 export { COMMANDS, Command, type CommandName, type FieldName } from './its/commands.js';
-export { GuestMemory } from './its/guest-memory.js';
+export { Ram } from './memory/ram.js';
 export { type Census, census } from './state/census.js';

@@ -1,7 +1,7 @@
 import { LPI_MIN } from '../architecture/intid.js';
 import { LPI_ENABLE, LPI_PRIORITY_MASK } from '../architecture/its.js';
 import { clearBit, lowestBit, setBit, testBit, writeBit } from '../interrupts/bitmap.js';
-import type { GuestMemory } from '../its/guest-memory.js';
+import type { Ram } from '../memory/ram.js';
 import { type ConfigurationTable, LPI_LIMIT } from './configuration-table.js';
 
 const WORDS = LPI_LIMIT / 32;
@@ -161,7 +161,7 @@ export class PendingTable {
   }
 
   /** Takes the table in memory over, as far as it is RAM. */
-  load(memory: GuestMemory, address: number): void {
+  load(memory: Ram, address: number): void {
     this.#pending.fill(0);
     for (let word = FIRST_WORD; word < this.limit / 32; word++) {
       this.#pending[word] = memory.has(address + 4 * word, 4) ? memory.load32(address + 4 * word) : 0;
@@ -170,7 +170,7 @@ export class PendingTable {
   }
 
   /** Writes the table back to memory, as far as it is RAM; what is equal already is not written. */
-  store(memory: GuestMemory, address: number): void {
+  store(memory: Ram, address: number): void {
     for (let word = FIRST_WORD; word < this.limit / 32; word += 2) {
       const at = address + 4 * word;
       if (!memory.has(at, 8)) continue;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { doorbellOf, type Host, ready, VPEND } from './host.js';
+import { doorbellOf, type Host, ready, VPEND } from '../physical-gic/host.js';
 
 /** vSGIs of GICv4.1. IHI 0069, 5.3 "VSGI", 12.19 (GITS_SGIR), 12.12 (GICR_VSGIR, GICR_VSGIPENDR). */
 

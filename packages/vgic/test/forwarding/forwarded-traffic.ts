@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Gicv4Version } from '../../src/direct-injection/index.js';
+import type { Gicv4Version } from '../../src/gicv4.js';
 import { testBit } from '../../src/interrupts/bitmap.js';
 import { type GicState, restoreGic, saveGic } from '../../src/kvm/index.js';
 import { SPURIOUS } from '../guest.js';
@@ -252,7 +252,7 @@ export class ForwardedTraffic {
   #migrate(to: HostKind): void {
     this.#stop();
     const { machine } = this;
-    if (machine.gic.direct?.readable === false) {
+    if (machine.gic.forwarding?.readable === false) {
       for (let event = 0; event < EVENTS; event++) machine.unforward(event);
     }
     const state = JSON.parse(JSON.stringify(saveGic(machine.gic))) as GicState;
@@ -345,7 +345,7 @@ export class ForwardedTraffic {
         // what waits in software is dropped, and the pending table is said to be empty; nothing stops what is forwarded
         for (const intid of this.owed) {
           const i = machine.gic.irqs.lpiIndex(intid);
-          if (i < 0 || !testBit(machine.gic.irqs.direct, i)) this.owed.delete(intid);
+          if (i < 0 || !testBit(machine.gic.irqs.onVpe, i)) this.owed.delete(intid);
         }
         its.disableLpis(operation.vcpu);
         its.enableLpis(operation.vcpu);
@@ -368,7 +368,7 @@ export class ForwardedTraffic {
         break;
       case 'save':
         this.#stop();
-        if (machine.gic.direct?.readable !== false) saveGic(machine.gic);
+        if (machine.gic.forwarding?.readable !== false) saveGic(machine.gic);
         break;
       case 'migrate':
         this.#migrate(operation.to);

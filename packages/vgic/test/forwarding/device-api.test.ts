@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Command, type CommandName, type FieldName, GuestMemory } from '../../src/index.js';
+import { Command, type CommandName, type FieldName, Ram } from '../../src/index.js';
 import * as uapi from '../../src/kvm/index.js';
 import { RAM_BASE, VALID } from '../its-guest.js';
 import { nameOf, readyMachine } from '../machine.js';
@@ -21,7 +21,7 @@ const ROUTE = { gsi: 50, type: 'msi', doorbell: DOORBELL, deviceId: DEVICE, data
 
 /** A guest whose event 0 is LPI 8192 on vCPU 0. */
 function ready(gicv4: 40 | 41) {
-  const memory = new GuestMemory(RAM_BASE, new Uint8Array(4 << 20));
+  const memory = new Ram(RAM_BASE, new Uint8Array(4 << 20));
   const { machine, device, guest } = readyMachine(3, { memory }, { gicv4 });
   expect(machine.createIts()).toBe(0);
   const [its] = device.its;
@@ -68,7 +68,7 @@ describe.each([41, 40] as const)('a passed-through MSI (GICv4 version %i)', (gic
 
   it('goes through irqfd where its ITS has no GICv4: EINVAL', () => {
     const { machine, guest } = ready(gicv4);
-    machine.host.interrupts.setDirect(IRQ, false);
+    machine.host.interrupts.setForwardable(IRQ, false);
     expect(nameOf(machine.passedThrough.setForwarding(IRQ, ROUTE))).toBe('EINVAL');
     expect(machine.passedThrough.fire(IRQ).via).toBe('irqfd');
     expect(guest.serve()).toEqual([LPI]);
@@ -77,9 +77,9 @@ describe.each([41, 40] as const)('a passed-through MSI (GICv4 version %i)', (gic
   it('is the host’s again when the machine goes', () => {
     const { machine } = ready(gicv4);
     machine.passedThrough.setForwarding(IRQ, ROUTE);
-    expect(machine.host.directInjection?.mappingOf(IRQ)).toBeDefined();
+    expect(machine.host.gicv4Driver?.mappingOf(IRQ)).toBeDefined();
     machine.destroy();
-    expect(machine.host.directInjection?.mappingOf(IRQ)).toBeUndefined();
+    expect(machine.host.gicv4Driver?.mappingOf(IRQ)).toBeUndefined();
   });
 });
 

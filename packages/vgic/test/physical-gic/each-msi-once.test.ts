@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { Gicv4Version } from '../../src/architecture/gicv4.js';
-import { NO_INTID } from '../../src/direct-injection/index.js';
+import { NO_INTID } from '../../src/gicv4.js';
 import { CONFIGURATION, doorbellOf, Host, VPEND } from './host.js';
 
 /**

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { restoreGic, saveGic } from '../../src/kvm/index.js';
-import { FIRST_LPI, PassedThrough } from './passed-through.js';
+import { FIRST_LPI, PassedThrough } from '../forwarding/passed-through.js';
 
 /** Short ways in which an interrupt could be lost; the property of each-msi-taken.test.ts has found them. */
 

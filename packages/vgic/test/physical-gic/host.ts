@@ -1,6 +1,6 @@
 import { GICR_V4_REGISTERS, GITS_V4_REGISTERS, NO_DOORBELL } from '../../src/architecture/gicv4.js';
-import { NO_INTID, PhysicalGic, type PhysicalGicConfig } from '../../src/direct-injection/index.js';
-import { Command, type CommandName, type FieldName, GuestMemory } from '../../src/index.js';
+import { NO_INTID, PhysicalGic, type PhysicalGicConfig } from '../../src/gicv4.js';
+import { Command, type CommandName, type FieldName, Ram } from '../../src/index.js';
 import type { VirtualCommandName } from '../../src/its/commands.js';
 
 export const HOST_RAM = 0x8000_0000;
@@ -34,7 +34,7 @@ export const doorbellOf = (vpe: number) => 8192 + vpe;
  * collection n mapped to CPU n. Doorbells are counted as they arrive.
  */
 export class Host {
-  readonly memory: GuestMemory;
+  readonly memory: Ram;
   readonly gic: PhysicalGic;
   /** `[cpu, INTID]` of the physical LPIs that CPUs were told of. */
   readonly told: [number, number][] = [];
@@ -45,7 +45,7 @@ export class Host {
   #free = HOST_RAM;
 
   constructor(config: Partial<Omit<PhysicalGicConfig, 'memory'>> = {}) {
-    this.memory = new GuestMemory(HOST_RAM, new Uint8Array(RAM_SIZE));
+    this.memory = new Ram(HOST_RAM, new Uint8Array(RAM_SIZE));
     this.gic = new PhysicalGic({
       cpus: 2,
       onPhysicalLpi: (cpu, intid) => this.told.push([cpu, intid]),

@@ -19,31 +19,31 @@ const VCPUS = 2;
 const MSIS = 8;
 
 /** @throws where one side has a forwarding that the other has not, or another one. */
-function checkAgreement({ gic, direct, host }: PassedThrough): void {
+function checkAgreement({ gic, forwarding, host }: PassedThrough): void {
   const { irqs } = gic;
   const forwarded = new Set<number>();
-  for (const msi of direct.forwardings()) {
-    const { intid = -1 } = direct.forwardingOf(msi) ?? {};
+  for (const msi of forwarding.forwardings()) {
+    const { intid = -1 } = forwarding.forwardingOf(msi) ?? {};
     const i = irqs.lpiIndex(intid);
     forwarded.add(i);
-    if (!testBit(irqs.direct, i) || testBit(irqs.latch, i) || direct.msiOf(i) !== msi) {
+    if (!testBit(irqs.onVpe, i) || testBit(irqs.latch, i) || forwarding.msiOf(i) !== msi) {
       throw new Error(`MSI ${msi} is forwarded, and the GIC has its LPI ${intid}.`);
     }
     const mapping = host.mappingOf(msi);
-    const right = mapping?.intid === intid && (irqs.target[i] < 0 || mapping.vpe === direct.vpes[irqs.target[i]]);
+    const right = mapping?.intid === intid && (irqs.target[i] < 0 || mapping.vpe === forwarding.vpes[irqs.target[i]]);
     if (!right) throw new Error(`The host sends MSI ${msi} elsewhere than to LPI ${intid}.`);
   }
   irqs.eachLpi((i) => {
-    if (testBit(irqs.direct, i) === forwarded.has(i)) return true;
+    if (testBit(irqs.onVpe, i) === forwarded.has(i)) return true;
     throw new Error(`LPI ${irqs.intidOf(i)} is the host’s, but nothing is forwarded to it.`);
   });
   for (let msi = 0; msi < host.msis; msi++) {
-    if ((host.mappingOf(msi) !== undefined) === (direct.forwardingOf(msi) !== undefined)) continue;
+    if ((host.mappingOf(msi) !== undefined) === (forwarding.forwardingOf(msi) !== undefined)) continue;
     throw new Error(`The host has MSI ${msi} forwarded, the GIC has not, or the other way round.`);
   }
   for (let i = 0; i < irqs.sharedBase; i++) {
-    if (!testBit(irqs.direct, i)) continue;
-    if (!direct.hasVsgis || testBit(irqs.latch, i)) throw new Error(`SGI ${i & 31} is no vSGI.`);
+    if (!testBit(irqs.onVpe, i)) continue;
+    if (!forwarding.hasVsgis || testBit(irqs.latch, i)) throw new Error(`SGI ${i & 31} is no vSGI.`);
   }
 }
 

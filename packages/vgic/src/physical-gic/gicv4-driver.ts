@@ -10,34 +10,41 @@ import {
 import { LPI_MIN, SGI_COUNT } from '../architecture/intid.js';
 import { LPI_ENABLE } from '../architecture/its.js';
 import { GicError } from '../errors.js';
-import type { GuestMemory } from '../its/guest-memory.js';
+import type { Ram } from '../memory/ram.js';
 import { LPI_BITS, LPI_LIMIT } from './configuration-table.js';
-import { type Fields, HOST_PRIORITY, HostGic, ID_BITS_FIELD, upperHalf, VPE_ID_BITS } from './host-gic.js';
-import { HOST_PAGE } from './host-pages.js';
 import type { PhysicalGic } from './physical-gic.js';
+import {
+  type Fields,
+  ID_BITS_FIELD,
+  PHYSICAL_LPI_PRIORITY,
+  PhysicalGicAccess,
+  upperHalf,
+  VPE_ID_BITS,
+} from './physical-gic-access.js';
 import type { PhysicalMsiResult } from './physical-its.js';
+import { TABLE_PAGE } from './table-pages.js';
 import type { Vpe } from './vpe.js';
 
 /** The host's hardware that can inject directly. */
-export interface ItsDriverConfig {
+export interface Gicv4DriverConfig {
   /** 41 for GICv4.1, 40 for GICv4.0. Default 41. */
   readonly gicv4?: Gicv4Version;
   /** GICv4.1: whether the CPU interfaces take vSGIs (ID_AA64PFR0_EL1.GIC = 3). Default true. */
   readonly vsgis?: boolean;
   /** Physical CPUs, 1 to 65536. Default 1. */
   readonly cpus?: number;
-  /** MSIs of the host's devices, 1 to {@link MOST_HOST_MSIS}. Default 1024. */
+  /** MSIs of the host's devices, 1 to {@link MOST_MSIS}. Default 1024. */
   readonly msis?: number;
   /** Bits of priority that the CPUs implement, 4 to 8. Default 5. */
   readonly priorityBits?: number;
   /** The host's RAM for tables: 64 KiB for each CPU and each vPE, and some more. Default: RAM of its own for as many vPEs. */
-  readonly memory?: GuestMemory;
+  readonly memory?: Ram;
 }
 
 /** The vPEs of one virtual machine, which share a virtual configuration table. */
 export interface VpeSet {
   readonly configuration: number;
-  readonly vpes: readonly HostVpe[];
+  readonly vpes: readonly DriverVpe[];
 }
 
 /** A register of 64 bits, in signed halves. */
@@ -47,7 +54,7 @@ interface Halves {
 }
 
 /** A vPE as the driver knows it. */
-export interface HostVpe {
+export interface DriverVpe {
   readonly id: number;
   /** Of its virtual pending table; that of its machine's configuration table. */
   readonly pendingTable: number;
@@ -68,7 +75,7 @@ export interface HostVpe {
 
 /** Where a host's MSI goes while it is a guest's. */
 interface VlpiMapping {
-  vpe: HostVpe;
+  vpe: DriverVpe;
   readonly intid: number;
   /** GICv4.0: the vPE's doorbell rings for it. */
   rings: boolean;
@@ -83,7 +90,7 @@ const INQUIRER = 2 ** VPE_ID_BITS - 1;
 const VPES_MAX = INQUIRER;
 
 /** The most MSIs of host devices: each has an LPI, and each vPE's doorbell has one. */
-export const MOST_HOST_MSIS = LPI_LIMIT - LPI_MIN - VPES_MAX;
+export const MOST_MSIS = LPI_LIMIT - LPI_MIN - VPES_MAX;
 const FIRST_DOORBELL = LPI_LIMIT - VPES_MAX;
 
 /** Group 1, as Linux writes it into each configuration byte; the bit is reserved (IHI 0069, 5.1.1). */
@@ -92,11 +99,11 @@ const CONFIGURATION_GROUP_1 = 1 << 1;
 /**
  * The host's driver of its GICv4: sets up tables, gives out vPEs, maps the MSIs of passed-through devices to vLPIs and
  * makes vPEs resident. It touches {@link PhysicalGic} by registers, commands and memory alone, as software does.
- * What a hypervisor makes of it is in `DirectInjection`.
+ * What a hypervisor makes of it is in `Forwarding`.
  */
-export class ItsDriver {
+export class Gicv4Driver {
   readonly gic: PhysicalGic;
-  readonly memory: GuestMemory;
+  readonly memory: Ram;
   readonly version: Gicv4Version;
   readonly hasVsgis: boolean;
   readonly msis: number;
@@ -105,31 +112,31 @@ export class ItsDriver {
   /** Whether an MSI comes by an ITS that has GICv4. */
   canForward: (msi: number) => boolean = () => true;
 
-  readonly #host: HostGic;
+  readonly #host: PhysicalGicAccess;
   readonly #itts: number;
   readonly #readyDevices: Uint8Array;
   /** By vPEID. */
-  readonly #vpes: (HostVpe | undefined)[] = [];
+  readonly #vpes: (DriverVpe | undefined)[] = [];
   readonly #mappings: (VlpiMapping | undefined)[] = [];
   /** For it every vLPI is enabled, and it has none of its own. */
-  readonly #inquirer: HostVpe;
+  readonly #inquirer: DriverVpe;
 
   /** @throws GicError EINVAL if the configuration is none, ENOSPC where the host's RAM is too small. */
-  constructor(config: ItsDriverConfig = {}) {
+  constructor(config: Gicv4DriverConfig = {}) {
     const { gicv4 = 41, vsgis = true, cpus = 1, msis = 1024, priorityBits = 5, memory } = config;
-    if (!(msis >= 1 && msis <= MOST_HOST_MSIS)) {
-      throw new GicError('EINVAL', `msis: 1 to ${MOST_HOST_MSIS}, not ${msis}.`);
+    if (!(msis >= 1 && msis <= MOST_MSIS)) {
+      throw new GicError('EINVAL', `msis: 1 to ${MOST_MSIS}, not ${msis}.`);
     }
     this.version = gicv4;
     this.hasVsgis = gicv4 === 41 && vsgis;
     this.msis = msis;
     const onPhysicalLpi = (cpu: number, intid: number) => this.#onPhysicalLpi(cpu, intid);
-    this.#host = new HostGic({ gicv4, cpus, priorityBits, memory, lpis: msis, onPhysicalLpi });
+    this.#host = new PhysicalGicAccess({ gicv4, cpus, priorityBits, memory, lpis: msis, onPhysicalLpi });
     this.gic = this.#host.hardware;
     this.memory = this.#host.memory;
     const devices = Math.ceil(msis / VECTORS);
     this.#readyDevices = new Uint8Array(devices);
-    this.#itts = this.#host.take(Math.ceil((devices * ITT_SIZE) / HOST_PAGE));
+    this.#itts = this.#host.take(Math.ceil((devices * ITT_SIZE) / TABLE_PAGE));
     const configuration = this.#host.take();
     this.#host.fill(configuration, LPI_ENABLE, LPI_LIMIT - LPI_MIN);
     this.#inquirer = this.#newVpe(INQUIRER, this.#host.take(), configuration);
@@ -184,13 +191,13 @@ export class ItsDriver {
     return { configuration, vpes };
   }
 
-  #newVpe(id: number, pendingTable: number, configuration: number): HostVpe {
+  #newVpe(id: number, pendingTable: number, configuration: number): DriverVpe {
     const doorbell = id === INQUIRER ? NO_DOORBELL : FIRST_DOORBELL + id;
     const onDoorbell = () => {};
     const state = { mapped: false, cpu: 0, masked: true, onDoorbell };
     const propbaser = { low: configuration | ID_BITS_FIELD, high: upperHalf(configuration) };
     const pendbaser = { low: pendingTable | 0, high: upperHalf(pendingTable) };
-    const vpe: HostVpe = { id, pendingTable, configuration, propbaser, pendbaser, doorbell, ...state };
+    const vpe: DriverVpe = { id, pendingTable, configuration, propbaser, pendbaser, doorbell, ...state };
     this.#vpes[id] = vpe;
     return vpe;
   }
@@ -206,7 +213,7 @@ export class ItsDriver {
   }
 
   /** VMAPP with V=1. Its vLPIs go to CPU 0 until it is moved; its pending table is taken over from memory. */
-  mapVpe(vpe: HostVpe): void {
+  mapVpe(vpe: DriverVpe): void {
     if (vpe.mapped) return;
     vpe.mapped = true;
     vpe.cpu = 0;
@@ -215,11 +222,11 @@ export class ItsDriver {
       target: vpe.cpu,
       valid: 1,
       virtualSize: LPI_BITS - 1,
-      pendingAddress: vpe.pendingTable / HOST_PAGE,
+      pendingAddress: vpe.pendingTable / TABLE_PAGE,
     };
     if (this.version === 41) {
       fields.allocate = 1;
-      fields.configurationAddress = vpe.configuration / HOST_PAGE;
+      fields.configurationAddress = vpe.configuration / TABLE_PAGE;
       fields.defaultDoorbell = vpe.doorbell;
     }
     this.#host.issue('VMAPP', fields);
@@ -227,7 +234,7 @@ export class ItsDriver {
   }
 
   /** VMAPP with V=0: what is pending is in its pending table in memory from then on. */
-  unmapVpe(vpe: HostVpe): void {
+  unmapVpe(vpe: DriverVpe): void {
     if (!vpe.mapped) return;
     this.maskDoorbell(vpe, true);
     this.#host.issue('VMAPP', { vpe: vpe.id, allocate: 1 });
@@ -235,13 +242,13 @@ export class ItsDriver {
   }
 
   /** Whether a vLPI is pending, of a vPE that is not mapped. */
-  isPendingInMemory(vpe: HostVpe, intid: number): boolean {
+  isPendingInMemory(vpe: DriverVpe, intid: number): boolean {
     const byte = this.memory.load8(vpe.pendingTable + (intid >>> 3));
     return byte > 0 && ((byte >>> (intid & 7)) & 1) !== 0;
   }
 
   /** VMOVP: vLPIs and doorbell go to another CPU. */
-  moveVpe(vpe: HostVpe, cpu: number): void {
+  moveVpe(vpe: DriverVpe, cpu: number): void {
     if (vpe.cpu === cpu) return;
     this.#host.prepareCpu(cpu);
     if (this.version === 41) {
@@ -255,7 +262,7 @@ export class ItsDriver {
   }
 
   /** The vPE is to run on its CPU. GICv4.1: with these groups enabled. */
-  makeResident(vpe: HostVpe, group0: boolean, group1: boolean): void {
+  makeResident(vpe: DriverVpe, group0: boolean, group1: boolean): void {
     this.#host.onTrace?.(`resident vpe=${vpe.id} cpu=${vpe.cpu} group0=${group0} group1=${group1}`);
     if (this.version === 41) {
       const groups = (group0 ? VPENDBASER_GROUP_0_ENABLE : 0) | (group1 ? VPENDBASER_GROUP_1_ENABLE : 0);
@@ -271,7 +278,7 @@ export class ItsDriver {
    * The vPE runs no more. Answers whether something enabled is pending; GICv4.1 looks only where a doorbell is asked for,
    * else it is taken to be so.
    */
-  makeNonResident(vpe: HostVpe, doorbell: boolean): boolean {
+  makeNonResident(vpe: DriverVpe, doorbell: boolean): boolean {
     if (this.version === 41) {
       const wanted = doorbell ? VPENDBASER_DOORBELL : VPENDBASER_PENDING_LAST;
       this.#host.writeRedistributor(vpe.cpu, 'GICR_VPENDBASER', vpe.id, wanted);
@@ -292,22 +299,22 @@ export class ItsDriver {
   // ---- doorbells
 
   /** Lets a vPE's doorbell ring through, or not; one that rang meanwhile rings now. */
-  maskDoorbell(vpe: HostVpe, masked: boolean): void {
+  maskDoorbell(vpe: DriverVpe, masked: boolean): void {
     if (vpe.masked === masked || vpe.doorbell === NO_DOORBELL) return;
     vpe.masked = masked;
     const { bytes, base } = this.memory;
-    bytes[this.#host.properties - base + vpe.doorbell - LPI_MIN] = HOST_PRIORITY | (masked ? 0 : LPI_ENABLE);
+    bytes[this.#host.properties - base + vpe.doorbell - LPI_MIN] = PHYSICAL_LPI_PRIORITY | (masked ? 0 : LPI_ENABLE);
     if (this.version === 41) this.#host.issue('INVDB', { vpe: vpe.id });
     else this.#host.writeRedistributor(vpe.cpu, 'GICR_INVLPIR', vpe.doorbell);
   }
 
   /** GICv4.0: a doorbell that is latched is one no more. */
-  clearDoorbell(vpe: HostVpe): void {
+  clearDoorbell(vpe: DriverVpe): void {
     this.#host.writeRedistributor(vpe.cpu, 'GICR_CLRLPIR', vpe.doorbell);
   }
 
   /** Whether a doorbell has rung while it was masked. */
-  isDoorbellLatched(vpe: HostVpe): boolean {
+  isDoorbellLatched(vpe: DriverVpe): boolean {
     return this.gic.redistributors[vpe.cpu].lpis.has(vpe.doorbell);
   }
 
@@ -319,7 +326,7 @@ export class ItsDriver {
   }
 
   /** VMAPTI: an MSI becomes a vLPI, with this byte as its configuration. */
-  mapVlpi(msi: number, vpe: HostVpe, intid: number, configuration: number): void {
+  mapVlpi(msi: number, vpe: DriverVpe, intid: number, configuration: number): void {
     this.#prepareDevice(msi >>> VECTORS_SHIFT);
     const event = eventOf(msi);
     this.#writeConfiguration(vpe, intid, configuration);
@@ -346,14 +353,14 @@ export class ItsDriver {
   /**
    * VMOVI: the vLPI goes to another vPE, and what is pending with it.
    */
-  moveVlpi(msi: number, vpe: HostVpe): void {
+  moveVlpi(msi: number, vpe: DriverVpe): void {
     const mapping = this.#mappings[msi];
     if (mapping === undefined) return;
     mapping.vpe = vpe;
     this.#move(msi, vpe, this.#eventDoorbell(vpe, mapping.rings));
   }
 
-  #move(msi: number, vpe: HostVpe, doorbell: number): void {
+  #move(msi: number, vpe: DriverVpe, doorbell: number): void {
     const ring = this.version === 40 ? { doorbellValid: 1, doorbell } : {};
     this.#host.issue('VMOVI', { ...eventOf(msi), vpe: vpe.id, ...ring });
   }
@@ -372,23 +379,23 @@ export class ItsDriver {
     this.#move(msi, vpe, this.#eventDoorbell(vpe, rings));
   }
 
-  #eventDoorbell(vpe: HostVpe, rings: boolean): number {
+  #eventDoorbell(vpe: DriverVpe, rings: boolean): number {
     return this.version === 40 && rings ? vpe.doorbell : NO_DOORBELL;
   }
 
-  #writeConfiguration({ configuration }: HostVpe, intid: number, byte: number): void {
+  #writeConfiguration({ configuration }: DriverVpe, intid: number, byte: number): void {
     this.memory.store8(configuration + intid - LPI_MIN, byte | CONFIGURATION_GROUP_1);
   }
 
   /** The configuration byte of a vLPI in memory, and as the redistributors have it. */
-  configurationOf(vpe: HostVpe, intid: number): { memory: number; held: number } {
+  configurationOf(vpe: DriverVpe, intid: number): { memory: number; held: number } {
     const memory = this.memory.load8(vpe.configuration + intid - LPI_MIN);
     const table = this.gic.vpes.get(vpe.id)?.vlpis.configuration;
     return { memory, held: table === undefined ? memory : table.get(intid) };
   }
 
   /** VINVALL: the configuration of a vPE's vLPIs is read anew. */
-  invalidateAll(vpe: HostVpe): void {
+  invalidateAll(vpe: DriverVpe): void {
     this.#host.issue('VINVALL', { vpe: vpe.id });
   }
 
@@ -411,7 +418,7 @@ export class ItsDriver {
    * A vPE is resident on its CPU for a moment, and whoever is there steps aside. Answers whether something enabled is
    * pending; if not, its doorbell is asked for.
    */
-  visit(vpe: HostVpe, group0: boolean, group1: boolean): boolean {
+  visit(vpe: DriverVpe, group0: boolean, group1: boolean): boolean {
     return this.#host.withNobodyResident(vpe.cpu, () => {
       this.makeResident(vpe, group0, group1);
       return this.makeNonResident(vpe, true);
@@ -421,20 +428,20 @@ export class ItsDriver {
   // ---- vSGIs
 
   /** VSGI: configuration of a vSGI. Of `priority` bits 7:4 count. */
-  configureVsgi(vpe: HostVpe, sgi: number, enable: boolean, group1: boolean, priority: number): void {
+  configureVsgi(vpe: DriverVpe, sgi: number, enable: boolean, group1: boolean, priority: number): void {
     const sgiGroup = group1 ? 1 : 0;
     const sgiPriority = priority >>> 4;
     this.#host.issue('VSGI', { vpe: vpe.id, sgiIntid: sgi, sgiEnable: enable ? 1 : 0, sgiGroup, sgiPriority });
   }
 
   /** GITS_SGIR, or VSGI with C: a vSGI becomes pending, or is so no more. Setting allocates nothing. */
-  setVsgiPending(vpe: HostVpe, sgi: number, pending: boolean): void {
+  setVsgiPending(vpe: DriverVpe, sgi: number, pending: boolean): void {
     if (pending) this.#host.writeIts('GITS_SGIR', sgi, vpe.id);
     else this.#host.issue('VSGI', { vpe: vpe.id, sgiIntid: sgi, sgiClear: 1 });
   }
 
   /** GICR_VSGIR: the vSGIs that are pending, a bit each. */
-  pendingVsgis(vpe: HostVpe): number {
+  pendingVsgis(vpe: DriverVpe): number {
     this.#host.writeRedistributor(vpe.cpu, 'GICR_VSGIR', vpe.id);
     return this.#host.readRedistributor(vpe.cpu, 'GICR_VSGIPENDR') & ((1 << SGI_COUNT) - 1);
   }

@@ -36,19 +36,19 @@ describe('each MSI sent while mapped and enabled is taken from then on, and noth
 const LEFT_OUT: Readonly<Record<string, { hosts: readonly HostKind[]; breakIt: (machine: PassedThrough) => void }>> = {
   'unmapping the vPEs before their tables are read': {
     hosts: [41],
-    breakIt({ gic: { direct } }) {
-      if (direct !== undefined) direct.withPendingInMemory = (action) => action();
+    breakIt({ gic: { forwarding } }) {
+      if (forwarding !== undefined) forwarding.withPendingInMemory = (action) => action();
     },
   },
   'taking what is pending in software along when an LPI is forwarded': {
     hosts: [41],
-    breakIt({ gic: { direct } }) {
-      if (direct === undefined) return;
-      const { setForwarding, setPending } = direct;
-      direct.setForwarding = (...all) => {
-        direct.setPending = () => {};
-        const result = setForwarding.apply(direct, all);
-        direct.setPending = setPending;
+    breakIt({ gic: { forwarding } }) {
+      if (forwarding === undefined) return;
+      const { setForwarding, setPending } = forwarding;
+      forwarding.setForwarding = (...all) => {
+        forwarding.setPending = () => {};
+        const result = setForwarding.apply(forwarding, all);
+        forwarding.setPending = setPending;
         return result;
       };
     },
@@ -66,20 +66,20 @@ const LEFT_OUT: Readonly<Record<string, { hosts: readonly HostKind[]; breakIt: (
   },
   'the doorbell of a vCPU that waits': {
     hosts: [41, 40],
-    breakIt({ gic: { direct } }) {
-      for (const vpe of direct?.vpes ?? []) vpe.onDoorbell = () => {};
+    breakIt({ gic: { forwarding } }) {
+      for (const vpe of forwarding?.vpes ?? []) vpe.onDoorbell = () => {};
     },
   },
   'asking for the doorbell where the saved vCPU waits': {
     hosts: [41],
-    breakIt({ gic: { direct } }) {
-      if (direct === undefined) return;
-      const { withPendingInMemory } = direct;
-      direct.withPendingInMemory = (action) => {
-        const waiting = direct.waiting.slice();
-        direct.waiting.fill(0);
-        const value = withPendingInMemory.call(direct, action) as ReturnType<typeof action>;
-        direct.waiting.set(waiting);
+    breakIt({ gic: { forwarding } }) {
+      if (forwarding === undefined) return;
+      const { withPendingInMemory } = forwarding;
+      forwarding.withPendingInMemory = (action) => {
+        const waiting = forwarding.waiting.slice();
+        forwarding.waiting.fill(0);
+        const value = withPendingInMemory.call(forwarding, action) as ReturnType<typeof action>;
+        forwarding.waiting.set(waiting);
         return value;
       };
     },
@@ -87,14 +87,14 @@ const LEFT_OUT: Readonly<Record<string, { hosts: readonly HostKind[]; breakIt: (
   "folding a list register into the host's pending table": {
     hosts: [41, 40],
     breakIt({ gic }) {
-      const { direct } = gic;
-      if (direct === undefined) return;
+      const { forwarding } = gic;
+      if (forwarding === undefined) return;
       const { leave } = gic;
-      const { setPending } = direct;
+      const { setPending } = forwarding;
       gic.leave = (vcpu) => {
-        direct.setPending = () => {};
+        forwarding.setPending = () => {};
         leave.call(gic, vcpu);
-        direct.setPending = setPending;
+        forwarding.setPending = setPending;
       };
     },
   },

@@ -10,10 +10,10 @@ import {
 import { BASER_VALID, COMMAND_SIZE, GICR_CTLR_ENABLE_LPIS, LPI_ENABLE } from '../architecture/its.js';
 import { GicError } from '../errors.js';
 import { Command, type CommandName, type FieldName, type VirtualCommandName } from '../its/commands.js';
-import { GuestMemory } from '../its/guest-memory.js';
+import { Ram } from '../memory/ram.js';
 import { LPI_BITS } from './configuration-table.js';
-import { HOST_PAGE, HostPages } from './host-pages.js';
 import { PhysicalGic } from './physical-gic.js';
+import { TABLE_PAGE, TablePages } from './table-pages.js';
 
 const HOST_RAM_BASE = 0x1_0000_0000;
 /** Pages of the host's RAM beside two for each CPU, one of which is its own and one a vPE's. */
@@ -25,7 +25,7 @@ const PENDBASER_PTZ = 1 << 30;
 export const ID_BITS_FIELD = LPI_BITS - 1;
 export const VPE_ID_BITS = 12;
 /** Priority of the host's own LPIs. */
-export const HOST_PRIORITY = 0xa0;
+export const PHYSICAL_LPI_PRIORITY = 0xa0;
 
 type GitsName = (typeof GITS_V4_REGISTERS)[number]['name'];
 type GicrName = (typeof GICR_V4_REGISTERS)[number]['name'];
@@ -40,11 +40,11 @@ const GICR = Object.fromEntries(GICR_V4_REGISTERS.map(({ name, offset }) => [nam
 
 export type Fields = Partial<Record<FieldName, number>>;
 
-export interface HostGicConfig {
+export interface PhysicalGicAccessConfig {
   readonly gicv4: Gicv4Version;
   readonly cpus: number;
   readonly priorityBits: number;
-  readonly memory: GuestMemory | undefined;
+  readonly memory: Ram | undefined;
   /** LPIs of the host's own that are enabled from the start, 8192 and following. */
   readonly lpis: number;
   readonly onPhysicalLpi: (cpu: number, intid: number) => void;
@@ -54,29 +54,29 @@ export interface HostGicConfig {
  * The host's GIC as its software has it: registers by name, a command queue, tables in the host's RAM. All RAM that CPUs
  * need is taken at the start, so that nothing a guest does can find it used up.
  */
-export class HostGic {
+export class PhysicalGicAccess {
   readonly hardware: PhysicalGic;
-  readonly memory: GuestMemory;
+  readonly memory: Ram;
   /** The host's LPI configuration table. */
   readonly properties: number;
   onTrace: ((line: string) => void) | undefined;
-  readonly #pages: HostPages;
+  readonly #pages: TablePages;
   readonly #queue: number;
   /** The pending table of CPU 0; those of the others follow. */
   readonly #pendingTables: number;
   readonly #readyCpus: Uint8Array;
 
   /** @throws GicError ENOSPC where the host's RAM is too small. */
-  constructor({ memory, lpis, ...config }: HostGicConfig) {
+  constructor({ memory, lpis, ...config }: PhysicalGicAccessConfig) {
     const { cpus } = config;
-    this.memory = memory ?? new GuestMemory(HOST_RAM_BASE, new Uint8Array((SPARE_PAGES + 2 * cpus) * HOST_PAGE));
+    this.memory = memory ?? new Ram(HOST_RAM_BASE, new Uint8Array((SPARE_PAGES + 2 * cpus) * TABLE_PAGE));
     this.hardware = new PhysicalGic({ ...config, memory: this.memory, vpeIdBits: VPE_ID_BITS });
-    this.#pages = new HostPages(this.memory);
+    this.#pages = new TablePages(this.memory);
     this.#readyCpus = new Uint8Array(cpus);
     this.#queue = this.take();
     this.properties = this.take();
     this.#pendingTables = this.take(cpus);
-    this.fill(this.properties, HOST_PRIORITY | LPI_ENABLE, lpis);
+    this.fill(this.properties, PHYSICAL_LPI_PRIORITY | LPI_ENABLE, lpis);
     this.#setUpIts();
   }
 
@@ -112,11 +112,11 @@ export class HostGic {
 
   /** Tables of the ITS: of devices, of collections, of vPEs. */
   #setUpIts(): void {
-    const tables = [1, 1, Math.ceil((2 ** VPE_ID_BITS * VPE_ENTRY_SIZE) / HOST_PAGE)];
+    const tables = [1, 1, Math.ceil((2 ** VPE_ID_BITS * VPE_ENTRY_SIZE) / TABLE_PAGE)];
     for (const [n, pages] of tables.entries()) {
       this.writeIts('GITS_BASER', this.take(pages) + pages - 1, BASER_VALID, 8 * n);
     }
-    this.writeIts('GITS_CBASER', this.#queue + HOST_PAGE / 4096 - 1, BASER_VALID);
+    this.writeIts('GITS_CBASER', this.#queue + TABLE_PAGE / 4096 - 1, BASER_VALID);
     this.writeIts('GITS_CTLR', 1);
     this.prepareCpu(0);
     this.issue('MAPC', { collection: 0, target: 0, valid: 1 });
@@ -126,7 +126,7 @@ export class HostGic {
   prepareCpu(cpu: number): void {
     if (this.#readyCpus[cpu]) return;
     this.#readyCpus[cpu] = 1;
-    const pending = this.#pendingTables + cpu * HOST_PAGE;
+    const pending = this.#pendingTables + cpu * TABLE_PAGE;
     this.writeRedistributor(cpu, 'GICR_PROPBASER', this.properties | ID_BITS_FIELD, upperHalf(this.properties));
     this.writeRedistributor(cpu, 'GICR_PENDBASER', pending | 0, upperHalf(pending) | PENDBASER_PTZ);
     this.writeRedistributor(cpu, 'GICR_CTLR', GICR_CTLR_ENABLE_LPIS);
@@ -163,7 +163,7 @@ export class HostGic {
     const { words } = Command.of(name, fields);
     const at = this.hardware.its.queue.cwriter;
     for (let n = 0; n < 8; n += 2) this.memory.store64(this.#queue + at + 4 * n, words[n], words[n + 1]);
-    this.writeIts('GITS_CWRITER', (at + COMMAND_SIZE) % HOST_PAGE);
+    this.writeIts('GITS_CWRITER', (at + COMMAND_SIZE) % TABLE_PAGE);
   }
 
   /** Does something while no vPE is resident on a CPU; whoever is there steps aside and comes back. */

@@ -7,7 +7,7 @@ const PAGE_OFFSET = PAGE - 1;
  * Guest RAM as the GIC sees it: one block at a guest-physical address. What is outside reads as `undefined` or refuses a
  * store, and is for the caller to turn into KVM's EFAULT or into a skipped command.
  */
-export class GuestMemory {
+export class Ram {
   readonly #view: DataView;
   /** All of RAM by 32 bits, if the bytes are aligned so. */
   readonly #words: Uint32Array | undefined;

@@ -1,7 +1,7 @@
 import { SGI_COUNT } from '../architecture/intid.js';
 import type { ResidentVpe } from '../cpu-interface/cpu-interface.js';
 import { lowestBit } from '../interrupts/bitmap.js';
-import type { GuestMemory } from '../its/guest-memory.js';
+import type { Ram } from '../memory/ram.js';
 import { NO_INTID, PendingTable } from './pending-table.js';
 
 /** Configuration byte of a vSGI: priority in bits 7:4, group in bit 1, enable in bit 0. */
@@ -63,7 +63,7 @@ export class Vpe implements ResidentVpe {
   }
 
   /** Takes the virtual pending table over from memory, in GICv4.1 with the vSGIs. */
-  load(memory: GuestMemory, sgis: boolean): void {
+  load(memory: Ram, sgis: boolean): void {
     this.vlpis.load(memory, this.pendingAddress);
     if (!sgis || !memory.has(this.pendingAddress, SGI_CONFIGURATION_OFFSET + SGI_COUNT)) return;
     this.sgiPending = memory.load32(this.pendingAddress + SGI_PENDING_OFFSET) & 0xffff;
@@ -74,7 +74,7 @@ export class Vpe implements ResidentVpe {
   }
 
   /** Gives it back, complete. */
-  store(memory: GuestMemory, sgis: boolean): void {
+  store(memory: Ram, sgis: boolean): void {
     this.vlpis.store(memory, this.pendingAddress);
     if (!sgis) return;
     memory.store64(this.pendingAddress + SGI_PENDING_OFFSET, this.sgiPending, 0);

@@ -1,18 +1,18 @@
 import { clearBit, setBit, testBit, writeBit } from './bitmap.js';
 
 /** How many physical interrupts there are. */
-export const HOST_INTERRUPT_COUNT = 1024;
+export const PHYSICAL_INTERRUPT_COUNT = 1024;
 
 /**
  * The state of the host's own interrupts, to which virtual ones can be tied: a list register with HW = 1 deactivates the
  * physical interrupt together with the virtual one (IHI 0069, 4.8 "Maintenance interrupts and hardware interrupts").
  * All virtual machines of a host share one of these.
  */
-export class HostInterrupts {
-  readonly #line = new Uint32Array(HOST_INTERRUPT_COUNT / 32);
-  readonly #pending = new Uint32Array(HOST_INTERRUPT_COUNT / 32);
-  readonly #notDirect = new Uint32Array(HOST_INTERRUPT_COUNT / 32);
-  readonly #active = new Uint32Array(HOST_INTERRUPT_COUNT / 32);
+export class PhysicalInterrupts {
+  readonly #line = new Uint32Array(PHYSICAL_INTERRUPT_COUNT / 32);
+  readonly #pending = new Uint32Array(PHYSICAL_INTERRUPT_COUNT / 32);
+  readonly #notForwardable = new Uint32Array(PHYSICAL_INTERRUPT_COUNT / 32);
+  readonly #active = new Uint32Array(PHYSICAL_INTERRUPT_COUNT / 32);
 
   /** The input from the device. */
   line(irq: number): boolean {
@@ -39,14 +39,14 @@ export class HostInterrupts {
     else clearBit(this.#active, irq);
   }
   /** Whether it is behind an ITS that can inject directly (GICv4). */
-  direct(irq: number): boolean {
-    return !testBit(this.#notDirect, irq);
+  isForwardable(irq: number): boolean {
+    return !testBit(this.#notForwardable, irq);
   }
-  setDirect(irq: number, direct: boolean): void {
-    writeBit(this.#notDirect, irq, !direct);
+  setForwardable(irq: number, forwardable: boolean): void {
+    writeBit(this.#notForwardable, irq, !forwardable);
   }
   /** What the CPU interface does when the guest deactivates a list register with HW = 1. */
   deactivate(irq: number): void {
-    if (irq < HOST_INTERRUPT_COUNT) clearBit(this.#active, irq);
+    if (irq < PHYSICAL_INTERRUPT_COUNT) clearBit(this.#active, irq);
   }
 }

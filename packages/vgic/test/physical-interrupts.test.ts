@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LR_ACTIVE, LR_HW, LR_PENDING, LR_PINTID_MASK, LR_STATE } from '../src/architecture/virtual-interface.js';
-import { HostInterrupts } from '../src/index.js';
+import { PhysicalInterrupts } from '../src/index.js';
 import { machineWithDevice, nameOf, readyMachine } from './machine.js';
 
 /** Virtual interrupts tied to interrupts of the host: IHI 0069, ICH_LR<n>_EL2.HW; KVM's kvm_vgic_map_phys_irq. */
@@ -181,7 +181,7 @@ describe('an interrupt tied to one of the host', () => {
 
 describe('the host’s interrupts', () => {
   it('are pending by latch or line', () => {
-    const host = new HostInterrupts();
+    const host = new PhysicalInterrupts();
     host.setPending(5, true);
     host.setLine(6, true);
     expect([5, 6, 7].map((irq) => host.isPending(irq))).toEqual([true, true, false]);
@@ -189,7 +189,7 @@ describe('the host’s interrupts', () => {
   });
 
   it('a deactivation by a list register with a physical INTID beyond the last is ignored', () => {
-    const host = new HostInterrupts();
+    const host = new PhysicalInterrupts();
     host.setActive(1023, true);
     host.deactivate(0x1fff);
     expect(host.active(1023)).toBe(true);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SYSTEM_REGISTERS } from '../../src/index.js';
-import { bytesPerCycle, NOTHING } from './heap-growth.js';
+import { bytesPerCycle, NOTHING } from '../physical-gic/heap-growth.js';
 import { FIRST_LPI, PassedThrough } from './passed-through.js';
 
 const { ICC_IAR1_EL1, ICC_EOIR1_EL1 } = SYSTEM_REGISTERS;

@@ -11,8 +11,8 @@ import {
   VPROPBASER_VALID,
 } from '../architecture/gicv4.js';
 import { PRIVATE_COUNT, SGI_COUNT } from '../architecture/intid.js';
-import type { GuestMemory } from '../its/guest-memory.js';
 import { addressOf } from '../its/lpis.js';
+import type { Ram } from '../memory/ram.js';
 import { type ConfigurationTable, ConfigurationTables } from './configuration-table.js';
 import { NO_INTID } from './pending-table.js';
 import { PHYSICAL_ITS_FRAME, PHYSICAL_REDISTRIBUTOR } from './physical-frames.js';
@@ -22,7 +22,7 @@ import { GROUP_0, GROUP_1, NOT_RESIDENT, Vpe, type VpeMapping } from './vpe.js';
 
 export interface PhysicalGicConfig {
   /** The host's RAM, which has all tables. */
-  readonly memory: GuestMemory;
+  readonly memory: Ram;
   /** Physical CPUs, 1 to 65536. Default 1. */
   readonly cpus?: number;
   /** 41 for GICv4.1, 40 for GICv4.0. Default 41. */
@@ -48,7 +48,7 @@ const ALL_GROUPS = GROUP_0 | GROUP_1;
  * Everything is done at once: no register ever reads Dirty or Busy. Source: IHI 0069, chapters 4.8, 5 and 6.
  */
 export class PhysicalGic {
-  readonly memory: GuestMemory;
+  readonly memory: Ram;
   readonly version: Gicv4Version;
   readonly vpeIdBits: number;
   readonly configurations: ConfigurationTables;

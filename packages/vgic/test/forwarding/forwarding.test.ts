@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ItsDriver, UNMAPPED_INTERRUPT } from '../../src/direct-injection/index.js';
-import { ERRNO, GicError, GuestMemory } from '../../src/index.js';
+import { Gicv4Driver, UNMAPPED_INTERRUPT } from '../../src/gicv4.js';
+import { ERRNO, GicError, Ram } from '../../src/index.js';
 import { restoreGic, saveGic } from '../../src/kvm/index.js';
 import { ItsGuest } from '../its-guest.js';
 import { DEVICE, DOORBELL, FIRST_LPI, newDriver, PassedThrough } from './passed-through.js';
@@ -47,7 +47,7 @@ describe('forwarding is answered', () => {
 
     const driver = newDriver(41);
     const guests = [0, 1].map(() => {
-      const its = ItsGuest.ready({ ram: 1 << 20, directInjection: driver });
+      const its = ItsGuest.ready({ ram: 1 << 20, gicv4Driver: driver });
       its.mapDevice(DEVICE);
       its.mapEvent(DEVICE, 0, FIRST_LPI);
       return its.gic;
@@ -159,14 +159,14 @@ describe.each(VERSIONS)('a forwarded LPI follows the guest (GICv4 version %i)', 
 
 describe.each(VERSIONS)('a vPE (GICv4 version %i)', (gicv4) => {
   it('is resident on the CPU of its vCPU while that is loaded, and moves with it', () => {
-    const { gic, direct, host, cpuOf } = forwarded(gicv4);
+    const { gic, forwarding, host, cpuOf } = forwarded(gicv4);
     gic.load(0);
-    expect([direct.isResident(0), host.residentOn(0)?.id]).toEqual([true, direct.vpes[0].id]);
+    expect([forwarding.isResident(0), host.residentOn(0)?.id]).toEqual([true, forwarding.vpes[0].id]);
     gic.put(0);
-    expect([direct.isResident(0), host.residentOn(0)]).toEqual([false, undefined]);
+    expect([forwarding.isResident(0), host.residentOn(0)]).toEqual([false, undefined]);
     cpuOf[0] = 1;
     gic.load(0);
-    expect([direct.vpes[0].cpu, host.residentOn(1)?.id]).toEqual([1, direct.vpes[0].id]);
+    expect([forwarding.vpes[0].cpu, host.residentOn(1)?.id]).toEqual([1, forwarding.vpes[0].id]);
   });
 
   it('rings for a vCPU that waits: a kick, and something to run for', () => {
@@ -207,7 +207,7 @@ describe.each(VERSIONS)('a vPE (GICv4 version %i)', (gicv4) => {
 });
 
 describe('the doorbell of a GICv4.0', () => {
-  const vpeOf = ({ direct }: PassedThrough) => direct.vpes[0];
+  const vpeOf = ({ forwarding }: PassedThrough) => forwarding.vpes[0];
 
   it('is masked while its vCPU runs and after it was preempted, and open while it waits', () => {
     const machine = forwarded(40);
@@ -482,7 +482,7 @@ describe('a save', () => {
 describe("the host's RAM", () => {
   it('has a place for every CPU from the start: no vCPU that moves to one finds it used up', () => {
     const cpus = 300;
-    const driver = new ItsDriver({ cpus });
+    const driver = new Gicv4Driver({ cpus });
     const sets = [];
     for (;;) {
       try {
@@ -502,7 +502,7 @@ describe("the host's RAM", () => {
   });
 
   it('is refused with ENOSPC where it has not', () => {
-    const memory = new GuestMemory(0x1_0000_0000, new Uint8Array(1 << 20));
-    expect(() => new ItsDriver({ cpus: 64, memory })).toThrow(/ENOSPC|no room/);
+    const memory = new Ram(0x1_0000_0000, new Uint8Array(1 << 20));
+    expect(() => new Gicv4Driver({ cpus: 64, memory })).toThrow(/ENOSPC|no room/);
   });
 });

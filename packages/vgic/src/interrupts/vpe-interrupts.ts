@@ -1,9 +1,9 @@
 /**
  * Who has the pending state of interrupts that are injected directly (GICv4): LPIs that are forwarded to the host's GIC, and
- * with GICv4.1 SGIs that are vSGIs. Their bits in `Interrupts.direct` are set, and their latches never are.
+ * with GICv4.1 SGIs that are vSGIs. Their bits in `Interrupts.onVpe` are set, and their latches never are.
  * By the index of the interrupt.
  */
-export interface Injector {
+export interface VpeInterrupts {
   setPending(i: number, pending: boolean): void;
   isPending(i: number): boolean;
   /** Pending SGIs of a vCPU, a bit each. */

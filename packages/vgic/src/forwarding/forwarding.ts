@@ -2,18 +2,18 @@ import { PRIVATE_COUNT, SGI_COUNT } from '../architecture/intid.js';
 import { LPI_ENABLE, LPI_PRIORITY_MASK } from '../architecture/its.js';
 import { ERRNO } from '../errors.js';
 import { clearBit, setBit, testBit } from '../interrupts/bitmap.js';
-import type { Injector } from '../interrupts/injector.js';
 import type { Interrupts } from '../interrupts/interrupts.js';
+import type { VpeInterrupts } from '../interrupts/vpe-interrupts.js';
 import { DISABLED, type Its } from '../its/its.js';
-import { LPI_LIMIT } from './configuration-table.js';
-import type { HostVpe, ItsDriver, VpeSet } from './its-driver.js';
-import type { Vpe } from './vpe.js';
+import { LPI_LIMIT } from '../physical-gic/configuration-table.js';
+import type { DriverVpe, Gicv4Driver, VpeSet } from '../physical-gic/gicv4-driver.js';
+import type { Vpe } from '../physical-gic/vpe.js';
 
 /** KVM's answer where an event is not mapped: the ITS's own error number (IHI 0069, table 5-36), which is positive. */
 export const UNMAPPED_INTERRUPT = 0x1_0307;
 
 /** What a virtual machine's direct injection works with. */
-export interface DirectInjectionContext {
+export interface ForwardingContext {
   readonly irqs: Interrupts;
   /** The physical CPU that a vCPU is on, or will be loaded on. */
   readonly cpuOf: (vcpu: number) => number;
@@ -23,7 +23,7 @@ export interface DirectInjectionContext {
 }
 
 /** A host's MSI that is forwarded to an event of the guest's. */
-interface Forwarding {
+interface ForwardedMsi {
   readonly msi: number;
   readonly its: Its;
   readonly deviceId: number;
@@ -37,8 +37,8 @@ interface Forwarding {
  * passed-through devices that the host's ITS turns into the guest's LPIs; SGIs that are vSGIs. Follows KVM's vgic-v4.c,
  * but for what that loses: what is pending on the host's side comes back to the guest's whenever a forwarding ends.
  */
-export class DirectInjection implements Injector {
-  readonly vpes: readonly HostVpe[];
+export class Forwarding implements VpeInterrupts {
+  readonly vpes: readonly DriverVpe[];
   /** Something was pending when the vCPU's vPE was last made non-resident, or its doorbell rang since: it is to run. */
   readonly pendingLast: Uint8Array;
   /** The vCPU waits for an interrupt: its doorbell is asked for, and it gets no vPE until it runs. */
@@ -51,14 +51,14 @@ export class DirectInjection implements Injector {
   /** The vPE is to be made resident anew at the vCPU's next entry. */
   readonly #reload: Uint8Array;
   readonly #set: VpeSet;
-  readonly #byMsi = new Map<number, Forwarding>();
-  readonly #byLpi = new Map<number, Forwarding>();
+  readonly #byMsi = new Map<number, ForwardedMsi>();
+  readonly #byLpi = new Map<number, ForwardedMsi>();
   #vsgis = false;
 
   /** @throws GicError ENOSPC where the host has no room for so many vPEs. */
   constructor(
-    readonly driver: ItsDriver,
-    readonly context: DirectInjectionContext,
+    readonly driver: Gicv4Driver,
+    readonly context: ForwardingContext,
   ) {
     const { irqs } = context;
     this.#set = driver.allocate(irqs.vcpus);
@@ -73,7 +73,7 @@ export class DirectInjection implements Injector {
       vpe.onDoorbell = () => this.#onDoorbell(vcpu);
       driver.mapVpe(vpe);
     }
-    irqs.injector = this;
+    irqs.vpes = this;
   }
 
   /** Gives everything back to the host; what is pending there is the GIC's again. */
@@ -82,7 +82,7 @@ export class DirectInjection implements Injector {
     this.switchVsgis(false);
     for (let vcpu = 0; vcpu < this.vpes.length; vcpu++) this.put(vcpu);
     this.driver.free(this.#set);
-    this.context.irqs.injector = undefined;
+    this.context.irqs.vpes = undefined;
   }
 
   // ---- scheduling
@@ -187,7 +187,7 @@ export class DirectInjection implements Injector {
     const { irqs } = this.context;
     const lpi = its.resolve(deviceId, eventId);
     if (lpi < 0) return unresolved(lpi);
-    if (testBit(irqs.direct, lpi)) return 0;
+    if (testBit(irqs.onVpe, lpi)) return 0;
     const intid = irqs.intidOf(lpi);
     const vcpu = irqs.target[lpi];
     // two events, the other of which leads nowhere, can leave an LPI without a target
@@ -203,7 +203,7 @@ export class DirectInjection implements Injector {
     const forwarding = { msi, its, deviceId, eventId, lpi };
     this.#byMsi.set(msi, forwarding);
     this.#byLpi.set(lpi, forwarding);
-    setBit(irqs.direct, lpi);
+    setBit(irqs.onVpe, lpi);
     if (!testBit(irqs.latch, lpi)) return 0;
     clearBit(irqs.latch, lpi);
     this.setPending(lpi, true);
@@ -214,7 +214,7 @@ export class DirectInjection implements Injector {
   checkForwarding(its: Its, deviceId: number, eventId: number): number {
     const lpi = its.resolve(deviceId, eventId);
     if (lpi < 0) return unresolved(lpi);
-    return testBit(this.context.irqs.direct, lpi) ? -ERRNO.EINVAL : 0;
+    return testBit(this.context.irqs.onVpe, lpi) ? -ERRNO.EINVAL : 0;
   }
 
   /** An MSI is forwarded no more: it is the host's again, and what is pending of its LPI is the GIC's again. */
@@ -226,7 +226,7 @@ export class DirectInjection implements Injector {
     const pending = this.driver.unmapVlpi(msi);
     this.#byMsi.delete(msi);
     this.#byLpi.delete(lpi);
-    clearBit(irqs.direct, lpi);
+    clearBit(irqs.onVpe, lpi);
     if (!pending) return;
     this.#leaveList(lpi);
     irqs.pend(lpi);
@@ -371,14 +371,14 @@ export class DirectInjection implements Injector {
     const { irqs } = this.context;
     const pending = testBit(irqs.latch, i);
     clearBit(irqs.latch, i);
-    setBit(irqs.direct, i);
+    setBit(irqs.onVpe, i);
     this.configureSgi(vcpu, sgi);
     this.driver.setVsgiPending(this.vpes[vcpu], sgi, pending);
   }
 
   #toSgi(vcpu: number, i: number, sgi: number, pending: boolean): void {
     const { irqs } = this.context;
-    clearBit(irqs.direct, i);
+    clearBit(irqs.onVpe, i);
     this.driver.configureVsgi(this.vpes[vcpu], sgi, false, testBit(irqs.group, i), irqs.priority[i]);
     this.driver.setVsgiPending(this.vpes[vcpu], sgi, false);
     if (pending) irqs.pend(i);

@@ -1,6 +1,6 @@
 import { GITS_TRANSLATER_OFFSET } from '../../src/architecture/its.js';
-import { type Gicv4Version, ItsDriver } from '../../src/direct-injection/index.js';
-import { GuestMemory } from '../../src/index.js';
+import { Gicv4Driver, type Gicv4Version } from '../../src/gicv4.js';
+import { Ram } from '../../src/index.js';
 import { ITS_BASE, ItsGuest, type ItsGuestConfig } from '../its-guest.js';
 
 /** Where a device writes its MSI. */
@@ -21,9 +21,9 @@ const HOST_RAM_SIZE = 2 << 20;
 const GUEST_RAM_SIZE = 1 << 20;
 
 /** A host of this kind, with RAM enough for a few vPEs. */
-export function newDriver(gicv4: Gicv4Version, cpus = 2, vsgis = true): ItsDriver {
-  const memory = new GuestMemory(HOST_RAM_BASE, new Uint8Array(HOST_RAM_SIZE));
-  return new ItsDriver({ gicv4, vsgis, cpus, msis: 64, memory });
+export function newDriver(gicv4: Gicv4Version, cpus = 2, vsgis = true): Gicv4Driver {
+  const memory = new Ram(HOST_RAM_BASE, new Uint8Array(HOST_RAM_SIZE));
+  return new Gicv4Driver({ gicv4, vsgis, cpus, msis: 64, memory });
 }
 
 /**
@@ -31,7 +31,7 @@ export function newDriver(gicv4: Gicv4Version, cpus = 2, vsgis = true): ItsDrive
  * forward goes through irqfd, as VFIO has it.
  */
 export class PassedThrough {
-  readonly driver: ItsDriver | undefined;
+  readonly driver: Gicv4Driver | undefined;
   readonly its: ItsGuest;
   /** The physical CPU of each vCPU. */
   readonly cpuOf: number[];
@@ -49,7 +49,7 @@ export class PassedThrough {
       vcpus,
       cpuOf: (vcpu) => this.cpuOf[vcpu],
       ...rest,
-      ...(this.driver === undefined ? {} : { directInjection: this.driver }),
+      ...(this.driver === undefined ? {} : { gicv4Driver: this.driver }),
     };
     if (ram === undefined) this.its = ItsGuest.ready(parts);
     else this.its = ItsGuest.arrived(ram.guest, ram.bytes, parts);
@@ -71,12 +71,12 @@ export class PassedThrough {
     return this.its.guest;
   }
   /** Direct injection, which there is. */
-  get direct() {
-    const { direct } = this.gic;
-    if (direct === undefined) throw new Error('This machine has no GICv4.');
-    return direct;
+  get forwarding() {
+    const { forwarding } = this.gic;
+    if (forwarding === undefined) throw new Error('This machine has no GICv4.');
+    return forwarding;
   }
-  get host(): ItsDriver {
+  get host(): Gicv4Driver {
     if (this.driver === undefined) throw new Error('This machine has no GICv4.');
     return this.driver;
   }
@@ -88,7 +88,7 @@ export class PassedThrough {
     this.gic.unsetForwarding(msi);
   }
   isForwarded(event: number): boolean {
-    return this.gic.direct?.forwardingOf(event) !== undefined;
+    return this.gic.forwarding?.forwardingOf(event) !== undefined;
   }
 
   /** The device sends the MSI of its event n. */
@@ -118,7 +118,7 @@ export class PassedThrough {
   }
   /** Whether a vPE's pending bit of an LPI is set on the host; by a look at its tables, which changes nothing. */
   isPendingOnHost(intid: number, vcpu = 0): boolean {
-    const vpe = this.host.gic.vpes.get(this.direct.vpes[vcpu].id);
+    const vpe = this.host.gic.vpes.get(this.forwarding.vpes[vcpu].id);
     return vpe?.isPending(intid) ?? false;
   }
 }

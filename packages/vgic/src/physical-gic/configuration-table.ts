@@ -1,5 +1,5 @@
 import { LPI_MIN } from '../architecture/intid.js';
-import type { GuestMemory } from '../its/guest-memory.js';
+import type { Ram } from '../memory/ram.js';
 
 /** INTID bits of physical LPIs and of vLPIs here. */
 export const LPI_BITS = 16;
@@ -23,7 +23,7 @@ export class ConfigurationTable {
   users = 0;
 
   constructor(
-    readonly memory: GuestMemory,
+    readonly memory: Ram,
     /** Of the byte of INTID 8192. */
     readonly address: number,
   ) {
@@ -59,7 +59,7 @@ export class ConfigurationTable {
 export class ConfigurationTables {
   readonly #tables = new Map<number, ConfigurationTable>();
 
-  constructor(readonly memory: GuestMemory) {}
+  constructor(readonly memory: Ram) {}
 
   acquire(address: number): ConfigurationTable {
     let table = this.#tables.get(address);
