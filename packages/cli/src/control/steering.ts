@@ -1,4 +1,5 @@
-import { type Machine, type Progress, SnapshotError, writeSnapshot } from '@vgic/machine';
+import { type Machine, type Progress, SnapshotError } from '@vgic/machine';
+import { writeSnapshot } from '@vgic/machine/node';
 import { type Address, formatAddress } from '../migration/address.js';
 import { Outgoing } from '../migration/outgoing.js';
 import { BadRequest, type ControlRequest, type MigrateRequest, migrationOf } from './requests.js';
