@@ -102,7 +102,8 @@ export class Machine {
     };
     try {
       this.core = Core.create({ vcpus, ramBase: RAM_BASE, ramSize: memory, gicSystemRegisters: version === 3, host });
-    } catch {
+    } catch (error) {
+      if (error instanceof RangeError) throw error;
       throw new RangeError(`This computer has no room for a machine with ${memory / 2 ** 20} MiB of memory.`);
     }
     this.#gicMemory = new GicMemory(this.core);
