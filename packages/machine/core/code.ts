@@ -3,29 +3,9 @@
  * from the RAM page there and so also says which pages have code. When the pool is used up, all of it is dropped.
  */
 
-import { takeInstructionAbort, takePcAlignmentFault } from './exceptions';
-import {
-  CODE_PAGE,
-  CODE_VA,
-  DECODED_PAGE,
-  EL,
-  ITLB_ENTRIES,
-  ITLB_ENTRY,
-  PAGE_SHIFT,
-  PC,
-  codePages,
-  current,
-  decodedCapacity,
-  decodedPool,
-  hostOf,
-  inRam,
-  ram,
-  ramBase,
-  ramSize,
-} from './layout';
-import { EXECUTE, FAULT_EXTERNAL, TRANSLATED, canonicalPc, isBlock, notGlobal, permissionFault, permissions, physical, walk } from './mmu';
+import { CODE_PAGE, DECODED_PAGE, PAGE_SHIFT, codePages, decodedCapacity, decodedPool, ram, ramSize } from './layout';
 import { MICRO_OP, OP_IMMEDIATE, Op, emit } from './ops';
-import { ITLB_PAGE, ITLB_TAG, checkUserBank, codeBank, fillCode, flushCodeOfAll, slowStoresTo } from './tlb';
+import { flushCodeOfAll, slowStoresTo } from './tlb';
 
 let decodedCount: u32 = 0;
 
@@ -38,7 +18,8 @@ export function hasCode(ramOffset: u32): bool {
   return load<u32>(slotOf(ramOffset)) != 0;
 }
 
-function decodedOf(ramOffset: u32): usize {
+/** The predecoded page of a RAM page; a new one when there is none yet. */
+export function decodedOf(ramOffset: u32): usize {
   const slot = slotOf(ramOffset);
   const known = load<u32>(slot);
   if (known) return known;
@@ -81,50 +62,6 @@ export function dropCode(ramOffset: u32, bytes: u32): void {
   const first = (ramOffset & 0xfff) >> 2;
   const last = ((ramOffset & 0xfff) + bytes - 1) >> 2;
   for (let word = first; word <= last; word++) store<u16>(page + <usize>word * MICRO_OP, <u16>Op.Decode);
-}
-
-/**
- * Finds the micro-op at PC and makes its page the executing one. Returns 0 when the fetch faulted; the exception is
- * taken then.
- */
-export function fetch(): usize {
-  noteFetch();
-  let pc = load<u64>(PC);
-  const el = load<u32>(EL);
-  if (!el) checkUserBank();
-  let page = pc & ~0xfff;
-  const entry = codeBank(current, el) + <usize>((<u32>(pc >> PAGE_SHIFT) & (ITLB_ENTRIES - 1)) * ITLB_ENTRY);
-  if (load<u64>(entry, ITLB_TAG) != page || (<u32>pc & 3) != 0) {
-    pc = canonicalPc(pc);
-    store<u64>(PC, pc);
-    page = pc & ~0xfff;
-    if (<u32>pc & 3) {
-      takePcAlignmentFault(pc);
-      return 0;
-    }
-    let fault = walk(pc, el == 0);
-    if (fault == TRANSLATED) {
-      if (!(permissions & EXECUTE)) fault = permissionFault();
-      else if (!inRam(physical, 4)) fault = FAULT_EXTERNAL;
-    }
-    if (fault != TRANSLATED) {
-      takeInstructionAbort(pc, fault);
-      return 0;
-    }
-    fillCode(el, pc, decodedOf(<u32>(physical - ramBase)), isBlock, notGlobal);
-    noteFetch();
-  }
-  const decoded = <usize>load<u32>(entry, ITLB_PAGE);
-  store<u64>(CODE_VA, page);
-  store<u32>(CODE_PAGE, <u32>decoded);
-  return decoded + ((<usize>(<u32>pc) & 0xffc) << 2);
-}
-
-/** The instruction word at a virtual address as the current vCPU would fetch it; 0 when it cannot. */
-export function instructionWord(pc: u64): u32 {
-  if (pc & 3) return 0;
-  if (walk(canonicalPc(pc), load<u32>(EL) == 0) != TRANSLATED || !inRam(physical, 4)) return 0;
-  return load<u32>(hostOf(physical));
 }
 
 /** Offset in its page of the instruction that a micro-op of the executing page stands for. */

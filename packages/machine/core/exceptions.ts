@@ -1,7 +1,6 @@
 /** Taking exceptions to EL1 and returning from them (Arm ARM D1). */
 
 import { nzcv, setNzcv } from './arithmetic';
-import { instructionWord } from './code';
 import {
   DAIF,
   EL,
@@ -26,7 +25,7 @@ import {
   VBAR,
   X,
 } from './layout';
-import { canonicalPc } from './mmu';
+import { canonicalPc, instructionWord } from './mmu';
 
 /** ESR_ELx.EC. */
 const EC_UNKNOWN: u32 = 0x00;

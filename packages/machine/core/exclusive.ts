@@ -3,7 +3,7 @@
  * monitor keeps address, size and value of the load, and a store-exclusive succeeds if memory still holds that value.
  */
 
-import { bit, destination, orSp, raOf, rdOf, rmOf, rnOf, source } from './fields';
+import { bit, destination, orSp, raOf, rdOf, readSlot, rmOf, rnOf, source, writeSlot } from './fields';
 import {
   MONITOR_HIGH,
   MONITOR_LOW,
@@ -13,9 +13,9 @@ import {
   hostOf,
   inRam,
 } from './layout';
+import { faultsOnSp, undefinedInstruction } from './leave';
 import { abort, aborted, accessLevel, loadMemory, probeStore, storeMemory } from './memory';
 import { FAULT_ALIGNMENT, TRANSLATED, physical, walk } from './mmu';
-import { faultsOnSp, readSlot, undefinedInstruction, writeSlot } from './slow';
 
 export function executeExclusive(word: u32): void {
   const size: u32 = 1 << (word >> 30);

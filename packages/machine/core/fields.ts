@@ -1,6 +1,6 @@
-/** Fields of an A64 instruction word, and register numbers as offsets into the context. */
+/** Fields of an A64 instruction word, and the registers that it names, by their offsets into the context. */
 
-import { SINK_SLOT, ZERO_SLOT } from './layout';
+import { CURRENT, SINK_SLOT, ZERO_SLOT } from './layout';
 
 @inline
 export function bits(word: u32, low: u32, count: u32): u32 {
@@ -47,6 +47,14 @@ export function destination(register: u32): u32 {
 /** Register 31 is the stack pointer. */
 export function orSp(register: u32): u32 {
   return register << 3;
+}
+
+/** The register at such an offset. */
+export function readSlot(slot: u32): u64 {
+  return load<u64>(<usize>slot, CURRENT);
+}
+export function writeSlot(slot: u32, value: u64): void {
+  store<u64>(<usize>slot, value, CURRENT);
 }
 
 /** The result of `bitMask` when the encoding is reserved; no valid mask is zero. */

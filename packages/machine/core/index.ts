@@ -1,11 +1,12 @@
 /** What the WebAssembly module exports. The TypeScript wrapper in src/core is its only user. */
 
 import { fillArithmeticTables, nzcv, setNzcv } from './arithmetic';
-import { dropAllCode, dropCode, fetch, instructionWord } from './code';
+import { dropAllCode, dropCode } from './code';
 import { clearDirtyLog, markDirty, setLogging } from './dirty';
 import { pstate as pstateOf, resetState, takeIllegalState, takeInterrupt } from './exceptions';
 import { execute } from './execute';
 import { EXIT_BUDGET, EXIT_LOCKUP, EXIT_STOPPED, NO_EXIT, exitReason, exitWith } from './exit';
+import { fetch } from './fetch';
 import { FPCR_BITS, FPSR_BITS } from './floating-point/status';
 import {
   CNTFRQ,
@@ -41,6 +42,7 @@ import {
   ramSize,
   select,
 } from './layout';
+import { instructionWord } from './mmu';
 import { SP_EL0_ENCODING, fillRegisterIndex, registerRow } from './registers';
 import { setGicSystemRegisters, valueOf } from './system-registers';
 import {

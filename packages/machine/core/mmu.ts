@@ -3,7 +3,7 @@
  * addresses, no hardware update of the access flag.
  */
 
-import { SCTLR, TCR, TTBR0, TTBR1, hostOf, inRam } from './layout';
+import { EL, SCTLR, TCR, TTBR0, TTBR1, hostOf, inRam } from './layout';
 
 export const PHYSICAL_BITS: u64 = 40;
 
@@ -153,4 +153,11 @@ function walkFlat(va: u64): u32 {
   shareability = 2;
   leafLevel = 0;
   return TRANSLATED;
+}
+
+/** The instruction word at a virtual address as the current vCPU would fetch it; 0 when it cannot. */
+export function instructionWord(pc: u64): u32 {
+  if (pc & 3) return 0;
+  if (walk(canonicalPc(pc), load<u32>(EL) == 0) != TRANSLATED || !inRam(physical, 4)) return 0;
+  return load<u32>(hostOf(physical));
 }

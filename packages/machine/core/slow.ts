@@ -4,9 +4,9 @@ import { extended } from './arithmetic';
 import { codeDropped, wordAddress } from './code';
 import { executeExclusive } from './exclusive';
 import { exitReason, NO_EXIT } from './exit';
-import { takeSpAlignmentFault, takeUndefined } from './exceptions';
-import { NO_MASK, bit, bitMask, bits, destination, is64, orSp, raOf, rdOf, rmOf, rnOf, signedBits, source } from './fields';
-import { CODE_PAGE, CODE_VA, CURRENT, DAIF, LINES, PC, SCTLR, SP } from './layout';
+import { NO_MASK, bit, bitMask, bits, destination, is64, orSp, raOf, rdOf, readSlot, rmOf, rnOf, signedBits, source, writeSlot } from './fields';
+import { CODE_PAGE, CODE_VA, DAIF, LINES, PC, SCTLR, SP } from './layout';
+import { faultsOnSp, leaves, stayInLoop, undefinedInstruction } from './leave';
 import { abort, aborted, accessLevel, beginAccess, loadMemory, probeStore, storeMemory } from './memory';
 import { FAULT_ALIGNMENT } from './mmu';
 import { OP_RD, Op } from './ops';
@@ -15,21 +15,6 @@ import { executeSimdSlow } from './simd/slow';
 import { executeSystem } from './system';
 import { NO_TRANSFER, PREFETCH, extendLoaded, isStore, transferOf } from './transfer';
 import { beginInstruction, endInstruction } from './timer';
-import { spMisaligned } from './tlb';
-
-/** Set when the instruction changed what the fast loop holds in hand: PC, exception level, translation. */
-export let leaves: bool = false;
-
-export function leaveLoop(): void {
-  leaves = true;
-}
-
-export function readSlot(slot: u32): u64 {
-  return load<u64>(<usize>slot, CURRENT);
-}
-export function writeSlot(slot: u32, value: u64): void {
-  store<u64>(<usize>slot, value, CURRENT);
-}
 
 /** What the switch of the loop does not do itself. True when the loop must be left. */
 export function outOfLine(op: usize, tlb: usize): bool {
@@ -53,7 +38,7 @@ function executeSlow(op: usize): bool {
   const word = load<u32>(wordAddress(op));
   const sp = <u32>load<u64>(SP);
   store<u64>(PC, pc);
-  leaves = false;
+  stayInLoop();
   beginAccess();
   if ((word & 0x0c000000) == 0x0c000000) executeSimdSlow(op, word);
   else if ((word & 0x0a000000) == 0x08000000) executeMemory(word);
@@ -68,20 +53,6 @@ function executeSlow(op: usize): bool {
     return true;
   }
   return false;
-}
-
-/** Takes the exception for an instruction that does not exist here. */
-export function undefinedInstruction(): void {
-  leaves = true;
-  takeUndefined(load<u64>(PC));
-}
-
-/** SP as the base of an access: SCTLR_EL1.SA and SA0 want it aligned. True when the fault was taken. */
-export function faultsOnSp(base: u32): bool {
-  if (base != 31 || !spMisaligned()) return false;
-  leaves = true;
-  takeSpAlignmentFault(load<u64>(PC));
-  return true;
 }
 
 function executeMemory(word: u32): void {

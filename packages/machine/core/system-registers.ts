@@ -24,9 +24,9 @@ import {
   VBAR,
   current,
 } from './layout';
+import { leaveLoop, undefinedInstruction } from './leave';
 import { Held, accessible, argumentOf, heldAs, isIdentification, registerRow } from './registers';
 import { simdEnabled } from './simd/access';
-import { leaveLoop, undefinedInstruction } from './slow';
 import {
   PHYSICAL,
   VIRTUAL,

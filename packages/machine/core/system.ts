@@ -3,8 +3,9 @@
 import { encodingOf, HINT_WFE, HINT_WFI, HINT_YIELD } from './decode-system';
 import { exceptionReturn, takeBrk, takeDataAbort, takeSvc, takeSystemTrap, takeWaitTrap } from './exceptions';
 import { EXIT_HYPERCALL, EXIT_SECURE_CALL, EXIT_WAIT, EXIT_YIELD, exitWith } from './exit';
-import { bit, bits, destination, rdOf, source } from './fields';
+import { bit, bits, destination, rdOf, readSlot, source, writeSlot } from './fields';
 import { DAIF, EL, LINES, MAIR, MONITOR_SIZE, PAR, PC, SCTLR, current, vcpus } from './layout';
+import { leaveLoop, undefinedInstruction } from './leave';
 import { abort, aborted, accessLevel, resolveRam, stored } from './memory';
 import {
   FAULT_ALIGNMENT,
@@ -20,7 +21,6 @@ import {
   shareability,
   walk,
 } from './mmu';
-import { leaveLoop, readSlot, undefinedInstruction, writeSlot } from './slow';
 import { readRegister, refused, selectStack, systemIss, writeRegister } from './system-registers';
 import { flushPage, flushVcpu } from './tlb';
 

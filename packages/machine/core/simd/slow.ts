@@ -1,12 +1,12 @@
 /** FP and Advanced SIMD instructions the slow way: traps, and loads and stores by their word that the TLB did not let through. */
 
-import { bit, bits, orSp, raOf, rdOf, rnOf, signedBits } from '../fields';
+import { bit, bits, orSp, raOf, rdOf, readSlot, rnOf, signedBits, writeSlot } from '../fields';
 import { takeSimdAccessTrap } from '../exceptions';
 import { PC, SCTLR, SIMD_RESULT } from '../layout';
+import { faultsOnSp, leaveLoop, undefinedInstruction } from '../leave';
 import { abort, aborted, accessLevel, loadMemory, probeStore, storeMemory } from '../memory';
 import { FAULT_ALIGNMENT } from '../mmu';
 import { Op } from '../ops';
-import { faultsOnSp, leaveLoop, readSlot, undefinedInstruction, writeSlot } from '../slow';
 import { simdEnabled } from './access';
 import { pairSize, registerAddress, transferSize } from './memory';
 import { element, setElement, vOf } from './registers';
