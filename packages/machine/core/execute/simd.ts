@@ -1,16 +1,16 @@
 /** FP and Advanced SIMD instructions the slow way: traps, and loads and stores by their word that the TLB did not let through. */
 
-import { bit, bits, orSp, raOf, rdOf, readSlot, rnOf, signedBits, writeSlot } from '../fields';
-import { takeSimdAccessTrap } from '../exceptions';
-import { PC, SCTLR, SIMD_RESULT } from '../layout';
-import { faultsOnSp, leaveLoop, undefinedInstruction } from '../leave';
-import { abort, aborted, accessLevel, loadMemory, probeStore, storeMemory } from '../memory';
-import { FAULT_ALIGNMENT } from '../mmu';
-import { Op } from '../ops';
-import { simdEnabled } from './access';
-import { pairSize, registerAddress, transferSize } from './memory';
-import { element, setElement, vOf } from './registers';
-import { collect, spread, structureBytes, structureChange, structureElement } from './structures';
+import { bit, bits, orSp, raOf, rdOf, readSlot, rnOf, signedBits, writeSlot } from '../instruction/fields';
+import { Op } from '../instruction/ops';
+import { FAULT_ALIGNMENT } from '../memory/mmu';
+import { simdEnabled } from '../simd/access';
+import { pairSize, registerAddress, transferSize } from '../simd/memory';
+import { element, setElement, vOf } from '../simd/registers';
+import { collect, spread, structureBytes, structureChange, structureElement } from '../simd/structures';
+import { PC, SCTLR, SIMD_RESULT } from '../state/layout';
+import { abort, aborted, accessLevel, loadMemory, probeStore, storeMemory } from './access';
+import { takeSimdAccessTrap } from './exceptions';
+import { faultsOnSp, leaveLoop, undefinedInstruction } from './leave';
 
 /** The decoder leaves what is not allocated to the slow way of the other instructions, so it has another micro-op. */
 export function executeSimdSlow(op: usize, word: u32): void {

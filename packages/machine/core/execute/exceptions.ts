@@ -1,6 +1,7 @@
 /** Taking exceptions to EL1 and returning from them (Arm ARM D1). */
 
-import { nzcv, setNzcv } from './arithmetic';
+import { nzcv, setNzcv } from '../integer/flags';
+import { canonicalPc, instructionWord } from '../memory/mmu';
 import {
   DAIF,
   EL,
@@ -24,8 +25,7 @@ import {
   SP_EL1,
   VBAR,
   X,
-} from './layout';
-import { canonicalPc, instructionWord } from './mmu';
+} from '../state/layout';
 
 /** ESR_ELx.EC. */
 const EC_UNKNOWN: u32 = 0x00;

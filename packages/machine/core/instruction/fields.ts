@@ -1,6 +1,6 @@
 /** Fields of an A64 instruction word, and the registers that it names, by their offsets into the context. */
 
-import { CURRENT, SINK_SLOT, ZERO_SLOT } from './layout';
+import { CURRENT, SINK_SLOT, ZERO_SLOT } from '../state/layout';
 
 @inline
 export function bits(word: u32, low: u32, count: u32): u32 {

@@ -1,12 +1,7 @@
 /** System instructions: exception generation and return, PSTATE, hints, cache and TLB maintenance, address translation. */
 
-import { encodingOf, HINT_WFE, HINT_WFI, HINT_YIELD } from './decode-system';
-import { exceptionReturn, takeBrk, takeDataAbort, takeSvc, takeSystemTrap, takeWaitTrap } from './exceptions';
-import { EXIT_HYPERCALL, EXIT_SECURE_CALL, EXIT_WAIT, EXIT_YIELD, exitWith } from './exit';
-import { bit, bits, destination, rdOf, readSlot, source, writeSlot } from './fields';
-import { DAIF, EL, LINES, MAIR, MONITOR_SIZE, PAR, PC, SCTLR, current, vcpus } from './layout';
-import { leaveLoop, undefinedInstruction } from './leave';
-import { abort, aborted, accessLevel, resolveRam, stored } from './memory';
+import { encodingOf, HINT_WFE, HINT_WFI, HINT_YIELD } from '../decode/system';
+import { bit, bits, destination, rdOf, readSlot, source, writeSlot } from '../instruction/fields';
 import {
   FAULT_ALIGNMENT,
   FAULT_EXTERNAL_WALK,
@@ -20,9 +15,14 @@ import {
   physical,
   shareability,
   walk,
-} from './mmu';
+} from '../memory/mmu';
+import { flushPage, flushVcpu } from '../memory/tlb';
+import { EXIT_HYPERCALL, EXIT_SECURE_CALL, EXIT_WAIT, EXIT_YIELD, exitWith } from '../state/exit';
+import { DAIF, EL, LINES, MAIR, MONITOR_SIZE, PAR, PC, SCTLR, current, vcpus } from '../state/layout';
+import { abort, aborted, accessLevel, resolveRam, stored } from './access';
+import { exceptionReturn, takeBrk, takeDataAbort, takeSvc, takeSystemTrap, takeWaitTrap } from './exceptions';
+import { leaveLoop, undefinedInstruction } from './leave';
 import { readRegister, refused, selectStack, systemIss, writeRegister } from './system-registers';
-import { flushPage, flushVcpu } from './tlb';
 
 const ERET: u32 = 0xd69f03e0;
 const CLREX_MASK: u32 = 0xfffff0ff;

@@ -50,7 +50,7 @@ const WO: u32 = EL1_W;
 const USER_RW: u32 = RW | EL0_R | EL0_W;
 const USER_RO: u32 = RO | EL0_R;
 
-/** How a register is held. From `Special` on it has behaviour of its own in system-registers.ts. */
+/** How a register is held. From `Special` on it has behaviour of its own in execute/system-registers.ts. */
 export const enum Held {
   /** In the context, at the argument. */
   Context,

@@ -1,6 +1,5 @@
 /** Decoders of the data-processing classes. Where a 64- and a 32-bit micro-op are neighbours, the 32-bit one is next. */
 
-import { pageOffset } from './code';
 import {
   NO_MASK,
   bit,
@@ -15,8 +14,9 @@ import {
   rnOf,
   signedBits,
   source,
-} from './fields';
-import { Op, emit } from './ops';
+} from '../instruction/fields';
+import { Op, emit } from '../instruction/ops';
+import { pageOffset } from '../memory/code';
 
 /** 0 for the 64-bit variant, 1 for the 32-bit one. */
 function narrow(word: u32): u32 {

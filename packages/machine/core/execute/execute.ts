@@ -1,39 +1,49 @@
 /**
- * The loop that executes micro-ops. Each case reads its operands, writes its result and continues; what cannot be done
- * here (a TLB miss, a device, a system instruction) breaks to the slow way behind the switch, which does the whole
- * instruction by its word. Nothing has been written by then, so the slow way may fault. FP and Advanced SIMD are behind
- * the switch too: one more call in it costs every instruction registers.
+ * The loop that executes micro-ops: one switch over dense numbers, which becomes one jump table. It is long and stays in
+ * one piece, because splitting it costs what it is for: a case that calls a function makes the loop lose the values that
+ * it keeps in registers, and numbers with gaps have cost a guest up to six times its speed. What can be a function that
+ * is inlined (operands, flags, arithmetic) is one, elsewhere.
+ *
+ * Each case reads its operands, writes its result and continues; what cannot be done here (a TLB miss, a device, a system
+ * instruction) breaks to the slow way behind the switch, which does the whole instruction by its word. Nothing has been
+ * written by then, so the slow way may fault. FP and Advanced SIMD are behind the switch too: one more call in it costs
+ * every instruction registers.
  */
 
+import { decodeAt } from '../decode/decode';
+import { MICRO_OP, OP_IMMEDIATE, OP_RM, Op } from '../instruction/ops';
+import {
+  divideSignedW,
+  divideSignedX,
+  multiplyHighSigned,
+  multiplyHighUnsigned,
+  reverseBits,
+  reverseBytes,
+} from '../integer/arithmetic';
+import { crc } from '../integer/crc';
 import {
   addCarryFlagsW,
   addCarryFlagsX,
   addFlagsW,
   addFlagsX,
-  crc,
-  extended,
-  flagsLogicalW,
-  flagsLogicalX,
+  andFlagsW,
+  andFlagsX,
+  flagC,
+  flagN,
+  flagZ,
+  flagsNxorV,
   holds,
-  multiplyHighSigned,
-  multiplyHighUnsigned,
-  reverseBits,
-  reverseBytes,
   setNzcv,
-  shiftedW,
-  shiftedX,
   subtractFlagsW,
   subtractFlagsX,
-} from './arithmetic';
-import { decodeAt } from './decode';
+} from '../integer/flags';
+import { ITLB_PAGE, ITLB_TAG, TLB_ADDEND, TLB_READ, TLB_WRITE } from '../memory/tlb';
 import {
   CODE_PAGE,
   CODE_VA,
   CURRENT,
   FLAG_C,
-  FLAG_N,
   FLAG_V,
-  FLAG_Z,
   ITLB_ENTRIES,
   ITLB_ENTRY,
   LEFT,
@@ -41,114 +51,33 @@ import {
   PC,
   TLB_ENTRIES,
   TLB_ENTRY,
-} from './layout';
-import { MICRO_OP, OP_IMMEDIATE, OP_RD, OP_RM, OP_RN, Op } from './ops';
+} from '../state/layout';
+import {
+  extendedRm,
+  immediate,
+  immediateHigh,
+  immediateLow,
+  number,
+  offsetRegister,
+  offsetRegisterSigned,
+  raW,
+  raX,
+  rdW,
+  rdX,
+  rmW,
+  rmX,
+  rnW,
+  rnX,
+  setRm,
+  setRn,
+  setW,
+  setX,
+  shiftedRmW,
+  shiftedRmX,
+  target,
+} from './operands';
 import { outOfLine } from './slow';
-import { ITLB_PAGE, ITLB_TAG, TLB_ADDEND, TLB_READ, TLB_WRITE } from './tlb';
 
-@inline
-function rnX(op: usize): u64 {
-  return load<u64>(<usize>load<u16>(op, OP_RN), CURRENT);
-}
-@inline
-function rnW(op: usize): u32 {
-  return load<u32>(<usize>load<u16>(op, OP_RN), CURRENT);
-}
-@inline
-function rmX(op: usize): u64 {
-  return load<u64>(<usize>load<u16>(op, OP_RM), CURRENT);
-}
-@inline
-function rmW(op: usize): u32 {
-  return load<u32>(<usize>load<u16>(op, OP_RM), CURRENT);
-}
-@inline
-function rdX(op: usize): u64 {
-  return load<u64>(<usize>load<u16>(op, OP_RD), CURRENT);
-}
-@inline
-function rdW(op: usize): u32 {
-  return load<u32>(<usize>load<u16>(op, OP_RD), CURRENT);
-}
-/** The addend of a multiply-add: its slot is in the immediate. */
-@inline
-function raX(op: usize): u64 {
-  return load<u64>(<usize>load<u32>(op, OP_IMMEDIATE), CURRENT);
-}
-@inline
-function raW(op: usize): u32 {
-  return load<u32>(<usize>load<u32>(op, OP_IMMEDIATE), CURRENT);
-}
-@inline
-function setX(op: usize, value: u64): void {
-  store<u64>(<usize>load<u16>(op, OP_RD), value, CURRENT);
-}
-@inline
-function setW(op: usize, value: u32): void {
-  store<u64>(<usize>load<u16>(op, OP_RD), <u64>value, CURRENT);
-}
-@inline
-function setRn(op: usize, value: u64): void {
-  store<u64>(<usize>load<u16>(op, OP_RN), value, CURRENT);
-}
-@inline
-function setRm(op: usize, value: u64): void {
-  store<u64>(<usize>load<u16>(op, OP_RM), value, CURRENT);
-}
-@inline
-function immediate(op: usize): u64 {
-  return load<u64>(op, OP_IMMEDIATE);
-}
-@inline
-function immediateLow(op: usize): u64 {
-  return <u64>(<i64>load<i32>(op, OP_IMMEDIATE));
-}
-@inline
-function immediateHigh(op: usize): u64 {
-  return <u64>(<i64>load<i32>(op, OP_IMMEDIATE + 4));
-}
-/** A small number kept in the place of rm. */
-@inline
-function number(op: usize): u32 {
-  return <u32>load<u16>(op, OP_RM);
-}
-@inline
-function target(op: usize): usize {
-  return <usize>load<u32>(op, OP_IMMEDIATE);
-}
-/** Kind of the shift in the immediate's low byte, amount in the next. */
-@inline
-function shiftedRmX(op: usize): u64 {
-  return shiftedX(rmX(op), <u32>load<u8>(op, OP_IMMEDIATE), <u64>load<u8>(op, OP_IMMEDIATE + 1));
-}
-@inline
-function shiftedRmW(op: usize): u32 {
-  return shiftedW(rmW(op), <u32>load<u8>(op, OP_IMMEDIATE), <u32>load<u8>(op, OP_IMMEDIATE + 1));
-}
-@inline
-function extendedRm(op: usize): u64 {
-  return extended(rmX(op), <u32>load<u8>(op, OP_IMMEDIATE), <u64>load<u8>(op, OP_IMMEDIATE + 1));
-}
-@inline
-function andFlagsX(a: u64, b: u64): u64 {
-  const result = a & b;
-  flagsLogicalX(result);
-  return result;
-}
-@inline
-function andFlagsW(a: u32, b: u32): u32 {
-  const result = a & b;
-  flagsLogicalW(result);
-  return result;
-}
-@inline
-function offsetRegister(op: usize): u64 {
-  return (rmX(op) << <u64>load<u32>(op, OP_IMMEDIATE)) >> <u64>load<u32>(op, OP_IMMEDIATE + 4);
-}
-@inline
-function offsetRegisterSigned(op: usize): u64 {
-  return <u64>(<i64>(rmX(op) << <u64>load<u32>(op, OP_IMMEDIATE)) >> <i64>load<u32>(op, OP_IMMEDIATE + 4));
-}
 @inline
 function codeVa(): u64 {
   return load<u64>(CODE_VA);
@@ -170,24 +99,6 @@ function pageOf(va: u64): u64 {
 function hostAt(entry: usize, va: u64): usize {
   return <usize>(<u32>va) + load<u32>(entry, TLB_ADDEND);
 }
-@inline
-function flagN(): i64 {
-  return load<i64>(FLAG_N);
-}
-@inline
-function flagZ(): bool {
-  return load<u64>(FLAG_Z) == 0;
-}
-@inline
-function flagC(): bool {
-  return load<u32>(FLAG_C) != 0;
-}
-/** Negative when N differs from V. */
-@inline
-function flagsNxorV(): i64 {
-  return load<i64>(FLAG_N) ^ load<i64>(FLAG_V);
-}
-
 /** The micro-op at `destination` if its page is in the instruction TLB, which makes that page the executing one; else 0. */
 @inline
 function lookUp(itlb: usize, destination: u64): usize {
@@ -203,20 +114,6 @@ function lookUp(itlb: usize, destination: u64): usize {
 function leave(pc: u64, left: u32): void {
   store<u64>(PC, pc);
   store<u32>(LEFT, left);
-}
-
-/** Signed division as the A64 instruction defines it: by zero gives zero, and the one overflow wraps. */
-@inline
-function divideSignedX(a: i64, b: i64): u64 {
-  if (b == 0) return 0;
-  if (b == -1) return 0 - <u64>a;
-  return <u64>(a / b);
-}
-@inline
-function divideSignedW(a: i32, b: i32): u32 {
-  if (b == 0) return 0;
-  if (b == -1) return 0 - <u32>a;
-  return <u32>(a / b);
 }
 
 /**

@@ -1,8 +1,8 @@
 /** How an instruction that is executed by its word leaves the fast loop: by itself, or by a fault that needs no access. */
 
+import { spMisaligned } from '../memory/tlb';
+import { PC } from '../state/layout';
 import { takeSpAlignmentFault, takeUndefined } from './exceptions';
-import { PC } from './layout';
-import { spMisaligned } from './tlb';
 
 /** Set when the instruction changed what the fast loop holds in hand: PC, exception level, translation. */
 export let leaves: bool = false;

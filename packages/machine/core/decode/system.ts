@@ -1,9 +1,9 @@
 /** Decoder of the system instructions: hints and barriers do nothing here, hot register reads have a micro-op. */
 
-import { bit, bits, destination, rdOf } from './fields';
-import { CURRENT, EL, SPSEL, SP_EL0 } from './layout';
-import { Op, emit } from './ops';
-import { ANYONE, SP_EL0_ENCODING, contextRegister, contextRegisterLevel } from './registers';
+import { bit, bits, destination, rdOf } from '../instruction/fields';
+import { Op, emit } from '../instruction/ops';
+import { CURRENT, EL, SPSEL, SP_EL0 } from '../state/layout';
+import { ANYONE, SP_EL0_ENCODING, contextRegister, contextRegisterLevel } from '../state/registers';
 
 /** Bits 19..5 of MSR, MRS and SYS are the register's encoding without the top bit of op0, which is always set. */
 export function encodingOf(word: u32): u32 {

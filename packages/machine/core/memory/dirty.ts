@@ -1,6 +1,6 @@
 /** The dirty log: one bit per RAM page that the guest has stored to since it was last taken. For live migration. */
 
-import { PAGE_SHIFT, dirtyLog, ramSize } from './layout';
+import { PAGE_SHIFT, dirtyLog, ramSize } from '../state/layout';
 import { slowStoresToAll } from './tlb';
 
 let logging: bool = false;

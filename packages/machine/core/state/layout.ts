@@ -175,7 +175,7 @@ export function layOut(vcpuCount: u32, base: u64, size: u64): bool {
   const pages = size >> PAGE_SHIFT;
   let at: u64 = DYNAMIC;
   tlbs = <usize>at;
-  // One bank more: it stays empty (see `dataTlb`).
+  // One bank more: it stays empty (see `emptyBank`).
   at += <u64>(vcpuCount * TLB_SIZE + TLB_BANK);
   codePages = <usize>at;
   at += pages * 4;

@@ -32,7 +32,7 @@ import {
   current,
   tlbs,
   vcpus,
-} from './layout';
+} from '../state/layout';
 
 export const TLB_READ: usize = 0;
 export const TLB_WRITE: usize = 8;

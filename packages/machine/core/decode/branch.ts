@@ -1,9 +1,9 @@
 /** Decoders of branches. A target in the same page becomes the address of its micro-op; any other is an offset from the page. */
 
-import { pageOffset } from './code';
-import { bit, bits, destination, is64, rdOf, rnOf, signedBits, source } from './fields';
-import { CODE_PAGE } from './layout';
-import { Op, emit } from './ops';
+import { bit, bits, destination, is64, rdOf, rnOf, signedBits, source } from '../instruction/fields';
+import { Op, emit } from '../instruction/ops';
+import { pageOffset } from '../memory/code';
+import { CODE_PAGE } from '../state/layout';
 
 /** `near` for a target in this page, else `far`. */
 function emitBranch(at: usize, near: u32, far: u32, rd: u32, rn: u32, number: u32, displacement: i64): void {

@@ -1,9 +1,9 @@
-/** MRS and MSR of the registers in the table of registers.ts, and of the host's. */
+/** MRS and MSR of the registers in the table of state/registers.ts, and of the host's. */
 
-import { nzcv, setNzcv } from './arithmetic';
-import { LINE_FIQ, LINE_IRQ, switchStack, takeSimdAccessTrap, takeSystemTrap } from './exceptions';
-import { FPCR_BITS, FPSR_BITS } from './floating-point/status';
-import { systemRegisterRead, systemRegisterWrite } from './host';
+import { FPCR_BITS, FPSR_BITS } from '../floating-point/status';
+import { nzcv, setNzcv } from '../integer/flags';
+import { addressSpaceChanged, flushVcpu } from '../memory/tlb';
+import { simdEnabled } from '../simd/access';
 import {
   CNTKCTL,
   CSSELR,
@@ -23,10 +23,11 @@ import {
   TTBR1,
   VBAR,
   current,
-} from './layout';
+} from '../state/layout';
+import { Held, accessible, argumentOf, heldAs, isIdentification, registerRow } from '../state/registers';
+import { LINE_FIQ, LINE_IRQ, switchStack, takeSimdAccessTrap, takeSystemTrap } from './exceptions';
+import { systemRegisterRead, systemRegisterWrite } from './host';
 import { leaveLoop, undefinedInstruction } from './leave';
-import { Held, accessible, argumentOf, heldAs, isIdentification, registerRow } from './registers';
-import { simdEnabled } from './simd/access';
 import {
   PHYSICAL,
   VIRTUAL,
@@ -38,7 +39,6 @@ import {
   writeControl,
   writeTimerValue,
 } from './timer';
-import { addressSpaceChanged, flushVcpu } from './tlb';
 
 /** Implementer 0 (reserved for software), architecture by ID registers, part 0x561. */
 const MIDR: u64 = 0x000f5610;

@@ -1,10 +1,32 @@
 /** From PC to the micro-op there: translation, permission, and the predecoded page. */
 
-import { decodedOf, noteFetch } from './code';
+import { decodedOf, noteFetch } from '../memory/code';
+import {
+  EXECUTE,
+  FAULT_EXTERNAL,
+  TRANSLATED,
+  canonicalPc,
+  isBlock,
+  notGlobal,
+  permissionFault,
+  permissions,
+  physical,
+  walk,
+} from '../memory/mmu';
+import { ITLB_PAGE, ITLB_TAG, checkUserBank, codeBank, fillCode } from '../memory/tlb';
+import {
+  CODE_PAGE,
+  CODE_VA,
+  EL,
+  ITLB_ENTRIES,
+  ITLB_ENTRY,
+  PAGE_SHIFT,
+  PC,
+  current,
+  inRam,
+  ramBase,
+} from '../state/layout';
 import { takeInstructionAbort, takePcAlignmentFault } from './exceptions';
-import { CODE_PAGE, CODE_VA, EL, ITLB_ENTRIES, ITLB_ENTRY, PAGE_SHIFT, PC, current, inRam, ramBase } from './layout';
-import { EXECUTE, FAULT_EXTERNAL, TRANSLATED, canonicalPc, isBlock, notGlobal, permissionFault, permissions, physical, walk } from './mmu';
-import { ITLB_PAGE, ITLB_TAG, checkUserBank, codeBank, fillCode } from './tlb';
 
 /**
  * Finds the micro-op at PC and makes its page the executing one. Returns 0 when the fetch faulted; the exception is

@@ -3,10 +3,10 @@
  * bases whose alignment a writeback could break stay with the slow way.
  */
 
-import { pageOffset } from './code';
-import { bit, bits, destination, orSp, raOf, rdOf, rmOf, rnOf, signedBits, source } from './fields';
-import { Op, emit } from './ops';
-import { NO_TRANSFER, PREFETCH, isStore, transferOf } from './transfer';
+import { bit, bits, destination, orSp, raOf, rdOf, rmOf, rnOf, signedBits, source } from '../instruction/fields';
+import { Op, emit } from '../instruction/ops';
+import { NO_TRANSFER, PREFETCH, isStore, transferOf } from '../instruction/transfer';
+import { pageOffset } from '../memory/code';
 
 /** The offset of the access below, the one of the base afterwards above. */
 function writeback(access: i64, base: i64): u64 {

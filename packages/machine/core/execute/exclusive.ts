@@ -3,19 +3,11 @@
  * monitor keeps address, size and value of the load, and a store-exclusive succeeds if memory still holds that value.
  */
 
-import { bit, destination, orSp, raOf, rdOf, readSlot, rmOf, rnOf, source, writeSlot } from './fields';
-import {
-  MONITOR_HIGH,
-  MONITOR_LOW,
-  MONITOR_PA,
-  MONITOR_SIZE,
-  MONITOR_VA,
-  hostOf,
-  inRam,
-} from './layout';
+import { bit, destination, orSp, raOf, rdOf, readSlot, rmOf, rnOf, source, writeSlot } from '../instruction/fields';
+import { FAULT_ALIGNMENT, TRANSLATED, physical, walk } from '../memory/mmu';
+import { MONITOR_HIGH, MONITOR_LOW, MONITOR_PA, MONITOR_SIZE, MONITOR_VA, hostOf, inRam } from '../state/layout';
+import { abort, aborted, accessLevel, loadMemory, probeStore, storeMemory } from './access';
 import { faultsOnSp, undefinedInstruction } from './leave';
-import { abort, aborted, accessLevel, loadMemory, probeStore, storeMemory } from './memory';
-import { FAULT_ALIGNMENT, TRANSLATED, physical, walk } from './mmu';
 
 export function executeExclusive(word: u32): void {
   const size: u32 = 1 << (word >> 30);

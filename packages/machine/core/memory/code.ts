@@ -3,8 +3,17 @@
  * from the RAM page there and so also says which pages have code. When the pool is used up, all of it is dropped.
  */
 
-import { CODE_PAGE, DECODED_PAGE, PAGE_SHIFT, codePages, decodedCapacity, decodedPool, ram, ramSize } from './layout';
-import { MICRO_OP, OP_IMMEDIATE, Op, emit } from './ops';
+import { MICRO_OP, OP_IMMEDIATE, Op, emit } from '../instruction/ops';
+import {
+  CODE_PAGE,
+  DECODED_PAGE,
+  PAGE_SHIFT,
+  codePages,
+  decodedCapacity,
+  decodedPool,
+  ram,
+  ramSize,
+} from '../state/layout';
 import { flushCodeOfAll, slowStoresTo } from './tlb';
 
 let decodedCount: u32 = 0;

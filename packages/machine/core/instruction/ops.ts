@@ -7,7 +7,7 @@
  *   6  u16  rm   second source, second transfer register, or a small number
  *   8  u64  immediate; for a branch within the page the address of the target's micro-op
  *
- * The numbers are dense and start at 0, so that the switch in execute.ts becomes one jump table. An X at the end of a
+ * The numbers are dense and start at 0, so that the switch in execute/execute.ts becomes one jump table. An X at the end of a
  * name means 64-bit, a W 32-bit.
  */
 export const enum Op {

@@ -4,14 +4,16 @@
  * slow way like everything that may fault.
  */
 
-import { wordAddress } from './code';
+import { Op, emit } from '../instruction/ops';
+import { wordAddress } from '../memory/code';
+import { decodeSimd } from '../simd/decode';
 import {
   decodeBranchCondition,
   decodeBranchImmediate,
   decodeBranchRegister,
   decodeCompareBranch,
   decodeTestBranch,
-} from './decode-branch';
+} from './branch';
 import {
   decodeAddSubCarry,
   decodeAddSubExtended,
@@ -28,11 +30,9 @@ import {
   decodeSelect,
   decodeThreeSource,
   decodeTwoSource,
-} from './decode-data';
-import { decodeLiteral, decodePair, decodeRegisterOffset, decodeUnscaled, decodeUnsignedOffset } from './decode-memory';
-import { decodeSystem } from './decode-system';
-import { Op, emit } from './ops';
-import { decodeSimd } from './simd/decode';
+} from './data';
+import { decodeLiteral, decodePair, decodeRegisterOffset, decodeUnscaled, decodeUnsignedOffset } from './memory';
+import { decodeSystem } from './system';
 
 const enum Class {
   Address,

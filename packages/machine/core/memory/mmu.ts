@@ -3,7 +3,7 @@
  * addresses, no hardware update of the access flag.
  */
 
-import { EL, SCTLR, TCR, TTBR0, TTBR1, hostOf, inRam } from './layout';
+import { EL, SCTLR, TCR, TTBR0, TTBR1, hostOf, inRam } from '../state/layout';
 
 export const PHYSICAL_BITS: u64 = 40;
 

@@ -3,8 +3,8 @@
  * counter runs at 62.5 MHz, so it is the instruction count divided by 16. CNTVOFF is zero.
  */
 
+import { LEFT, TIMER, TIMER_COMPARE, TIMER_CONTROL, TIMER_STRIDE, current, fieldOf } from '../state/layout';
 import { timerChanged } from './host';
-import { LEFT, TIMER, TIMER_COMPARE, TIMER_CONTROL, TIMER_STRIDE, current, fieldOf } from './layout';
 
 export const VIRTUAL: u32 = 0;
 export const PHYSICAL: u32 = 1;

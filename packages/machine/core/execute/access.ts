@@ -3,11 +3,8 @@
  * with code, unprivileged accesses. Everything here is of the current vCPU.
  */
 
-import { dropCode, hasCode } from './code';
-import { markDirty, mustLogStore } from './dirty';
-import { takeDataAbort } from './exceptions';
-import { mmioRead, mmioWrite } from './host';
-import { EL, HIGH, PAGE_MASK, PC, REFUSED, SCTLR, current, hostOf, inRam, ram, ramBase } from './layout';
+import { dropCode, hasCode } from '../memory/code';
+import { markDirty, mustLogStore } from '../memory/dirty';
 import {
   FAULT_ALIGNMENT,
   FAULT_EXTERNAL,
@@ -20,8 +17,21 @@ import {
   permissions,
   physical,
   walk,
-} from './mmu';
-import { INVALID, Stores, TLB_ADDEND, TLB_READ, TLB_WRITE, TLB_WRITE_SLOW, checkUserBank, dataEntry, fillData } from './tlb';
+} from '../memory/mmu';
+import {
+  INVALID,
+  Stores,
+  TLB_ADDEND,
+  TLB_READ,
+  TLB_WRITE,
+  TLB_WRITE_SLOW,
+  checkUserBank,
+  dataEntry,
+  fillData,
+} from '../memory/tlb';
+import { EL, HIGH, PAGE_MASK, PC, REFUSED, SCTLR, current, hostOf, inRam, ram, ramBase } from '../state/layout';
+import { takeDataAbort } from './exceptions';
+import { mmioRead, mmioWrite } from './host';
 
 /** Set when an access took an exception: the instruction must end without any result. */
 export let aborted: bool = false;

@@ -1,19 +1,35 @@
 /** Instructions that are executed by their word: loads and stores that could not go the fast way, exclusives, and system. */
 
-import { extended } from './arithmetic';
-import { codeDropped, wordAddress } from './code';
+import {
+  NO_MASK,
+  bit,
+  bitMask,
+  bits,
+  destination,
+  is64,
+  orSp,
+  raOf,
+  rdOf,
+  readSlot,
+  rmOf,
+  rnOf,
+  signedBits,
+  source,
+  writeSlot,
+} from '../instruction/fields';
+import { OP_RD, Op } from '../instruction/ops';
+import { NO_TRANSFER, PREFETCH, extendLoaded, isStore, transferOf } from '../instruction/transfer';
+import { extended } from '../integer/arithmetic';
+import { codeDropped, wordAddress } from '../memory/code';
+import { FAULT_ALIGNMENT } from '../memory/mmu';
+import { simdEnabled } from '../simd/access';
+import { exitReason, NO_EXIT } from '../state/exit';
+import { CODE_PAGE, CODE_VA, DAIF, LINES, PC, SCTLR, SP } from '../state/layout';
+import { abort, aborted, accessLevel, beginAccess, loadMemory, probeStore, storeMemory } from './access';
 import { executeExclusive } from './exclusive';
-import { exitReason, NO_EXIT } from './exit';
-import { NO_MASK, bit, bitMask, bits, destination, is64, orSp, raOf, rdOf, readSlot, rmOf, rnOf, signedBits, source, writeSlot } from './fields';
-import { CODE_PAGE, CODE_VA, DAIF, LINES, PC, SCTLR, SP } from './layout';
 import { faultsOnSp, leaves, stayInLoop, undefinedInstruction } from './leave';
-import { abort, aborted, accessLevel, beginAccess, loadMemory, probeStore, storeMemory } from './memory';
-import { FAULT_ALIGNMENT } from './mmu';
-import { OP_RD, Op } from './ops';
-import { simdEnabled } from './simd/access';
-import { executeSimdSlow } from './simd/slow';
+import { executeSimdSlow } from './simd';
 import { executeSystem } from './system';
-import { NO_TRANSFER, PREFETCH, extendLoaded, isStore, transferOf } from './transfer';
 import { beginInstruction, endInstruction } from './timer';
 
 /** What the switch of the loop does not do itself. True when the loop must be left. */
