@@ -89,7 +89,7 @@ function recreate(s: Sequence): void {
     if (random.chance(0.2))
       s.emit({ op: random.pick(['flush', 'pending', 'hw', 'destroy', 'vgic_state']) }, 'without a VM');
     const { vm: _slot, ...create } = random.chance(0.1)
-      ? drawConfiguration(random, s.profile.configuration).create
+      ? drawConfiguration(random, s.subject.configuration).create
       : vm.configuration.create;
     s.emit({ ...create, op: 'create' }, 'create');
   }

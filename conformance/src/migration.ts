@@ -161,7 +161,7 @@ export function migrate(s: Sequence): void {
       s.vm.queues = from.queues.map((queue) => ({ ...queue }));
       s.emit({ op: 'mem_copy', from: from.slot }, 'memory copy');
       if (gone) s.emit({ op: 'destroy', vm: from.slot }, 'destroy');
-      if (random.chance(s.profile.damage ?? 0)) damageTables(s);
+      if (random.chance(s.subject.damage ?? 0)) damageTables(s);
     }
     const order = [...values];
     if (shuffled) for (let i = 0; i < 20; i++) order.push(...order.splice(random.below(order.length), 1));

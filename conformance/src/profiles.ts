@@ -1,18 +1,16 @@
 /** What a run is made of: each profile is a kind of machine and a mixture of operations. */
 import type { ConfigurationDomain } from './configuration.js';
 import type { Kind } from './kinds.js';
+import type { Subject } from './sequence.js';
 
-export interface Profile {
+export interface Profile extends Subject {
   readonly name: string;
   /** What it looks for, in one sentence. */
   readonly about: string;
   /** Its share of the sequences. */
   readonly weight: number;
-  readonly configuration: ConfigurationDomain;
   /** How often a guest has set up its GIC before the random part begins. */
   readonly boot: number;
-  /** How often tables in memory are damaged before a machine is restored from them. */
-  readonly damage?: number;
   /** Operations (macros count once) in a sequence. */
   readonly length: readonly [least: number, most: number];
   readonly kinds: readonly (readonly [weight: number, kind: Kind])[];

@@ -1,6 +1,7 @@
 /** Random sequences on both programs, several pairs of programs at a time, until enough operations were compared. */
 import { Coverage } from './coverage.js';
 import type { DeclaredDifference } from './differences.js';
+import { generate } from './generate.js';
 import { type Difference, Pair } from './pair.js';
 import type { Profile } from './profiles.js';
 import type { Operation } from './protocol.js';
@@ -69,7 +70,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     const profile = profileOf(options.profiles, options.seed, number);
     const sequence = new Sequence(profile, options.seed, number);
     const history: Operation[] = [];
-    const steps = sequence.run();
+    const steps = generate(sequence, profile);
     sequences++;
     for (let step = steps.next(); !step.done; ) {
       const { operations: batch, labels } = step.value;

@@ -1,11 +1,9 @@
 /**
- * One random sequence of operations, made while it runs: the generator yields a batch, is given the answers of the
- * left program, and goes on with what it has learnt from them (which interrupt was acknowledged, what was saved).
+ * What is known while a random sequence is made: the machine as the generator believes it to be, the pools to draw from, and
+ * the operations that are to go out next. The kinds of operations add to it and know nothing else.
  */
-import { type Configuration, drawConfiguration } from './configuration.js';
+import { type Configuration, type ConfigurationDomain, drawConfiguration } from './configuration.js';
 import { type GuestTables, planTables } from './guest-tables.js';
-import { KINDS } from './kinds.js';
-import type { Profile } from './profiles.js';
 import type { Operation } from './protocol.js';
 import { Random } from './random.js';
 import type { ValueContext } from './values.js';
@@ -61,11 +59,20 @@ export interface Batch {
   readonly labels: readonly string[];
 }
 
+/** What a sequence is about, as far as its operations ask. */
+export interface Subject {
+  readonly configuration: ConfigurationDomain;
+  /** How often tables in memory are damaged before a machine is restored from them. */
+  readonly damage?: number;
+}
+
 const SPARE_SLOT = 1;
+/** So many operations go out without waiting for the next answer that matters. */
+const MOST_IN_A_BATCH = 200;
 
 export class Sequence implements ValueContext {
   readonly random: Random;
-  readonly profile: Profile;
+  readonly subject: Subject;
   readonly intids: number[] = [];
   readonly priorities: readonly number[];
   readonly vcpus: number;
@@ -81,10 +88,10 @@ export class Sequence implements ValueContext {
   readonly #batch: Emitted[] = [];
   #wantsAnswers = false;
 
-  constructor(profile: Profile, seed: number, stream: number) {
+  constructor(subject: Subject, seed: number, stream: number) {
     this.random = new Random(seed, stream);
-    this.profile = profile;
-    const configuration = drawConfiguration(this.random, profile.configuration);
+    this.subject = subject;
+    const configuration = drawConfiguration(this.random, subject.configuration);
     this.tables = configuration.its ? planTables(this.random, configuration) : undefined;
     this.vm = this.#machine(configuration, 0);
     this.vcpus = this.vm.configuration.vcpus;
@@ -194,14 +201,20 @@ export class Sequence implements ValueContext {
     return this.vm.slot === 0 ? SPARE_SLOT : 0;
   }
 
-  #take(): Batch {
+  /** Whether to send what there is: perhaps when somebody waits for an answer, certainly when it is much. */
+  due(): boolean {
+    return (this.#wantsAnswers && this.random.chance(0.35)) || this.#batch.length > MOST_IN_A_BATCH;
+  }
+
+  /** What is to go out; its answers come to `learn`. */
+  take(): Batch {
     return {
       operations: this.#batch.map((emitted) => emitted.operation),
       labels: this.#batch.map((emitted) => emitted.label),
     };
   }
 
-  #learn(answers: readonly string[]): void {
+  learn(answers: readonly string[]): void {
     const batch = this.#batch.splice(0);
     this.#wantsAnswers = false;
     for (const [index, { learn }] of batch.entries()) {
@@ -214,22 +227,10 @@ export class Sequence implements ValueContext {
     }
   }
 
-  *run(): Generator<Batch, void, readonly string[]> {
-    const { random, profile } = this;
-    this.emit(this.vm.configuration.create, 'create');
-    if (random.chance(profile.boot) && this.vm.configuration.initialised) {
-      KINDS.boot(this);
-      if (this.tables) KINDS.itsBoot(this);
-    }
-    const length = random.between(profile.length[0], profile.length[1]);
-    for (let step = 0; step < length; step++) {
-      if (this.vm.dead && random.chance(0.2)) KINDS.recreate(this);
-      KINDS[random.weighted(profile.kinds)](this);
-      if ((this.#wantsAnswers && random.chance(0.35)) || this.#batch.length > 200) this.#learn(yield this.#take());
-    }
+  /** Leaves no machine behind. */
+  destroyAll(): void {
     for (const slot of this.slots) this.#batch.push({ operation: destroy(slot), label: 'destroy', learn: undefined });
-    this.#learn(yield this.#take());
   }
 }
 
-export const destroy = (slot: number): Operation => (slot ? { op: 'destroy', vm: slot } : { op: 'destroy' });
+const destroy = (slot: number): Operation => (slot ? { op: 'destroy', vm: slot } : { op: 'destroy' });

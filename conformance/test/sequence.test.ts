@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { compare } from '../src/comparison.js';
+import { generate } from '../src/generate.js';
 import { PROFILES } from '../src/profiles.js';
 import { hex64, lineOf, parseScript } from '../src/protocol.js';
 import { Sequence } from '../src/sequence.js';
 
 /** A sequence's lines when every answer is the same. */
 function linesOf(profile: string, seed: number, stream: number): string[] {
-  const sequence = new Sequence(PROFILES.find(({ name }) => name === profile)!, seed, stream);
+  const about = PROFILES.find(({ name }) => name === profile)!;
   const lines: string[] = [];
-  const steps = sequence.run();
+  const steps = generate(new Sequence(about, seed, stream), about);
   for (let step = steps.next(); !step.done; ) {
     lines.push(...step.value.operations.map(lineOf));
     step = steps.next(step.value.operations.map(() => '{"value":"0x21"}'));
