@@ -20,6 +20,7 @@ import { SnapshotError } from './snapshot/snapshot-error.js';
 
 /** Why a run came back. After `off`, `reset` and `lockup` the machine stays as it is, and every run says so again. */
 export type Outcome =
+  /** The virtual time has come, or so much work is done. */
   | { reason: 'time' }
   | { reason: 'off' }
   | { reason: 'reset' }
@@ -36,6 +37,8 @@ export interface RestoreOptions {
 
 /** Virtual time that a run without a limit lasts: short enough that console input and pacing have their turn. */
 export const DEFAULT_RUN = 10_000_000;
+/** What an entry into the guest, or a skip of idle time, adds to the work of a run, in instructions. */
+const WORK_OF_A_SLICE = 100;
 /** Entries into the guest without one instruction executed that are one too many: the core would never go on. */
 const PATIENCE = 64;
 const TIMERS = ['virtual', 'physical'] as const;
@@ -101,7 +104,8 @@ export class Machine {
     };
     try {
       this.core = Core.create({ vcpus, ramBase: RAM_BASE, ramSize: memory, gicSystemRegisters: version === 3, host });
-    } catch {
+    } catch (error) {
+      if (error instanceof RangeError) throw error;
       throw new RangeError(`This computer has no room for a machine with ${memory / 2 ** 20} MiB of memory.`);
     }
     this.#gicMemory = new GicMemory(this.core);
@@ -185,24 +189,26 @@ export class Machine {
 
   /**
    * Runs until that virtual time at most, exact to the instruction. Without it, for 10 ms of virtual time at most:
-   * call it again and again.
+   * call it again and again. `work` bounds what the run costs here: instructions, and some for each thing that happens
+   * in between. How long a virtual time takes depends on how much of it the guest idles.
    */
-  run(limit: number = this.#time + DEFAULT_RUN): Outcome {
+  run(limit: number = this.#time + DEFAULT_RUN, work: number = Number.POSITIVE_INFINITY): Outcome {
     if (!this.#loaded) throw new Error('This machine has no program; load one first.');
     if (this.#inGuest !== NOBODY) throw new Error('This machine is running already.');
     if (Number.isNaN(limit)) throw new RangeError('A machine cannot run until NaN.');
+    if (!(work >= 1)) throw new RangeError(`A machine cannot run for ${work} instructions of work.`);
     // There is no part of an instruction.
     const until = Math.floor(limit);
     this.#stopRequested = false;
     try {
-      return this.#runUntil(until);
+      return this.#runUntil(until, Math.floor(work));
     } finally {
       this.#leaveGuest();
     }
   }
 
-  #runUntil(until: number): Outcome {
-    for (;;) {
+  #runUntil(until: number, work: number): Outcome {
+    for (let left = work; ; left -= WORK_OF_A_SLICE) {
       // Also before coming back: what is due at this moment belongs to this moment, whoever looks at it.
       if (this.#time >= this.#nextEvent) this.#fireDue();
       if (this.#thrown) {
@@ -212,12 +218,14 @@ export class Machine {
       }
       if (this.#ended) return this.#ended;
       if (this.#stopRequested) return { reason: 'stopped' };
-      if (this.#time >= until) return { reason: 'time' };
+      if (this.#time >= until || left <= 0) return { reason: 'time' };
       const event = this.#nextEvent;
       const vcpu = this.#scheduler.next((candidate) => this.gic.hasPending(candidate));
-      if (vcpu !== NOBODY)
-        this.#runSlice(vcpu, Math.min(this.#scheduler.remaining, until - this.#time, event - this.#time));
-      else if (this.#scheduler.allOff) {
+      if (vcpu !== NOBODY) {
+        const began = this.#time;
+        this.#runSlice(vcpu, Math.min(this.#scheduler.remaining, until - began, event - began, left));
+        left -= this.#time - began;
+      } else if (this.#scheduler.allOff) {
         this.#ended = {
           reason: 'lockup',
           message: 'Every vCPU has switched itself off by PSCI CPU_OFF: none is left to run.',
