@@ -1,10 +1,10 @@
-import { GuestMemory } from 'vgic';
+import { Ram } from 'vgic';
 import type { Core } from './core/index.js';
 import { RAM_BASE } from './memory-map.js';
 import { PAGE_SIZE, type RamState } from './snapshot/ram-state.js';
 
 /** The core's RAM as the GIC sees it. What the GIC writes there is no stale code for a vCPU, and dirty for a migration. */
-export class GicMemory extends GuestMemory {
+export class GicMemory extends Ram {
   readonly #core: Core;
   /** During `undoing`: the pages written, as they were before. */
   #kept: Map<number, Uint8Array> | undefined;

@@ -1,8 +1,16 @@
 import { GICV_SIZE } from './architecture/gicv2.js';
-import { GICV2_MAX_VCPUS, GICV3_MAX_VCPUS, PRIVATE_COUNT, SPI_LIMIT, vcpuOfAffinity } from './architecture/intid.js';
+import { vcpuOfAffinity } from './architecture/intid.js';
 import { SYSTEM_REGISTERS } from './architecture/system-registers.js';
 import { HCR_EN, ICC_SRE_ALL, LR_GROUP, VMCR_FIQEN, VMCR_PMR_SHIFT } from './architecture/virtual-interface.js';
-import { CpuInterface, type CpuInterfaceConfig } from './cpu-interface/cpu-interface.js';
+import {
+  checkConfig,
+  cpuInterfaceConfig,
+  DEFAULT_CPU_INTERFACE_BASE,
+  DEFAULT_DISTRIBUTOR_BASE,
+  DEFAULT_REDISTRIBUTOR_BASE,
+  type GicConfig,
+} from './config.js';
+import { CpuInterface } from './cpu-interface/cpu-interface.js';
 import { readGicv, signalledListRegister, writeGicv } from './cpu-interface/gicv.js';
 import {
   readSystemRegister,
@@ -10,9 +18,8 @@ import {
   UNDEFINED,
   writeSystemRegister,
 } from './cpu-interface/system-registers.js';
-import { DirectInjection } from './direct-injection/direct-injection.js';
-import type { ItsDriver } from './direct-injection/its-driver.js';
 import { ERRNO, GicError } from './errors.js';
+import { Forwarding } from './forwarding/forwarding.js';
 import { AddressMap } from './frames/address-map.js';
 import { DistributorState, type FrameContext } from './frames/context.js';
 import { DISTRIBUTOR_V2 } from './frames/distributor-v2.js';
@@ -21,57 +28,12 @@ import { ITS_FRAME, resetTables } from './frames/its.js';
 import { REDISTRIBUTOR } from './frames/redistributor.js';
 import { RedistributorRegions } from './frames/redistributor-regions.js';
 import { TABLE_BASE_RESET } from './frames/table-base.js';
-import { HostInterrupts } from './interrupts/host-interrupts.js';
 import { Interrupts, NO_VCPU } from './interrupts/interrupts.js';
-import type { GuestMemory } from './its/guest-memory.js';
+import { PhysicalInterrupts } from './interrupts/physical-interrupts.js';
 import { Its } from './its/its.js';
 import { LPI_BITS_KVM, Lpis } from './its/lpis.js';
 import { fillListRegisters, foldListRegisters, type ResampleListener } from './list-registers/entry.js';
 import { IN_GUEST, LOADED, OUT, SavedInterface } from './list-registers/saved-interface.js';
-
-/** What a GIC is like. Addresses are guest-physical; the defaults are those of QEMU's `virt` board. */
-export interface GicConfig {
-  /** The guest's GIC. */
-  readonly version: 2 | 3;
-  /** 1 to 8 for GICv2, 1 to 512 for GICv3. */
-  readonly vcpus: number;
-  /** INTIDs of the distributor, SGIs and PPIs included: a multiple of 32, 64 to 1024. Default 256. */
-  readonly interrupts?: number;
-  /** Version of the host's virtual CPU interface. Default: the guest's. A GICv2 guest can run on a GICv3 one. */
-  readonly hostVersion?: 2 | 3;
-  /** List registers of each physical CPU, 1 to 16. Default 4. */
-  readonly listRegisters?: number;
-  /** Bits of priority of the CPU interface, 5 to 8. Default 5. */
-  readonly priorityBits?: number;
-  /** ICC_CTLR_EL1.IDbits: 0 (16 bits) or 1 (24 bits). Default 0. */
-  readonly idBits?: number;
-  /** ICC_CTLR_EL1.A3V. Default true. */
-  readonly affinity3?: boolean;
-  /** ICC_CTLR_EL1.SEIS. Default false. */
-  readonly seis?: boolean;
-  readonly distributorBase?: number;
-  readonly redistributorBase?: number;
-  readonly cpuInterfaceBase?: number;
-  /** GICv3: guest RAM, where an ITS has its tables and LPIs their configuration. Needed for {@link Gic.addIts}. */
-  readonly memory?: GuestMemory;
-  /** Bits of an LPI's INTID, 16 (as KVM has it) to 24; more than 16 need `idBits: 1`. Default 16. */
-  readonly intidBits?: number;
-  /** ITSs, by their guest-physical addresses. Default none. */
-  readonly itsBases?: readonly number[];
-  /** The host's interrupts, shared by the virtual machines of one host. Default: its own. */
-  readonly host?: HostInterrupts;
-  /**
-   * The host's GICv4, shared by the virtual machines of one host: LPIs can be forwarded ({@link Gic.setForwarding}), and
-   * with GICv4.1 SGIs be vSGIs. GICv4.0 is of use with an ITS only. Default none.
-   */
-  readonly directInjection?: ItsDriver;
-  /** With `directInjection`: the physical CPU that a vCPU is on, or will be loaded on. Default: of the same number. */
-  readonly cpuOf?: (vcpu: number) => number;
-}
-
-const DEFAULT_DISTRIBUTOR_BASE = 0x08000000;
-const DEFAULT_REDISTRIBUTOR_BASE = 0x080a0000;
-const DEFAULT_CPU_INTERFACE_BASE = 0x08010000;
 
 /** ICC_SGI1R_EL1 and its siblings, in halves (IHI 0069, 12.2.19). */
 const SGI_IRM = 1 << 8;
@@ -81,45 +43,6 @@ const { ICC_SRE_EL1, ICC_SGI0R_EL1, ICC_SGI1R_EL1, ICC_ASGI1R_EL1 } = SYSTEM_REG
 /** Write-only registers that trap. */
 function sendsSgi(encoding: number): boolean {
   return encoding === ICC_SGI1R_EL1 || encoding === ICC_ASGI1R_EL1 || encoding === ICC_SGI0R_EL1;
-}
-
-function require(condition: boolean, sentence: string): void {
-  if (!condition) throw new GicError('EINVAL', sentence);
-}
-
-function whole(value: number, low: number, high: number): boolean {
-  return Number.isInteger(value) && value >= low && value <= high;
-}
-
-function checkConfig(config: GicConfig): void {
-  const { version, vcpus, interrupts = 256, listRegisters = 4, priorityBits = 5, hostVersion = version } = config;
-  require(version === 2 || version === 3, `version: a GIC is version 2 or 3, not ${version}.`);
-  require(hostVersion === 2 || hostVersion === 3, `hostVersion: a host's GIC is version 2 or 3, not ${hostVersion}.`);
-  require(hostVersion >= version, 'hostVersion: a GICv3 guest needs a GICv3 host.');
-  const most = version === 2 ? GICV2_MAX_VCPUS : GICV3_MAX_VCPUS;
-  require(whole(vcpus, 1, most), `vcpus: a GICv${version} has 1 to ${most} vCPUs, not ${vcpus}.`);
-  require(whole(interrupts, 2 * PRIVATE_COUNT, SPI_LIMIT) &&
-    interrupts % 32 === 0, `interrupts: a multiple of 32 from 64 to ${SPI_LIMIT}, not ${interrupts}.`);
-  require(whole(listRegisters, 1, 16), `listRegisters: 1 to 16, not ${listRegisters}.`);
-  require(hostVersion === 3 || config.directInjection === undefined, 'directInjection: it needs a GICv3 host.');
-  const { intidBits = LPI_BITS_KVM } = config;
-  require(whole(intidBits, 16, 24), `intidBits: 16 to 24, not ${intidBits}.`);
-  require(intidBits === 16 || config.idBits === 1, 'intidBits: more than 16 need a CPU interface with idBits 1.');
-  require(version === 3 || !config.itsBases?.length, 'itsBases: a GICv2 has no ITS.');
-  require(whole(priorityBits, 5, 8), `priorityBits: 5 to 8, not ${priorityBits}.`);
-}
-
-/** The hardware parameters of a configuration's virtual CPU interface. */
-export function cpuInterfaceConfig(config: GicConfig): CpuInterfaceConfig {
-  return {
-    version: config.hostVersion ?? config.version,
-    listRegisters: config.listRegisters ?? 4,
-    priorityBits: config.priorityBits ?? 5,
-    idBits: config.idBits ?? 0,
-    affinity3: config.affinity3 ?? true,
-    seis: config.seis ?? false,
-    systemRegisters: config.version === 3,
-  };
 }
 
 /**
@@ -139,10 +62,10 @@ export class Gic implements FrameContext {
   readonly its: Its[] = [];
   readonly addresses: AddressMap;
   readonly redistributorRegions: RedistributorRegions;
-  readonly host: HostInterrupts;
+  readonly physical: PhysicalInterrupts;
   readonly config: GicConfig;
   /** What is injected directly: undefined without a GICv4 host, and while there is nothing for it. */
-  direct: DirectInjection | undefined;
+  forwarding: Forwarding | undefined;
 
   /** Something became deliverable for this vCPU: take it out of the guest and in again, or wake it from WFI. */
   onKick: (vcpu: number) => void = () => {};
@@ -172,8 +95,8 @@ export class Gic implements FrameContext {
     checkConfig(config);
     this.config = config;
     const { version, vcpus } = config;
-    this.host = config.host ?? new HostInterrupts();
-    this.irqs = new Interrupts(version, vcpus, config.interrupts ?? 256, this.host);
+    this.physical = config.physicalInterrupts ?? new PhysicalInterrupts();
+    this.irqs = new Interrupts(version, vcpus, config.interrupts ?? 256, this.physical);
     this.irqs.kick = (vcpu) => {
       this.#saved[vcpu].kicks++;
       this.onKick(vcpu);
@@ -192,7 +115,7 @@ export class Gic implements FrameContext {
     }
     if (parts === undefined) {
       this.#placeFrames();
-      this.startDirectInjection();
+      this.startForwarding();
     }
   }
 
@@ -200,10 +123,11 @@ export class Gic implements FrameContext {
    * The vCPUs get their vPEs, if there is a GICv4 for them: when the GIC is complete, and with GICv4.0 has an ITS.
    * @throws GicError ENOSPC where the host has no room for so many.
    */
-  startDirectInjection(): void {
-    const driver = this.config.directInjection;
-    if (driver === undefined || this.direct !== undefined || (driver.version === 40 && this.its.length === 0)) return;
-    this.direct = new DirectInjection(driver, {
+  startForwarding(): void {
+    const driver = this.config.gicv4Driver;
+    if (driver === undefined || this.forwarding !== undefined || (driver.version === 40 && this.its.length === 0))
+      return;
+    this.forwarding = new Forwarding(driver, {
       irqs: this.irqs,
       cpuOf: this.config.cpuOf ?? ((vcpu) => vcpu),
       isInGuest: (vcpu) => this.isInGuest(vcpu),
@@ -213,10 +137,10 @@ export class Gic implements FrameContext {
     });
   }
 
-  /** The virtual machine goes: what it has of the host's GIC is given back. Only needed with direct injection. */
+  /** The virtual machine goes: what it has of the host's GIC is given back. Only needed with a GICv4 host. */
   close(): void {
-    this.direct?.close();
-    this.direct = undefined;
+    this.forwarding?.close();
+    this.forwarding = undefined;
   }
 
   #placeFrames(): void {
@@ -247,7 +171,7 @@ export class Gic implements FrameContext {
     if (memory === undefined) throw new GicError('EINVAL', 'memory: an ITS keeps its tables in guest memory.');
     const its = new Its({ irqs, lpis, memory });
     resetTables(its);
-    its.onEventGone = (deviceId, eventId, lpi) => this.direct?.eventGone(its, deviceId, eventId, lpi);
+    its.onEventGone = (deviceId, eventId, lpi) => this.forwarding?.eventGone(its, deviceId, eventId, lpi);
     // as in KVM every new ITS resets the one register that says where LPIs are configured
     lpis.propbaserLow = TABLE_BASE_RESET;
     lpis.propbaserHigh = 0;
@@ -299,19 +223,21 @@ export class Gic implements FrameContext {
    */
   setForwarding(msi: number, address: number, eventId: number, deviceId: number): number {
     const its = this.#itsAt(address);
-    if (this.direct === undefined || its === undefined || msi < 0 || msi >= this.direct.driver.msis) return 0;
-    return this.direct.setForwarding(msi, its, deviceId, eventId);
+    if (this.forwarding === undefined || its === undefined || msi < 0 || msi >= this.forwarding.driver.msis) return 0;
+    return this.forwarding.setForwarding(msi, its, deviceId, eventId);
   }
 
   /** What KVM answers when it is to end the forwarding of an MSI that is not forwarded to this event. */
   checkForwarding(address: number, eventId: number, deviceId: number): number {
     const its = this.#itsAt(address);
-    return this.direct === undefined || its === undefined ? 0 : this.direct.checkForwarding(its, deviceId, eventId);
+    return this.forwarding === undefined || its === undefined
+      ? 0
+      : this.forwarding.checkForwarding(its, deviceId, eventId);
   }
 
   /** The MSI goes to the host again; whatever is pending of its LPI stays pending. */
   unsetForwarding(msi: number): void {
-    this.direct?.unsetForwarding(msi);
+    this.forwarding?.unsetForwarding(msi);
   }
 
   /**
@@ -319,10 +245,10 @@ export class Gic implements FrameContext {
    * @returns 0; EFAULT, negative, where a table is outside RAM; EACCES where GICv4.0 has pending state that can't be read.
    */
   savePendingTables(): number {
-    const { direct } = this;
-    if (direct?.readable === false) return -ERRNO.EACCES;
+    const { forwarding } = this;
+    if (forwarding?.readable === false) return -ERRNO.EACCES;
     const save = () => (this.lpis.savePending() ? 0 : -ERRNO.EFAULT);
-    return direct === undefined ? save() : direct.withPendingInMemory(save);
+    return forwarding === undefined ? save() : forwarding.withPendingInMemory(save);
   }
 
   #itsAt(address: number): Its | undefined {
@@ -339,7 +265,7 @@ export class Gic implements FrameContext {
     else if (saved.residence === IN_GUEST) this.leave(vcpu);
     saved.kicks = 0;
     // with nothing to deliver an entry is done here: idle vCPUs enter often
-    if (this.irqs.lists.isEmpty(vcpu) && this.direct === undefined) saved.residence = IN_GUEST;
+    if (this.irqs.lists.isEmpty(vcpu) && this.forwarding === undefined) saved.residence = IN_GUEST;
     else this.resume(vcpu);
   }
 
@@ -357,13 +283,13 @@ export class Gic implements FrameContext {
     if (saved.residence === OUT) return;
     if (saved.residence === IN_GUEST) this.leave(vcpu);
     saved.residence = IN_GUEST;
-    const { direct } = this;
-    direct?.prepareEntry(vcpu);
+    const { forwarding } = this;
+    forwarding?.prepareEntry(vcpu);
     fillListRegisters(this.irqs, saved, vcpu);
-    if (direct === undefined) return;
+    if (forwarding === undefined) return;
     // a vPE may have something to signal when the list registers have nothing
     saved.cpu.setHcr(saved.hcr);
-    direct.commit(vcpu);
+    forwarding.commit(vcpu);
   }
 
   /** The vCPU leaves the guest, but stays on its physical CPU. */
@@ -373,7 +299,7 @@ export class Gic implements FrameContext {
     const { irqs } = this;
     saved.residence = LOADED;
     if (irqs.lists.isEmpty(vcpu)) return;
-    if (this.direct !== undefined && saved.cpu.used === 0) saved.cpu.setHcr(saved.hcr & ~HCR_EN);
+    if (this.forwarding !== undefined && saved.cpu.used === 0) saved.cpu.setHcr(saved.hcr & ~HCR_EN);
     foldListRegisters(irqs, saved, vcpu, this.onResample);
   }
 
@@ -383,20 +309,20 @@ export class Gic implements FrameContext {
     if (saved.residence !== OUT) return;
     saved.load();
     saved.residence = LOADED;
-    const { direct } = this;
-    if (direct === undefined) return;
+    const { forwarding } = this;
+    if (forwarding === undefined) return;
     this.prepareFirstRun();
     // its vPE may have something to signal from now on
     saved.cpu.setHcr(saved.hcr);
-    direct.waiting[vcpu] = 0;
-    direct.load(vcpu);
+    forwarding.waiting[vcpu] = 0;
+    forwarding.load(vcpu);
   }
 
   /** What userspace has set and only a run makes so: SGIs that are vSGIs. */
   prepareFirstRun(): void {
     if (this.#hasRun) return;
     this.#hasRun = true;
-    this.direct?.switchVsgis(this.distributor.vsgis);
+    this.forwarding?.switchVsgis(this.distributor.vsgis);
   }
 
   /**
@@ -404,7 +330,7 @@ export class Gic implements FrameContext {
    * restore, of a vCPU that was saved so.
    */
   wait(vcpu: number): void {
-    this.direct?.wait(vcpu);
+    this.forwarding?.wait(vcpu);
     this.put(vcpu);
   }
 
@@ -413,7 +339,7 @@ export class Gic implements FrameContext {
     const saved = this.#saved[vcpu];
     if (saved.residence !== OUT) return;
     saved.load();
-    if (this.direct !== undefined) saved.cpu.setHcr(0);
+    if (this.forwarding !== undefined) saved.cpu.setHcr(0);
     saved.put();
   }
 
@@ -422,8 +348,8 @@ export class Gic implements FrameContext {
     const saved = this.#saved[vcpu];
     this.leave(vcpu);
     if (saved.residence === OUT) return;
-    this.direct?.put(vcpu);
-    if (this.direct !== undefined) saved.cpu.setHcr(0);
+    this.forwarding?.put(vcpu);
+    if (this.forwarding !== undefined) saved.cpu.setHcr(0);
     saved.put();
     saved.residence = OUT;
   }
@@ -443,7 +369,7 @@ export class Gic implements FrameContext {
 
   /** Whether a vCPU outside the guest has an interrupt that ends its WFI. */
   hasPending(vcpu: number): boolean {
-    if (this.direct?.pendingLast[vcpu] && this.irqs.distributorEnabled) return true;
+    if (this.forwarding?.pendingLast[vcpu] && this.irqs.distributorEnabled) return true;
     return this.irqs.hasDeliverable(vcpu, this.#saved[vcpu].vmcr >>> VMCR_PMR_SHIFT);
   }
 
@@ -545,7 +471,7 @@ export class Gic implements FrameContext {
     const entered = residence === IN_GUEST;
     if (!entered) this.enter(vcpu);
     let result = 0;
-    if (write) writeGicv(cpu, offset, value, this.host);
+    if (write) writeGicv(cpu, offset, value, this.physical);
     else result = readGicv(cpu, offset) >>> 0;
     if (!entered) this.exit(vcpu);
     return result;
@@ -576,9 +502,9 @@ export class Gic implements FrameContext {
       return true;
     }
     const { cpu, residence } = this.#saved[vcpu];
-    if (residence === IN_GUEST) return writeSystemRegister(cpu, encoding, low, this.host);
+    if (residence === IN_GUEST) return writeSystemRegister(cpu, encoding, low, this.physical);
     this.enter(vcpu);
-    const defined = writeSystemRegister(cpu, encoding, low, this.host);
+    const defined = writeSystemRegister(cpu, encoding, low, this.physical);
     this.exit(vcpu);
     return defined;
   }

@@ -29,10 +29,12 @@ export type SourcePhase =
   | 'copying'
   /** Sends the last pages and the state, and waits until the destination is ready. The guest stands. */
   | 'handover'
-  /** Has given the machine up and waits to hear that the destination runs. The guest stands. */
+  /** Has given the machine up (CMIT) and waits to hear that the destination runs. The guest stands. */
   | 'committed'
   /** The connection broke after that: only the destination knows. The guest stands. */
   | 'unknown'
+  /** Asks the destination over a new connection, and goes back to `unknown` when that breaks. The guest stands. */
+  | 'asking'
   /** The destination runs: the machine here is of no more use. */
   | 'moved'
   /** The migration is off, and the guest goes on here. */
@@ -194,8 +196,8 @@ export class MigrationSource {
 
   /** Sends one frame if there is room for it. True when there may be more to do at once. */
   advance(): boolean {
-    const standing = this.#phase === 'handover' || this.#phase === 'committed';
-    if (standing && this.#options.now() - this.#waiting > (this.#options.patience ?? PATIENCE)) {
+    const isDue = this.#phase === 'handover' || this.#phase === 'committed' || this.#phase === 'asking';
+    if (isDue && this.#options.now() - this.#waiting > (this.#options.patience ?? PATIENCE)) {
       this.disconnected('The destination does not answer any more.');
       return false;
     }
@@ -222,22 +224,24 @@ export class MigrationSource {
   }
 
   /**
-   * The connection is gone. `unsent`: what was written last has certainly not left this side whole, so that the
-   * destination cannot know of it.
+   * The connection is gone. `unsent`: what was written last on it has certainly not left this side whole. Only while
+   * `committed` is that the one CMIT that there is, so that the destination cannot have it. A question that was not sent
+   * says nothing of the commitment before it.
    */
   disconnected(reason: string, unsent = false): void {
-    if (this.over) return;
-    if (this.#phase === 'committed' && !unsent) {
+    if (this.over || this.#phase === 'unknown') return;
+    if (this.#phase === 'asking' || (this.#phase === 'committed' && !unsent)) {
       this.#phase = 'unknown';
       this.#reason = reason;
       this.#reader.stop();
       this.#channel.close();
-    } else if (this.#phase !== 'unknown') this.#fail(reason);
+    } else this.#fail(reason);
   }
 
   /** Calls the migration off; false when it is too late for that. */
   cancel(reason: string): boolean {
-    if (this.#phase === 'committed' || this.#phase === 'unknown' || this.over) return false;
+    if (!RUNNING.has(this.#phase) && this.#phase !== 'handover') return false;
+    if (this.over) return false;
     this.#fail(reason);
     return true;
   }
@@ -249,14 +253,14 @@ export class MigrationSource {
     this.#channel = channel;
     this.#writer = new FrameWriter(channel, this.#options.crc32);
     this.#reader = FrameReader.ofDestination((tag, payload) => this.#take(tag, payload));
-    this.#phase = 'committed';
+    this.#phase = 'asking';
     this.#waiting = this.#options.now();
     this.#writer.send('ASKS', jsonPayload({ id: this.#options.id }));
   }
 
-  /** With `unknown`: a person knows that the destination does not run and never will. */
+  /** With `unknown` or `asking`: a person knows that the destination does not run and never will. */
   reclaim(): boolean {
-    if (this.#phase !== 'unknown') return false;
+    if (this.#phase !== 'unknown' && this.#phase !== 'asking') return false;
     this.#fail('The machine was taken back.');
     return true;
   }
@@ -273,13 +277,16 @@ export class MigrationSource {
       this.#beginRound();
     } else if (tag === 'ACKR' && phase === 'copying' && readNumber(payload) === this.#pace.rounds && !this.#outgoing) {
       this.#endRound();
-    } else if (tag === 'REDY' && (phase === 'handover' || phase === 'committed') && !this.#outgoing) {
+    } else if (tag === 'REDY' && phase === 'handover' && !this.#outgoing) {
       // From here on there is no way back: the destination may run from the moment in which this arrives.
       this.#phase = 'committed';
       this.#waiting = this.#options.now();
-      this.#handover.ready ||= this.#waiting - this.#stopped;
+      this.#handover.ready = this.#waiting - this.#stopped;
       this.#writer.send('CMIT');
-    } else if (tag === 'RUNS' && phase === 'committed') {
+    } else if (tag === 'REDY' && phase === 'asking') {
+      // It has not had the CMIT of before.
+      this.#writer.send('CMIT');
+    } else if (tag === 'RUNS' && (phase === 'committed' || phase === 'asking')) {
       this.#phase = 'moved';
       this.#ended = this.#options.now();
       this.#downtime = this.#ended - this.#stopped;

@@ -2,7 +2,7 @@ import { LPI_MIN } from '../architecture/intid.js';
 import { LPI_ENABLE, LPI_PRIORITY_MASK } from '../architecture/its.js';
 import { setBit, testBit, writeBit } from '../interrupts/bitmap.js';
 import type { Interrupts } from '../interrupts/interrupts.js';
-import type { GuestMemory } from './guest-memory.js';
+import type { Ram } from '../memory/ram.js';
 
 /** INTID bits that KVM's LPIs have; `vgic` can have up to 24. */
 export const LPI_BITS_KVM = 16;
@@ -35,7 +35,7 @@ export class Lpis {
     readonly irqs: Interrupts,
     initialPendbaser: number,
     /** Guest RAM; without it there is no ITS. */
-    readonly memory: GuestMemory | undefined,
+    readonly memory: Ram | undefined,
     /** Bits of an INTID, 16 to 24. */
     readonly intidBits: number,
   ) {
@@ -99,13 +99,13 @@ export class Lpis {
    */
   readConfiguration(i: number, only: number): void {
     const { irqs } = this;
-    const direct = testBit(irqs.direct, i);
+    const onVpe = testBit(irqs.onVpe, i);
     const counts = only < 0 || irqs.target[i] === only;
-    if (!counts && !direct) return;
+    if (!counts && !onVpe) return;
     const configuration = this.#configuration(irqs.intidOf(i));
     if (configuration < 0) return;
     if (counts) this.#configure(i, configuration);
-    if (direct) irqs.injector?.configured(i, configuration, only < 0);
+    if (onVpe) irqs.vpes?.configured(i, configuration, only < 0);
     else irqs.queue(i);
   }
 
@@ -130,7 +130,7 @@ export class Lpis {
       this.readConfiguration(i, vcpu);
       return true;
     });
-    this.irqs.injector?.invalidateAll(vcpu);
+    this.irqs.vpes?.invalidateAll(vcpu);
   }
 
   /** Whether an LPI of this number, with this target (or -1), would have its place in both tables in RAM. */
@@ -156,7 +156,7 @@ export class Lpis {
       }
       const pending = (byte & (1 << (intid & 7))) !== 0;
       if (irqs.target[i] === vcpu) {
-        if (!testBit(irqs.direct, i)) writeBit(irqs.latch, i, pending);
+        if (!testBit(irqs.onVpe, i)) writeBit(irqs.latch, i, pending);
         else if (pending) irqs.pend(i);
       }
       irqs.queue(i);

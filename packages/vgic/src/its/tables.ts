@@ -1,5 +1,5 @@
 import { BASER_INDIRECT, BASER_VALID, DEVICE_ID_BITS, PAGE_64K } from '../architecture/its.js';
-import type { GuestMemory } from './guest-memory.js';
+import type { Ram } from '../memory/ram.js';
 
 /** Collection IDs have 16 bits; so have DeviceIDs, which the architecture lets be more. */
 const ID_LIMIT = 2 ** DEVICE_ID_BITS;
@@ -17,7 +17,7 @@ export class ItsTable {
   high = 0;
 
   constructor(
-    readonly memory: GuestMemory,
+    readonly memory: Ram,
     /** GITS_BASER<n>.Type. */
     readonly type: number,
     /** Bytes of an entry, by the ABI in force. */

@@ -1,13 +1,13 @@
 import type { Gic } from '../gic.js';
 import { Interrupts } from '../interrupts/interrupts.js';
-import { GuestMemory } from '../its/guest-memory.js';
 import { Its } from '../its/its.js';
 import { Lpis } from '../its/lpis.js';
+import { Ram } from '../memory/ram.js';
 import { ITS_TABLE_ABIS } from '../state/its-tables.js';
 import { translateAlike } from './its-mappings.js';
 
 /** Guest RAM that takes bytes, as a restore clears pending bits, and does not change. */
-class UnchangedMemory extends GuestMemory {
+class UnchangedMemory extends Ram {
   readonly #written = new Map<number, number>();
 
   override load8(address: number): number {

@@ -53,8 +53,8 @@ function attribute(gic: Gic, vcpu: number, group: number, low: number): bigint {
  */
 export function saveGic(gic: Gic): GicState {
   requireStopped(gic);
-  const { irqs, direct } = gic;
-  if (direct?.readable === false) {
+  const { irqs, forwarding } = gic;
+  if (forwarding?.readable === false) {
     throw new GicError(
       'EACCES',
       'Interrupts are forwarded to a GICv4.0, which does not tell whether they are pending: end their forwarding first.',
@@ -69,7 +69,7 @@ export function saveGic(gic: Gic): GicState {
     version: 1,
     config: { version: irqs.version, vcpus: irqs.vcpus, interrupts: irqs.count },
     records: saver.records,
-    ...(direct === undefined ? inGuestRam() : direct.withPendingInMemory(inGuestRam)),
+    ...(forwarding === undefined ? inGuestRam() : forwarding.withPendingInMemory(inGuestRam)),
     activeLpis: activeLpis(gic),
     queues: Array.from({ length: irqs.vcpus }, (_, vcpu) => queueOf(gic, vcpu)),
     lines: Array.from(irqs.line.subarray(0, irqs.sharedEnd >>> 5)),

@@ -1,10 +1,11 @@
 import { GICV2_MAX_VCPUS, GICV3_MAX_VCPUS, PRIVATE_COUNT, SGI_COUNT } from '../architecture/intid.js';
+import { cpuInterfaceConfig } from '../config.js';
 import { CpuInterface } from '../cpu-interface/cpu-interface.js';
 import { ERRNO, GicError } from '../errors.js';
-import { cpuInterfaceConfig, type Gic } from '../gic.js';
+import type { Gic } from '../gic.js';
 import { clearBit, setBit } from '../interrupts/bitmap.js';
-import { HOST_INTERRUPT_COUNT } from '../interrupts/host-interrupts.js';
-import type { GuestMemory } from '../its/guest-memory.js';
+import { PHYSICAL_INTERRUPT_COUNT } from '../interrupts/physical-interrupts.js';
+import type { Ram } from '../memory/ram.js';
 import { CPUS_PER_MACHINE, type Host } from './host.js';
 import { PassedThroughMsis } from './passed-through-msis.js';
 import { InterruptRouting } from './routing.js';
@@ -19,7 +20,7 @@ export interface VirtualMachineConfig {
   /** Bits of a guest-physical address. Default 40. */
   readonly ipaBits?: number;
   /** Guest RAM, needed for an ITS. */
-  readonly memory?: GuestMemory;
+  readonly memory?: Ram;
   /** Which block of the host's physical CPUs it gets by default. */
   readonly slot?: number;
 }
@@ -32,7 +33,7 @@ export interface VirtualMachineConfig {
 export class VirtualMachine {
   readonly vcpus: number;
   readonly ipaBits: number;
-  readonly memory: GuestMemory | undefined;
+  readonly memory: Ram | undefined;
   device: VgicDevice | undefined;
   readonly routing = new InterruptRouting();
   readonly passedThrough = new PassedThroughMsis(this);
@@ -271,10 +272,10 @@ export class VirtualMachine {
   mapPhysical(vcpu: number, intid: number, irq: number): number {
     const i = this.#mappable(vcpu, intid);
     if (i < 0) return i;
-    if (irq < 0 || irq >= HOST_INTERRUPT_COUNT) return -EINVAL;
+    if (irq < 0 || irq >= PHYSICAL_INTERRUPT_COUNT) return -EINVAL;
     const { irqs } = this.gic as Gic;
     setBit(irqs.hardware, i);
-    irqs.hostInterrupt[i] = irq;
+    irqs.physicalIntid[i] = irq;
     return 0;
   }
 
@@ -283,7 +284,7 @@ export class VirtualMachine {
     if (i < 0) return i;
     const { irqs } = this.gic as Gic;
     clearBit(irqs.hardware, i);
-    irqs.hostInterrupt[i] = 0;
+    irqs.physicalIntid[i] = 0;
     return 0;
   }
 

@@ -42,7 +42,7 @@ function fillListRegister(irqs: Interrupts, cpu: CpuInterface, i: number, n: num
   let high = (irqs.priority[i] << LR_PRIORITY_SHIFT) | ((irqs.group[w] >>> b) & 1 ? LR_GROUP : 0);
   if (active) high |= LR_ACTIVE;
   // a level is looked at again after the end of interrupt
-  if (mapped) high |= LR_HW | irqs.hostInterrupt[i];
+  if (mapped) high |= LR_HW | irqs.physicalIntid[i];
   else if (!edge) high |= LR_EOI;
   // with HW = 1 a list register may not be pending and active; with a level it would be taken twice
   const pending = irqs.latch[w] | (edge ? 0 : irqs.line[w]);
@@ -145,7 +145,7 @@ function foldListRegister(irqs: Interrupts, vcpu: number, low: number, high: num
   if (irqs.edge[w] & bit) {
     if (!pending) return;
     // an LPI that was forwarded to the host while a list register had it is to be in one place only
-    if (irqs.direct[w] & bit) irqs.injector?.setPending(i, true);
+    if (irqs.onVpe[w] & bit) irqs.vpes?.setPending(i, true);
     else irqs.latch[w] |= bit;
     return;
   }
@@ -160,13 +160,13 @@ function resampleMappedLine(irqs: Interrupts, i: number, deactivated: boolean, p
   const w = i >>> 5;
   const bit = 1 << (i & 31);
   if (!pending && !(deactivated && irqs.line[w] & bit)) return;
-  const { host } = irqs;
-  const irq = irqs.hostInterrupt[i];
-  if (host.isPending(irq)) {
+  const { physical } = irqs;
+  const irq = irqs.physicalIntid[i];
+  if (physical.isPending(irq)) {
     irqs.line[w] |= bit;
   } else {
     irqs.line[w] &= ~bit;
-    host.setActive(irq, false);
+    physical.setActive(irq, false);
   }
 }
 

@@ -97,7 +97,7 @@ function saveTranslations(its: Its, device: Device): number {
 
 /** A GICv4.0 does not tell whether a vLPI is pending: a machine that has one can't move. */
 function canSave({ irqs }: Its, intid: number): boolean {
-  return !testBit(irqs.direct, irqs.lpiAt(intid)) || (irqs.injector?.readable ?? true);
+  return !testBit(irqs.onVpe, irqs.lpiAt(intid)) || (irqs.vpes?.readable ?? true);
 }
 
 /** Collections in the order in which they came to be, then an entry that is not valid, if there is room. */
