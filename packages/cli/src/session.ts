@@ -1,4 +1,5 @@
-import { type Machine, type Outcome, Runner, SnapshotError, type Turn, writeSnapshot } from '@vgic/machine';
+import { type Machine, type Outcome, Runner, SnapshotError, type Turn } from '@vgic/machine';
+import { writeSnapshot } from '@vgic/machine/node';
 import type { ControlServer } from './control/server.js';
 import { Steering } from './control/steering.js';
 import type { Forwarding } from './forwarding.js';

@@ -1,4 +1,5 @@
-import { type Progress, type Runner, SnapshotError, writeSnapshot } from '@vgic/machine';
+import { type Progress, type Runner, SnapshotError } from '@vgic/machine';
+import { writeSnapshot } from '@vgic/machine/node';
 import { type Address, formatAddress } from '../migration/address.js';
 import { Outgoing } from '../migration/outgoing.js';
 import { BadRequest, type ControlRequest, type MigrateRequest, migrationOf } from './requests.js';

@@ -39,7 +39,7 @@ export type SectionTag = (typeof SECTIONS)[number]['tag'];
 export const PAGES_PER_CHUNK = 256;
 export const CHUNK_HEADER_SIZE = 8 + PAGES_PER_CHUNK / 8;
 
-/** How chunks are compressed; the file's own is zlib's, raw DEFLATE. */
+/** How chunks are compressed. A file's own is raw DEFLATE: `deflateCompression`, or Node's zlib, which is faster. */
 export interface Compression {
   deflate(bytes: Uint8Array): Uint8Array;
   /** Throws when the data is bad or would be longer than `limit` bytes. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { crc32 } from '../../src/crc32.js';
 import type { MachineState } from '../../src/machine-state.js';
 import { MsiDevice } from '../../src/msi-device.js';
+import { zlibCompression } from '../../src/node/zlib-compression.js';
 import { Pl011 } from '../../src/pl011.js';
 import { Scheduler } from '../../src/scheduler.js';
 import { decodeSnapshot } from '../../src/snapshot/decode.js';
@@ -10,7 +11,6 @@ import { encodeSnapshot } from '../../src/snapshot/encode.js';
 import { FORMAT_VERSION } from '../../src/snapshot/format.js';
 import { collectRam, fillRam, PAGE_SIZE } from '../../src/snapshot/ram-state.js';
 import { SnapshotError } from '../../src/snapshot/snapshot-error.js';
-import { zlibCompression } from '../../src/snapshot/zlib-compression.js';
 
 const MEMORY = 4 << 20;
 

@@ -11,7 +11,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Machine, readSnapshot, SnapshotError, writeSnapshot } from '../../src/index.js';
+import { Machine, SnapshotError } from '../../src/index.js';
+import { readSnapshot, writeSnapshot } from '../../src/node/index.js';
 import { testProgram } from '../programs/index.js';
 
 let directory: string;

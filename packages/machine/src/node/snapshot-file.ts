@@ -13,9 +13,9 @@ import { basename, dirname, join } from 'node:path';
 import type { CompleteDevice } from '../device-config.js';
 import { Machine, type RestoreOptions } from '../machine.js';
 import type { Backends } from '../pcie-devices.js';
-import { decodeSnapshot } from './decode.js';
-import { encodeSnapshot } from './encode.js';
-import { SnapshotError } from './snapshot-error.js';
+import { decodeSnapshot } from '../snapshot/decode.js';
+import { encodeSnapshot } from '../snapshot/encode.js';
+import { SnapshotError } from '../snapshot/snapshot-error.js';
 import { zlibCompression } from './zlib-compression.js';
 
 /** One system call moves less than 2 GiB. */
