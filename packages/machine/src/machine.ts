@@ -273,10 +273,8 @@ export class Machine {
     if (this.#resident !== NOBODY) throw new Error('A machine cannot be saved in the middle of an instruction.');
     // The guest is not to notice: what the GIC writes to RAM, to be saved there, is taken back.
     const passthrough = this.#passthrough?.stop() ?? null;
-    const { value: saved, before: beneath } = this.#gicMemory.undoing(() => ({
-      gic: saveGic(this.gic),
-      ram: collect(this.core.ram),
-    }));
+    const { state: gic, pages: tables } = saveGic(this.gic);
+    const { value: ram, before: beneath } = this.#gicMemory.undoing(tables, () => collect(this.core.ram));
     this.#passthrough?.start(passthrough);
     return {
       config: structuredClone(this.config),
@@ -284,12 +282,12 @@ export class Machine {
       ended: this.#ended && { ...this.#ended },
       schedule: this.#scheduler.save(),
       vcpus: Array.from({ length: this.config.vcpus }, (_, vcpu) => this.core.saveVcpu(vcpu)),
-      gic: saved.gic,
+      gic,
       uart: this.#uart.save(),
       msiDevice: this.#msiDevice?.save() ?? [],
       devices: this.#pcie.save(),
       passthrough,
-      ram: saved.ram,
+      ram,
       beneath,
     };
   }
@@ -324,8 +322,9 @@ export class Machine {
     state.vcpus.forEach((bytes, vcpu) => {
       refusing(`vCPU ${vcpu}`, () => this.core.restoreVcpu(vcpu, bytes));
     });
-    this.#gicMemory.undoing(() => refusing('the GIC', () => restoreGic(this.gic, state.gic)));
-    this.#gicMemory.putBack(state.beneath);
+    const pages = this.#gicMemory.take(state.beneath.pages);
+    this.#gicMemory.put(state.beneath);
+    refusing('the GIC', () => restoreGic(this.gic, { state: state.gic, pages }));
     this.#scheduler.restore(state.schedule);
     // The GIC was saved with its lines: driving them anew would be an edge to an interrupt that is edge-triggered.
     this.#uart.restore(state.uart);
