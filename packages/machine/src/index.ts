@@ -19,6 +19,15 @@ export {
 export type { ByteChannel } from './migration/stream.js';
 export type { MsiCounts, PassthroughState } from './passthrough.js';
 export type { Backends, HostNetwork, HostSocket, HostSocketListener } from './pcie-devices.js';
+export {
+  type Clock,
+  Runner,
+  type RunnerEvents,
+  type RunnerOptions,
+  type RunnerState,
+  systemClock,
+  type Turn,
+} from './runner/index.js';
 export { decodeSnapshot } from './snapshot/decode.js';
 export { encodeSnapshot } from './snapshot/encode.js';
 export { type BackendSource, readSnapshot, writeSnapshot } from './snapshot/file.js';

@@ -108,7 +108,8 @@ export class Steering implements Controlled {
   }
 
   #resume(force: boolean): void {
-    if (this.#outgoing?.progress.phase === 'unknown') {
+    const phase = this.#outgoing?.progress.phase;
+    if (this.#outgoing && (phase === 'unknown' || phase === 'asking')) {
       if (!force) {
         throw new BadRequest(
           'Only the destination knows whether it runs the machine; with "force" you say that it does not and never will.',

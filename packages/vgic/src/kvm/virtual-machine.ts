@@ -1,7 +1,8 @@
 import { GICV2_MAX_VCPUS, GICV3_MAX_VCPUS, PRIVATE_COUNT, SGI_COUNT } from '../architecture/intid.js';
+import { cpuInterfaceConfig } from '../config.js';
 import { CpuInterface } from '../cpu-interface/cpu-interface.js';
 import { ERRNO, GicError } from '../errors.js';
-import { cpuInterfaceConfig, type Gic } from '../gic.js';
+import type { Gic } from '../gic.js';
 import { clearBit, setBit } from '../interrupts/bitmap.js';
 import { PHYSICAL_INTERRUPT_COUNT } from '../interrupts/physical-interrupts.js';
 import type { Ram } from '../memory/ram.js';
