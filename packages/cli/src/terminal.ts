@@ -12,6 +12,8 @@ export interface TerminalUser {
   input(bytes: Uint8Array): void;
   /** Bytes given to `input` that the guest has not read. */
   unread(): number;
+  /** Something else has happened that a guest which waits is to hear of. */
+  wake(): void;
 }
 
 /** Bytes gone to stdout as the guest sent them, bytes come from stdin as typed. */
@@ -26,10 +28,9 @@ export class Terminal {
   outputError: NodeJS.ErrnoException | undefined;
 
   readonly #user: TerminalUser;
-  #output: number[] = [];
+  #output: Uint8Array[] = [];
   #escape = false;
   #paused = false;
-  #wake: () => void = () => {};
 
   constructor(user: TerminalUser) {
     this.#user = user;
@@ -59,17 +60,16 @@ export class Terminal {
     for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.off(signal, this.#onSignal);
   }
 
-  /** A byte of the guest's. It goes out with the next `flush`. */
-  send(byte: number): void {
-    this.#output.push(byte);
+  /** Bytes of the guest's. They go out with the next `flush`. */
+  send(bytes: Uint8Array): void {
+    this.#output.push(bytes);
   }
 
   /** Writes what the guest has sent; comes back when the reader has room for more. */
   async flush(): Promise<void> {
     // Devices on the bus write by themselves; what they have written also goes out first.
     if ((this.#output.length === 0 && !process.stdout.writableNeedDrain) || this.outputError) return;
-    const bytes = Uint8Array.from(this.#output);
-    this.#output = [];
+    const bytes = Buffer.concat(this.#output.splice(0));
     await new Promise<void>((resolve) => {
       process.stdout.write(bytes, (error) => {
         if (error) this.outputError = error;
@@ -78,30 +78,11 @@ export class Terminal {
     });
   }
 
-  /** Ends a `listen` early: something else has come in. */
-  wake(): void {
-    this.#wake();
-  }
-
-  /** Lets input come in: until `milliseconds` have passed, or something came. */
-  async listen(milliseconds: number): Promise<void> {
-    if (this.#paused && this.#user.unread() < ENOUGH_INPUT / 2) {
-      this.#paused = false;
-      process.stdin.resume();
-    }
-    if (this.quit) return;
-    if (milliseconds <= 0) {
-      await new Promise((resolve) => setImmediate(resolve));
-      return;
-    }
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, Math.min(milliseconds, 2 ** 31 - 1));
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#wake = () => {};
+  /** Takes more from the pipe, if it had to wait until the guest has read what came before. */
+  takeInput(): void {
+    if (!this.#paused || this.#user.unread() >= ENOUGH_INPUT / 2) return;
+    this.#paused = false;
+    process.stdin.resume();
   }
 
   #onData = (data: Buffer): void => {
@@ -111,17 +92,17 @@ export class Terminal {
       this.#paused = true;
       process.stdin.pause();
     }
-    this.#wake();
+    this.#user.wake();
   };
 
   #onEnd = (): void => {
     this.inputEnded = true;
-    this.#wake();
+    this.#user.wake();
   };
 
   #onOutputError = (error: NodeJS.ErrnoException): void => {
     this.outputError = error;
-    this.#wake();
+    this.#user.wake();
   };
 
   #onSignal = (signal: NodeJS.Signals): void => {

@@ -58,7 +58,6 @@ export class Machine {
 
   readonly #bus = new Bus();
   readonly #uart: Pl011;
-  readonly #gicMemory: GicMemory;
   /** Only with an ITS, to which it sends. */
   readonly #msiDevice: MsiDevice | undefined;
   readonly #pcie: PcieDevices;
@@ -108,13 +107,12 @@ export class Machine {
       if (error instanceof RangeError) throw error;
       throw new RangeError(`This computer has no room for a machine with ${memory / 2 ** 20} MiB of memory.`);
     }
-    this.#gicMemory = new GicMemory(this.core);
     const gicv4Driver = gicv4 === 0 ? undefined : physicalGicv4(gicv4, vcpus);
     this.gic = new Gic({
       version,
       vcpus,
       listRegisters,
-      ...(version === 3 && { memory: this.#gicMemory, itsBases: [regionOf('gic-its').base] }),
+      ...(version === 3 && { memory: new GicMemory(this.core), itsBases: [regionOf('gic-its').base] }),
       ...(gicv4Driver && { gicv4Driver }),
     });
     this.gic.onKick = (vcpu) => {
@@ -314,7 +312,6 @@ export class Machine {
       config: this.config,
       core: this.core,
       gic: this.gic,
-      gicMemory: this.#gicMemory,
       scheduler: this.#scheduler,
       uart: this.#uart,
       msiDevice: this.#msiDevice,

@@ -1,7 +1,7 @@
 import { GICV_SIZE } from './architecture/gicv2.js';
 import { vcpuOfAffinity } from './architecture/intid.js';
 import { SYSTEM_REGISTERS } from './architecture/system-registers.js';
-import { HCR_EN, ICC_SRE_ALL, LR_GROUP, VMCR_FIQEN, VMCR_PMR_SHIFT } from './architecture/virtual-interface.js';
+import { ICC_SRE_ALL } from './architecture/virtual-interface.js';
 import {
   checkConfig,
   cpuInterfaceConfig,
@@ -11,13 +11,8 @@ import {
   type GicConfig,
 } from './config.js';
 import { CpuInterface } from './cpu-interface/cpu-interface.js';
-import { readGicv, signalledListRegister, writeGicv } from './cpu-interface/gicv.js';
-import {
-  readSystemRegister,
-  signalledGroup,
-  UNDEFINED,
-  writeSystemRegister,
-} from './cpu-interface/system-registers.js';
+import { readGicv, writeGicv } from './cpu-interface/gicv.js';
+import { readSystemRegister, UNDEFINED, writeSystemRegister } from './cpu-interface/system-registers.js';
 import { ERRNO, GicError } from './errors.js';
 import { Forwarding } from './forwarding/forwarding.js';
 import { AddressMap } from './frames/address-map.js';
@@ -32,8 +27,9 @@ import { Interrupts, NO_VCPU } from './interrupts/interrupts.js';
 import { PhysicalInterrupts } from './interrupts/physical-interrupts.js';
 import { Its } from './its/its.js';
 import { LPI_BITS_KVM, Lpis } from './its/lpis.js';
-import { fillListRegisters, foldListRegisters, type ResampleListener } from './list-registers/entry.js';
-import { IN_GUEST, LOADED, OUT, SavedInterface } from './list-registers/saved-interface.js';
+import type { ResampleListener } from './vcpus/delivery.js';
+import type { SavedInterface } from './vcpus/saved-interface.js';
+import { Vcpus } from './vcpus/vcpus.js';
 
 /** ICC_SGI1R_EL1 and its siblings, in halves (IHI 0069, 12.2.19). */
 const SGI_IRM = 1 << 8;
@@ -76,13 +72,11 @@ export class Gic implements FrameContext {
   high = 0;
   requester = NO_VCPU;
 
-  readonly #saved: SavedInterface[] = [];
+  /** Where each vCPU is, and the state that moves with it. */
+  readonly vcpus: Vcpus;
+
   /** GICv2: where the guest finds its CPU interface, or -1. */
   #cpuInterfaceBase = -1;
-  #guestsStopped = 0;
-  #hasRun = false;
-  /** The vCPUs that were in the guest then. */
-  readonly #stopped: Uint8Array;
 
   /**
    * @param parts a caller that places frames and vCPUs on physical CPUs by itself, as KVM's device does, brings them.
@@ -97,22 +91,14 @@ export class Gic implements FrameContext {
     const { version, vcpus } = config;
     this.physical = config.physicalInterrupts ?? new PhysicalInterrupts();
     this.irqs = new Interrupts(version, vcpus, config.interrupts ?? 256, this.physical);
-    this.irqs.kick = (vcpu) => {
-      this.#saved[vcpu].kicks++;
-      this.onKick(vcpu);
-    };
     this.distributor = new DistributorState(vcpus);
-    this.#stopped = new Uint8Array(vcpus);
     const pendbaser = version === 3 ? TABLE_BASE_RESET : 0;
     this.lpis = new Lpis(this.irqs, pendbaser, config.memory, config.intidBits ?? LPI_BITS_KVM);
     this.addresses = parts?.addresses ?? new AddressMap();
     this.redistributorRegions = parts?.redistributorRegions ?? new RedistributorRegions();
     const hardware = cpuInterfaceConfig(config);
-    for (let vcpu = 0; vcpu < vcpus; vcpu++) {
-      const saved = new SavedInterface(parts?.cpuInterfaces[vcpu] ?? new CpuInterface(hardware), version);
-      saved.trapSystemRegisters();
-      this.#saved.push(saved);
-    }
+    const cpuInterfaces = parts?.cpuInterfaces ?? Array.from({ length: vcpus }, () => new CpuInterface(hardware));
+    this.vcpus = new Vcpus(this, cpuInterfaces);
     if (parts === undefined) {
       this.#placeFrames();
       this.startForwarding();
@@ -130,9 +116,11 @@ export class Gic implements FrameContext {
     this.forwarding = new Forwarding(driver, {
       irqs: this.irqs,
       cpuOf: this.config.cpuOf ?? ((vcpu) => vcpu),
-      isInGuest: (vcpu) => this.isInGuest(vcpu),
+      isInGuest: (vcpu) => this.vcpus.isInGuest(vcpu),
+      isWaiting: (vcpu) => this.vcpus.isWaiting(vcpu),
+      vsgisWanted: () => this.distributor.vsgis,
       attach: (vcpu, vpe) => {
-        this.#saved[vcpu].cpu.vpe = vpe;
+        this.cpuInterface(vcpu).vpe = vpe;
       },
     });
   }
@@ -258,155 +246,79 @@ export class Gic implements FrameContext {
 
   // ---- guest entry and exit
 
-  /** The vCPU enters the guest; one that is in it already leaves and enters again. */
-  enter(vcpu: number): void {
-    const saved = this.#saved[vcpu];
-    if (saved.residence === OUT) this.load(vcpu);
-    else if (saved.residence === IN_GUEST) this.leave(vcpu);
-    saved.kicks = 0;
-    // with nothing to deliver an entry is done here: idle vCPUs enter often
-    if (this.irqs.lists.isEmpty(vcpu) && this.forwarding === undefined) saved.residence = IN_GUEST;
-    else this.resume(vcpu);
-  }
-
-  /** The vCPU leaves the guest and its physical CPU. */
-  exit(vcpu: number): void {
-    this.put(vcpu);
-  }
-
   /**
-   * A loaded vCPU enters the guest again after it was stopped there: no kick is forgotten. One that `onKick` has made enter
-   * meanwhile leaves first, since list registers may not be filled twice; one that it has taken off its CPU stays off.
+   * The vCPU enters the guest: what is pending for it goes into its list registers. One that is in the guest leaves it
+   * first; one that is not loaded is.
    */
-  resume(vcpu: number): void {
-    const saved = this.#saved[vcpu];
-    if (saved.residence === OUT) return;
-    if (saved.residence === IN_GUEST) this.leave(vcpu);
-    saved.residence = IN_GUEST;
-    const { forwarding } = this;
-    forwarding?.prepareEntry(vcpu);
-    fillListRegisters(this.irqs, saved, vcpu);
-    if (forwarding === undefined) return;
-    // a vPE may have something to signal when the list registers have nothing
-    saved.cpu.setHcr(saved.hcr);
-    forwarding.commit(vcpu);
+  enter(vcpu: number): void {
+    this.vcpus.enter(vcpu);
+  }
+
+  /** The vCPU leaves the guest and its physical CPU. The other half of {@link enter} for those who don't schedule. */
+  exit(vcpu: number): void {
+    this.vcpus.put(vcpu);
+  }
+
+  /** The vCPU executes WFI: as {@link exit}, and with a GICv4 its doorbell is asked for. {@link hasPending} ends it. */
+  wait(vcpu: number): void {
+    this.vcpus.wait(vcpu);
+  }
+
+  /** For those who schedule: the vCPU gets its physical CPU, on which it can enter and leave the guest until {@link put}. */
+  load(vcpu: number): void {
+    this.vcpus.load(vcpu);
   }
 
   /** The vCPU leaves the guest, but stays on its physical CPU. */
   leave(vcpu: number): void {
-    const saved = this.#saved[vcpu];
-    if (saved.residence !== IN_GUEST) return;
-    const { irqs } = this;
-    saved.residence = LOADED;
-    if (irqs.lists.isEmpty(vcpu)) return;
-    if (this.forwarding !== undefined && saved.cpu.used === 0) saved.cpu.setHcr(saved.hcr & ~HCR_EN);
-    foldListRegisters(irqs, saved, vcpu, this.onResample);
+    this.vcpus.leave(vcpu);
   }
 
-  /** The vCPU gets its physical CPU: its saved interface is put there. */
-  load(vcpu: number): void {
-    const saved = this.#saved[vcpu];
-    if (saved.residence !== OUT) return;
-    saved.load();
-    saved.residence = LOADED;
-    const { forwarding } = this;
-    if (forwarding === undefined) return;
-    this.prepareFirstRun();
-    // its vPE may have something to signal from now on
-    saved.cpu.setHcr(saved.hcr);
-    forwarding.waiting[vcpu] = 0;
-    forwarding.load(vcpu);
-  }
-
-  /** What userspace has set and only a run makes so: SGIs that are vSGIs. */
-  prepareFirstRun(): void {
-    if (this.#hasRun) return;
-    this.#hasRun = true;
-    this.forwarding?.switchVsgis(this.distributor.vsgis);
-  }
-
-  /**
-   * The vCPU executes WFI: it leaves the guest and its physical CPU, and {@link hasPending} says when it is to go on. After a
-   * restore, of a vCPU that was saved so.
-   */
-  wait(vcpu: number): void {
-    this.forwarding?.wait(vcpu);
-    this.put(vcpu);
-  }
-
-  /** A vCPU that waits is scheduled in and out again, without going on: its interface is on its CPU meanwhile. */
-  lookAround(vcpu: number): void {
-    const saved = this.#saved[vcpu];
-    if (saved.residence !== OUT) return;
-    saved.load();
-    if (this.forwarding !== undefined) saved.cpu.setHcr(0);
-    saved.put();
-  }
-
-  /** The vCPU gives its physical CPU back. */
+  /** The vCPU gives its physical CPU back, and leaves the guest if it is in it. */
   put(vcpu: number): void {
-    const saved = this.#saved[vcpu];
-    this.leave(vcpu);
-    if (saved.residence === OUT) return;
-    this.forwarding?.put(vcpu);
-    if (this.forwarding !== undefined) saved.cpu.setHcr(0);
-    saved.put();
-    saved.residence = OUT;
+    this.vcpus.put(vcpu);
   }
 
   isInGuest(vcpu: number): boolean {
-    return this.#saved[vcpu].residence === IN_GUEST;
+    return this.vcpus.isInGuest(vcpu);
   }
 
+  /** On its physical CPU, in the guest or not. */
   isLoaded(vcpu: number): boolean {
-    return this.#saved[vcpu].residence !== OUT;
+    return this.vcpus.isLoaded(vcpu);
   }
 
-  /** Kicks since the vCPU's last entry. */
+  /** Kicks since the vCPU's last {@link enter}, those included that an entry has answered by itself. */
   kicks(vcpu: number): number {
-    return this.#saved[vcpu].kicks;
+    return this.vcpus.kicks(vcpu);
   }
 
   /** Whether a vCPU outside the guest has an interrupt that ends its WFI. */
   hasPending(vcpu: number): boolean {
-    if (this.forwarding?.pendingLast[vcpu] && this.irqs.distributorEnabled) return true;
-    return this.irqs.hasDeliverable(vcpu, this.#saved[vcpu].vmcr >>> VMCR_PMR_SHIFT);
+    return this.vcpus.hasPending(vcpu);
   }
 
-  // ---- the signals of a vCPU in the guest
-
-  cpuInterface(vcpu: number): CpuInterface {
-    return this.#saved[vcpu].cpu;
-  }
-
-  savedInterface(vcpu: number): SavedInterface {
-    return this.#saved[vcpu];
-  }
-
-  /** The group of the interrupt signalled to a vCPU in the guest: 0, 1, or -1 for none. */
-  #signalledGroup(vcpu: number): number {
-    const { cpu, residence } = this.#saved[vcpu];
-    if (residence !== IN_GUEST || (cpu.used === 0 && cpu.vpe === undefined) || !(cpu.hcr & HCR_EN)) return -1;
-    if (this.irqs.version === 3) return signalledGroup(cpu);
-    const n = signalledListRegister(cpu);
-    return n < 0 ? -1 : cpu.lrHigh[n] & LR_GROUP ? 1 : 0;
-  }
-
-  /** The virtual IRQ input of the core. */
+  /** The virtual IRQ input of the core of a vCPU in the guest. */
   irqAsserted(vcpu: number): boolean {
-    const group = this.#signalledGroup(vcpu);
-    return group === 1 || (group === 0 && !(this.#saved[vcpu].cpu.vmcr & VMCR_FIQEN));
+    return this.vcpus.irqAsserted(vcpu);
   }
 
   /** The virtual FIQ input of the core: group 0, with GICv2 only if GICV_CTLR.FIQEn says so. */
   fiqAsserted(vcpu: number): boolean {
-    return this.#signalledGroup(vcpu) === 0 && (this.#saved[vcpu].cpu.vmcr & VMCR_FIQEN) !== 0;
+    return this.vcpus.fiqAsserted(vcpu);
   }
 
-  /** A maintenance interrupt: the vCPU should leave the guest and enter again. */
+  /** A maintenance interrupt: the vCPU in the guest should leave it and enter again. */
   maintenanceAsserted(vcpu: number): boolean {
-    const { cpu, residence } = this.#saved[vcpu];
-    return residence === IN_GUEST && (cpu.hcr & HCR_EN) !== 0 && cpu.maintenanceStatus() !== 0;
+    return this.vcpus.maintenanceAsserted(vcpu);
+  }
+
+  cpuInterface(vcpu: number): CpuInterface {
+    return this.vcpus.interfaces[vcpu].cpu;
+  }
+
+  savedInterface(vcpu: number): SavedInterface {
+    return this.vcpus.interfaces[vcpu];
   }
 
   // ---- the guest's accesses
@@ -440,7 +352,7 @@ export class Gic implements FrameContext {
     if (mapped !== undefined) {
       value = mapped.frame.read(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size);
     }
-    if (entered) this.resume(vcpu);
+    if (entered) this.vcpus.resume(vcpu);
     return value >>> 0;
   }
 
@@ -453,22 +365,20 @@ export class Gic implements FrameContext {
     const entered = this.#trap(vcpu);
     const mapped = this.addresses.find(address, size);
     mapped?.frame.write(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size, low, high);
-    if (entered) this.resume(vcpu);
+    if (entered) this.vcpus.resume(vcpu);
   }
 
   /** The guest's access traps: its vCPU leaves the guest. Says whether it has to enter again. */
   #trap(vcpu: number): boolean {
     this.requester = vcpu;
-    if (this.#saved[vcpu].residence !== IN_GUEST) return false;
-    this.leave(vcpu);
-    return true;
+    return this.vcpus.trap(vcpu);
   }
 
   #accessCpuInterface(vcpu: number, address: number, size: number, write: boolean, value: number): number {
     if (size !== 4 || (address & 3) !== 0) return 0;
     const offset = address - this.#cpuInterfaceBase;
-    const { cpu, residence } = this.#saved[vcpu];
-    const entered = residence === IN_GUEST;
+    const cpu = this.cpuInterface(vcpu);
+    const entered = this.isInGuest(vcpu);
     if (!entered) this.enter(vcpu);
     let result = 0;
     if (write) writeGicv(cpu, offset, value, this.physical);
@@ -482,8 +392,8 @@ export class Gic implements FrameContext {
     this.high = 0;
     if (this.irqs.version !== 3) return UNDEFINED;
     if (encoding === ICC_SRE_EL1) return ICC_SRE_ALL;
-    const { cpu, residence } = this.#saved[vcpu];
-    if (residence === IN_GUEST) return readSystemRegister(cpu, encoding);
+    const cpu = this.cpuInterface(vcpu);
+    if (this.isInGuest(vcpu)) return readSystemRegister(cpu, encoding);
     if (sendsSgi(encoding)) return UNDEFINED;
     this.enter(vcpu);
     const value = readSystemRegister(cpu, encoding);
@@ -498,11 +408,11 @@ export class Gic implements FrameContext {
     if (sendsSgi(encoding)) {
       const entered = this.#trap(vcpu);
       this.#sendSgi(vcpu, low, high, encoding === ICC_SGI1R_EL1);
-      if (entered) this.resume(vcpu);
+      if (entered) this.vcpus.resume(vcpu);
       return true;
     }
-    const { cpu, residence } = this.#saved[vcpu];
-    if (residence === IN_GUEST) return writeSystemRegister(cpu, encoding, low, this.physical);
+    const cpu = this.cpuInterface(vcpu);
+    if (this.isInGuest(vcpu)) return writeSystemRegister(cpu, encoding, low, this.physical);
     this.enter(vcpu);
     const defined = writeSystemRegister(cpu, encoding, low, this.physical);
     this.exit(vcpu);
@@ -542,23 +452,14 @@ export class Gic implements FrameContext {
   }
 
   stopGuests(): void {
-    if (this.#guestsStopped++ > 0) return;
-    for (let vcpu = 0; vcpu < this.irqs.vcpus; vcpu++) {
-      this.#stopped[vcpu] = this.isInGuest(vcpu) ? 1 : 0;
-      this.leave(vcpu);
-    }
+    this.vcpus.stopGuests();
   }
 
   resumeGuests(): void {
-    if (--this.#guestsStopped > 0) return;
-    for (let vcpu = 0; vcpu < this.irqs.vcpus; vcpu++) {
-      if (this.#stopped[vcpu]) this.resume(vcpu);
-    }
+    this.vcpus.resumeGuests();
   }
 
   kickDeliverable(): void {
-    for (let vcpu = 0; vcpu < this.irqs.vcpus; vcpu++) {
-      if (this.hasPending(vcpu)) this.irqs.kick(vcpu);
-    }
+    this.vcpus.kickDeliverable();
   }
 }

@@ -1,3 +1,4 @@
+import type { RamPages } from 'vgic';
 import type { Crc32 } from '../crc32.js';
 import type { Machine } from '../machine.js';
 import type { MachineState } from '../machine-state.js';
@@ -90,13 +91,6 @@ export interface Progress {
   handover?: Handover;
   milliseconds: number;
   throttle: number;
-}
-
-/** Pages of a chunk, ready to go; undefined when there is nothing to say of them. */
-interface Frame {
-  tag: 'PAGE' | 'BNTH';
-  pages: number;
-  payload: [Uint8Array, Uint8Array] | undefined;
 }
 
 const PATIENCE = 30_000;
@@ -333,7 +327,7 @@ export class MigrationSource {
       const before = this.#options.now();
       const state = this.#machine.save((ram) => noPages(ram.length));
       const sections = Object.values(encodeDevices(state)).flat();
-      cost.bytes = sections.reduce((sum, piece) => sum + piece.length, state.beneath.contents.length);
+      cost.bytes = sections.reduce((sum, piece) => sum + piece.length, state.tables.contents.length);
       cost.milliseconds = this.#options.now() - before;
     }
     return cost;
@@ -352,33 +346,30 @@ export class MigrationSource {
    */
   *#state(): Generator<void> {
     const { core } = this.#machine;
-    let frames: Frame[];
     let state: MachineState;
     do {
       this.#addDirty();
-      [state, frames] = this.#save();
-      core.takeDirty(this.#dirty);
+      state = this.#machine.save((ram) => noPages(ram.length));
       this.#handover.saved = this.#options.now() - this.#stopped;
-      this.#roundPages = this.#left.count + frames.reduce((sum, frame) => sum + frame.pages, 0);
+      this.#roundPages = this.#left.count;
       this.#sentPages = 0;
       yield* this.#sendLeft(core.ram, true);
       this.#addDirty();
     } while (this.#left.count > 0);
-    const { pages, contents } = state.beneath;
-    const index = new Map(Array.from(pages, (page, at) => [page, at * PAGE_SIZE]));
-    const beneath = new PageSet(this.#machine.config.memory);
-    beneath.addPages(pages);
-    for (let next = beneath.takeChunk(); next; next = beneath.takeChunk()) {
-      frames.push(this.#encode('BNTH', next, contents, (page) => index.get(page)!, true));
-    }
-    for (const frame of frames) {
-      this.#send(frame);
-      this.#sentPages += frame.tag === 'PAGE' ? frame.pages : 0;
-      yield;
-    }
+    yield* this.#tables(state.tables);
     yield* this.#devices(state);
     this.#writer.send('DONE', jsonPayload({ paused: this.#options.paused?.() ?? false }));
     this.#handover.sent = this.#options.now() - this.#stopped;
+  }
+
+  *#tables({ pages, contents }: RamPages): Generator<void> {
+    const index = new Map(Array.from(pages, (page, at) => [page, at * PAGE_SIZE]));
+    const tables = new PageSet(this.#machine.config.memory);
+    tables.addPages(pages);
+    for (let next = tables.takeChunk(); next; next = tables.takeChunk()) {
+      this.#sendPages('TABL', next, contents, (page) => index.get(page)!, true);
+      yield;
+    }
   }
 
   *#devices(state: MachineState): Generator<void> {
@@ -387,22 +378,6 @@ export class MigrationSource {
       this.#writer.send(tag, ...sections[tag]);
       yield;
     }
-  }
-
-  /** The state, and the pages with the GIC's tables, copied while they are in RAM. */
-  #save(): [MachineState, Frame[]] {
-    const frames: Frame[] = [];
-    const state = this.#machine.save((ram) => {
-      this.#machine.core.takeDirty(this.#dirty);
-      this.#left.remove(this.#dirty);
-      const tables = new PageSet(ram.length);
-      tables.add(this.#dirty);
-      for (let next = tables.takeChunk(); next; next = tables.takeChunk()) {
-        frames.push(this.#encode('PAGE', next, ram, inRam, true));
-      }
-      return noPages(ram.length);
-    });
-    return [state, frames];
   }
 
   /** What has been written since is to be sent. */
@@ -415,29 +390,25 @@ export class MigrationSource {
   *#sendLeft(ram: Uint8Array, keepZeros: boolean, compression?: Compression): Generator<void> {
     for (let next = this.#left.takeChunk(); next; next = this.#left.takeChunk()) {
       const room = this.#channel.drained ? this.#room : undefined;
-      this.#send(this.#encode('PAGE', next, ram, inRam, keepZeros, { compression, room }));
+      this.#sendPages('PAGE', next, ram, inRam, keepZeros, { compression, room });
       this.#sentPages += next.pages.length;
       yield;
     }
   }
 
-  #encode(
-    tag: Frame['tag'],
+  /** Sends pages of a chunk, if there is anything to say of them. */
+  #sendPages(
+    tag: 'PAGE' | 'TABL',
     { chunk, pages }: Chunk,
     bytes: Uint8Array,
     offsetOf: (page: number) => number,
     keepZeros: boolean,
     how: { compression?: Compression | undefined; room?: Uint8Array | undefined } = {},
-  ): Frame {
+  ): void {
     const { head, data, present, zeros } = encodePages(chunk, pages, bytes, offsetOf, keepZeros, how);
     this.#pages += present;
     this.#zeroPages += zeros;
-    const isEmpty = present === 0 && (zeros === 0 || !keepZeros);
-    return { tag, pages: pages.length, payload: isEmpty ? undefined : [head, data] };
-  }
-
-  #send({ tag, payload }: Frame): void {
-    if (payload) this.#writer.send(tag, ...payload);
+    if (present > 0 || (zeros > 0 && keepZeros)) this.#writer.send(tag, head, data);
   }
 
   /** The guest goes on here; the destination hears why, if it still can. */

@@ -9,7 +9,7 @@
 
 export const MAGIC = 'VGICSNAP';
 /** Grows with every change after which an older reader would misread the file. */
-export const FORMAT_VERSION = 3;
+export const FORMAT_VERSION = 4;
 export const HEADER_SIZE = 24;
 export const SECTION_HEADER_SIZE = 16;
 
@@ -27,7 +27,7 @@ export type DeviceTag = (typeof DEVICE_SECTIONS)[number]['tag'];
 
 export const SECTIONS = [
   ...DEVICE_SECTIONS,
-  { tag: 'RAMB', name: 'RAM beneath tables' }, // as RAM0: what the guest had where RAM0 has tables of the GIC
+  { tag: 'TABL', name: 'GIC tables' }, // as RAM0: the pages that come with GIC3, which lie over RAM
   { tag: 'RAM0', name: 'RAM' }, // chunks, see below
 ] as const;
 export type SectionTag = (typeof SECTIONS)[number]['tag'];

@@ -1,21 +1,12 @@
 import { HCR_EN, HCR_TALL0, HCR_TALL1, HCR_TC } from '../architecture/virtual-interface.js';
 import type { CpuInterface } from '../cpu-interface/cpu-interface.js';
 
-/** Where a vCPU is: off its physical CPU, on it, or on it and in the guest. */
-export const OUT = 0;
-export const LOADED = 1;
-export const IN_GUEST = 2;
-
 /**
  * The hypervisor's copy of a vCPU's virtual CPU interface, which holds while the vCPU is not loaded on a physical CPU.
  * Userspace register access works on this copy.
  */
 export class SavedInterface {
   vmcr = 0;
-  /** OUT, LOADED or IN_GUEST. */
-  residence: 0 | 1 | 2 = OUT;
-  /** Kicks since the vCPU's last entry. */
-  kicks = 0;
   /** What ICH_HCR_EL2 is given at entry. */
   hcr = HCR_EN;
   readonly ap0r = new Uint32Array(4);
@@ -31,16 +22,13 @@ export class SavedInterface {
   ) {
     this.priorityBits = cpu.config.priorityBits;
     this.idBits = cpu.config.idBits;
+    // a GICv2 guest's accesses to the system registers shall trap
+    if (guestVersion === 2) this.hcr |= HCR_TALL0 | HCR_TALL1 | HCR_TC;
   }
 
   /** The active priority registers that userspace can reach: word 0, with 6 bits of priority 0 and 1, with 7 all. */
   get lastActivePriorityWord(): number {
     return this.priorityBits === 7 ? 3 : this.priorityBits === 6 ? 1 : 0;
-  }
-
-  /** Before a GICv2 guest first runs: its accesses to the system registers shall trap. */
-  trapSystemRegisters(): void {
-    if (this.guestVersion === 2) this.hcr |= HCR_TALL0 | HCR_TALL1 | HCR_TC;
   }
 
   /** The vCPU is scheduled on its physical CPU. */

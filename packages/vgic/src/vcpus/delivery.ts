@@ -21,8 +21,20 @@ const {
 } = architecture;
 
 /**
- * The hypervisor's half: how a pending interrupt gets into a list register at guest entry, and how what the guest did
- * with it gets back at exit. Follows KVM's kvm_vgic_flush_hwstate and kvm_vgic_sync_hwstate.
+ * How pending interrupts get into a vCPU's list registers at guest entry, and how what the guest did with them gets back at
+ * exit. This is KVM's policy (Linux 6.12, kvm_vgic_flush_hwstate and kvm_vgic_sync_hwstate), and all of it is here and in
+ * what the list of a vCPU holds (`Interrupts.deliveryTarget`, `pruneList`):
+ *
+ * - Entry: the vCPU's list in queueing order if all of it fits; else active interrupts first, then by priority, and
+ *   underflow asks for a maintenance interrupt. What is active beyond the last list register is in none.
+ * - An edge that goes in leaves the latch: the list register has it, until exit puts back what is still pending.
+ * - A level goes in with a maintenance interrupt at its end, after which the line is looked at again; pending and active
+ *   at once it is put in as active alone.
+ * - A GICv2's SGI takes a list register for one sender at a time; while another waits nothing of lower priority goes in.
+ * - Exit: everything comes back and no list register stays filled. Then the list is pruned: what has nothing to deliver
+ *   leaves it, what has another target by now moves there, with a kick. Until then either stays where it is.
+ *
+ * Another policy is another module with these two functions.
  */
 
 /** The SGIs in a vCPU's word of private interrupts. */
@@ -77,10 +89,7 @@ function fillSgiListRegister(irqs: Interrupts, cpu: CpuInterface, i: number, n: 
   cpu.setListRegister(n, low, high);
 }
 
-/**
- * Guest entry: the vCPU's list goes into its list registers, in queueing order if all fits; else active interrupts first,
- * then by priority, and underflow asks for a maintenance interrupt. Allocates nothing.
- */
+/** Guest entry: the vCPU's list goes into its list registers, which are empty. Allocates nothing. */
 export function fillListRegisters(irqs: Interrupts, saved: SavedInterface, vcpu: number): void {
   const { lists, priority, source } = irqs;
   const { next } = lists;
