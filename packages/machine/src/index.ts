@@ -7,15 +7,12 @@ export type { Program } from './loader/load.js';
 export { Machine, type Outcome, type RestoreOptions } from './machine.js';
 export type { MachineState } from './machine-state.js';
 export { MEMORY_MAP, RAM_BASE } from './memory-map.js';
-export { type DestinationPhase, MigrationDestination } from './migration/destination.js';
+export { MigrationDestination } from './migration/destination.js';
+export type { DestinationPhase } from './migration/destination-protocol.js';
 export { DEFAULT_LIMITS, type PaceLimits } from './migration/pace.js';
-export {
-  type Handover,
-  MigrationSource,
-  type Progress,
-  type SourceOptions,
-  type SourcePhase,
-} from './migration/source.js';
+export type { Handover, Progress } from './migration/progress.js';
+export { MigrationSource, type SourceOptions } from './migration/source.js';
+export type { SourcePhase } from './migration/source-protocol.js';
 export type { ByteChannel } from './migration/stream.js';
 export type { MsiCounts, PassthroughState } from './passthrough.js';
 export type { Backends, HostNetwork, HostSocket, HostSocketListener } from './pcie-devices.js';
