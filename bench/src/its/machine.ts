@@ -1,5 +1,5 @@
-import { COMMANDS, Gic, GuestMemory, SYSTEM_REGISTERS } from 'vgic';
-import { ItsDriver, MOST_HOST_MSIS } from 'vgic/direct-injection';
+import { COMMANDS, Gic, Ram, SYSTEM_REGISTERS } from 'vgic';
+import { Gicv4Driver, MOST_MSIS } from 'vgic/gicv4';
 
 /**
  * A machine of one vCPU whose guest has mapped devices of 32 events each, an LPI for each event, as `bench` of
@@ -34,22 +34,22 @@ const LIST_REGISTERS = 4;
 
 export interface ItsMachine {
   readonly gic: Gic;
-  readonly memory: GuestMemory;
+  readonly memory: Ram;
   readonly devices: number;
   readonly events: number;
   /** The vCPU's pending table: address and bytes. */
   readonly pending: number;
   readonly pendingBytes: number;
   /** The host's GICv4.1, which forwards MSI n to event n; without it everything is software. */
-  readonly driver?: ItsDriver;
+  readonly driver?: Gicv4Driver;
 }
 
 /** The most events that a host forwards, in whole devices. */
-export const MOST_FORWARDED = MOST_HOST_MSIS & -EVENTS_PER_DEVICE;
+export const MOST_FORWARDED = MOST_MSIS & -EVENTS_PER_DEVICE;
 
 /** The same machine, of up to {@link MOST_FORWARDED} events, each of which is a passed-through device's. */
-export function forwardedMachine(events: number): ItsMachine & { readonly driver: ItsDriver } {
-  const driver = new ItsDriver({ gicv4: 41, msis: events });
+export function forwardedMachine(events: number): ItsMachine & { readonly driver: Gicv4Driver } {
+  const driver = new Gicv4Driver({ gicv4: 41, msis: events });
   const machine = itsMachine(events, driver);
   machine.gic.put(0);
   for (let n = 0; n < events; n++) {
@@ -61,7 +61,7 @@ export function forwardedMachine(events: number): ItsMachine & { readonly driver
 }
 
 /** `events` is a multiple of 32; more than 57344 need INTIDs of more than 16 bits, which are ours alone. */
-export function itsMachine(events: number, directInjection?: ItsDriver): ItsMachine {
+export function itsMachine(events: number, gicv4Driver?: Gicv4Driver): ItsMachine {
   const devices = events / EVENTS_PER_DEVICE;
   const large = FIRST_LPI + events > 0x1_0000;
   const intidBits = large ? INTID_BITS : 16;
@@ -80,10 +80,10 @@ export function itsMachine(events: number, directInjection?: ItsDriver): ItsMach
   const itts = take(events * 8);
   const bytes = new Uint8Array(free - RAM);
   bytes.fill(CONFIGURATION, properties - RAM, properties - RAM + 2 ** intidBits);
-  const memory = new GuestMemory(RAM, bytes);
+  const memory = new Ram(RAM, bytes);
   const gic = new Gic({
     ...{ version: 3, vcpus: 1, interrupts: 992, listRegisters: LIST_REGISTERS, memory, itsBases: [ITS] },
-    ...(directInjection === undefined ? {} : { directInjection }),
+    ...(gicv4Driver === undefined ? {} : { gicv4Driver }),
     ...(large ? { intidBits, idBits: 1 } : {}),
   });
   gic.load(0);

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
-import { type Machine, type Outcome, Runner, SnapshotError, type Turn, writeSnapshot } from '@vgic/machine';
+import { type Machine, type Outcome, Runner, SnapshotError, type Turn } from '@vgic/machine';
+import { writeSnapshot } from '@vgic/machine/node';
 import type { ControlServer } from './control/server.js';
 import { Steering } from './control/steering.js';
 import type { Forwarding } from './forwarding.js';

@@ -35,10 +35,8 @@ export {
   type Turn,
 } from './runner/index.js';
 export { decodeSnapshot } from './snapshot/decode.js';
+export { deflateCompression } from './snapshot/deflate-compression.js';
 export { encodeSnapshot } from './snapshot/encode.js';
-export { type BackendSource, readSnapshot, writeSnapshot } from './snapshot/file.js';
 export { type Compression, FORMAT_VERSION } from './snapshot/format.js';
 export { SnapshotError } from './snapshot/snapshot-error.js';
-export { zlibCompression } from './snapshot/zlib-compression.js';
-export { zlibCrc32 } from './snapshot/zlib-crc32.js';
 export { type Disk, MemoryDisk } from './virtio/block.js';

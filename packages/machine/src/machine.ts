@@ -1,8 +1,6 @@
 import { Gic } from 'vgic';
-import { restoreGic, saveGic } from 'vgic/kvm';
 import { Bus, type BusDevice } from './bus.js';
 import { type CompleteConfig, completeConfig, type MachineConfig } from './config.js';
-import { configDifference } from './config-difference.js';
 import { Core, type CoreHost, Exit } from './core/index.js';
 import { Dma } from './dma.js';
 import { GicMemory } from './gic-memory.js';
@@ -15,8 +13,9 @@ import { type MsiCounts, noMsis, Passthrough, physicalGicv4 } from './passthroug
 import { type Backends, type HostSocket, type HostSocketListener, PcieDevices } from './pcie-devices.js';
 import { Pl011 } from './pl011.js';
 import { callPsci, code, type PsciHost } from './psci.js';
+import { checkRestorable, restoreParts, type StatefulParts, saveParts } from './saving.js';
 import { Scheduler } from './scheduler.js';
-import { collectRam, fillRam, type RamState } from './snapshot/ram-state.js';
+import { collectRam, type RamState } from './snapshot/ram-state.js';
 import { SnapshotError } from './snapshot/snapshot-error.js';
 
 /** Why a run came back. After `off`, `reset` and `lockup` the machine stays as it is, and every run says so again. */
@@ -59,7 +58,6 @@ export class Machine {
 
   readonly #bus = new Bus();
   readonly #uart: Pl011;
-  readonly #gicMemory: GicMemory;
   /** Only with an ITS, to which it sends. */
   readonly #msiDevice: MsiDevice | undefined;
   readonly #pcie: PcieDevices;
@@ -105,17 +103,17 @@ export class Machine {
     };
     try {
       this.core = Core.create({ vcpus, ramBase: RAM_BASE, ramSize: memory, gicSystemRegisters: version === 3, host });
-    } catch {
+    } catch (error) {
+      if (error instanceof RangeError) throw error;
       throw new RangeError(`This computer has no room for a machine with ${memory / 2 ** 20} MiB of memory.`);
     }
-    this.#gicMemory = new GicMemory(this.core);
-    const directInjection = gicv4 === 0 ? undefined : physicalGicv4(gicv4, vcpus);
+    const gicv4Driver = gicv4 === 0 ? undefined : physicalGicv4(gicv4, vcpus);
     this.gic = new Gic({
       version,
       vcpus,
       listRegisters,
-      ...(version === 3 && { memory: this.#gicMemory, itsBases: [regionOf('gic-its').base] }),
-      ...(directInjection && { directInjection }),
+      ...(version === 3 && { memory: new GicMemory(this.core), itsBases: [regionOf('gic-its').base] }),
+      ...(gicv4Driver && { gicv4Driver }),
     });
     this.gic.onKick = (vcpu) => {
       if (vcpu === this.#resident) this.#stale = true;
@@ -154,8 +152,8 @@ export class Machine {
       });
       this.#msiDevice = device;
       this.#bus.attach('msi-test', device);
-      if (directInjection) {
-        this.#passthrough = new Passthrough(directInjection, {
+      if (gicv4Driver) {
+        this.#passthrough = new Passthrough(gicv4Driver, {
           gic: this.gic,
           counts: this.#msiCounts,
           routeOf: (msi) => device.routeOf(msi),
@@ -278,27 +276,7 @@ export class Machine {
    */
   save(collect: (ram: Uint8Array) => RamState = collectRam): MachineState {
     if (this.#resident !== NOBODY) throw new Error('A machine cannot be saved in the middle of an instruction.');
-    // The guest is not to notice: what the GIC writes to RAM, to be saved there, is taken back.
-    const passthrough = this.#passthrough?.stop() ?? null;
-    const { value: saved, before: beneath } = this.#gicMemory.undoing(() => ({
-      gic: saveGic(this.gic),
-      ram: collect(this.core.ram),
-    }));
-    this.#passthrough?.start(passthrough);
-    return {
-      config: structuredClone(this.config),
-      time: this.#time,
-      ended: this.#ended && { ...this.#ended },
-      schedule: this.#scheduler.save(),
-      vcpus: Array.from({ length: this.config.vcpus }, (_, vcpu) => this.core.saveVcpu(vcpu)),
-      gic: saved.gic,
-      uart: this.#uart.save(),
-      msiDevice: this.#msiDevice?.save() ?? [],
-      devices: this.#pcie.save(),
-      passthrough,
-      ram: saved.ram,
-      beneath,
-    };
+    return saveParts(this.#parts(), { time: this.#time, ended: this.#ended }, collect);
   }
 
   /** The machine of a state, standing between the same two instructions; SnapshotError when no machine can have that state. */
@@ -320,28 +298,26 @@ export class Machine {
    */
   adopt(state: MachineState): void {
     if (this.#loaded) throw new Error('This machine has its program already; build another one.');
-    checkMachineState(state);
-    const difference = configDifference(this.config, state.config, { ours: 'this machine', theirs: 'the saved one' });
-    if (difference) throw new SnapshotError(`The snapshot is of another machine: ${difference}.`);
-    const problem = this.#pcie.check(state.devices);
-    if (problem) throw new SnapshotError(`The snapshot has impossible contents: ${problem}.`);
-    fillRam(this.core.ram, state.ram);
-    this.core.ramChanged(0, this.core.ram.length);
+    const parts = this.#parts();
+    checkRestorable(parts, state);
     this.#setTime(state.time);
-    state.vcpus.forEach((bytes, vcpu) => {
-      refusing(`vCPU ${vcpu}`, () => this.core.restoreVcpu(vcpu, bytes));
-    });
-    this.#gicMemory.undoing(() => refusing('the GIC', () => restoreGic(this.gic, state.gic)));
-    this.#gicMemory.putBack(state.beneath);
-    this.#scheduler.restore(state.schedule);
-    // The GIC was saved with its lines: driving them anew would be an edge to an interrupt that is edge-triggered.
-    this.#uart.restore(state.uart);
-    this.#msiDevice?.restore(state.msiDevice);
-    this.#pcie.restore(state.devices);
-    this.#passthrough?.start(state.passthrough);
+    restoreParts(parts, state);
     for (let vcpu = 0; vcpu < this.config.vcpus; vcpu++) this.#timerLines[vcpu] = this.#timerLevels(vcpu);
     this.#ended = state.ended;
     this.#loaded = true;
+  }
+
+  #parts(): StatefulParts {
+    return {
+      config: this.config,
+      core: this.core,
+      gic: this.gic,
+      scheduler: this.#scheduler,
+      uart: this.#uart,
+      msiDevice: this.#msiDevice,
+      pcie: this.#pcie,
+      passthrough: this.#passthrough,
+    };
   }
 
   #setTime(time: number): void {
@@ -583,15 +559,5 @@ export class Machine {
       systemOff: () => end('off'),
       systemReset: () => end('reset'),
     };
-  }
-}
-
-/** Does a part of a restore; what it throws becomes one sentence. */
-function refusing(part: string, restore: () => void): void {
-  try {
-    restore();
-  } catch (error) {
-    const reason = (error as Error).message.replace(/\.$/, '');
-    throw new SnapshotError(`The snapshot has impossible contents in ${part}: ${reason}.`);
   }
 }

@@ -1,5 +1,5 @@
-import { ERRNO, type Gic, GuestMemory } from 'vgic';
-import { type DirectInjection, type Gicv4Version, ItsDriver } from 'vgic/direct-injection';
+import { ERRNO, type Gic, Ram } from 'vgic';
+import { type Forwarding, Gicv4Driver, type Gicv4Version } from 'vgic/gicv4';
 import { MSI_CHANNELS, MSI_VECTORS, type MsiRoute } from './msi-device.js';
 
 const MSIS = MSI_CHANNELS * MSI_VECTORS;
@@ -57,9 +57,9 @@ function areDistinct(list: unknown, limit: number): boolean {
  * The host's GIC: a physical CPU for each vCPU, and an MSI for each vector of the device. Without vSGIs, since a guest sees
  * those (GICD_TYPER2.nASSGIcap) and could not go on where there are none.
  */
-export function physicalGicv4(gicv4: Gicv4Version, vcpus: number): ItsDriver {
-  const memory = new GuestMemory(HOST_RAM_BASE, new Uint8Array(HOST_RAM_SIZE));
-  return new ItsDriver({ gicv4, vsgis: false, cpus: vcpus, msis: MSIS, memory });
+export function physicalGicv4(gicv4: Gicv4Version, vcpus: number): Gicv4Driver {
+  const memory = new Ram(HOST_RAM_BASE, new Uint8Array(HOST_RAM_SIZE));
+  return new Gicv4Driver({ gicv4, vsgis: false, cpus: vcpus, msis: MSIS, memory });
 }
 
 /** What the VMM's half of direct injection needs of the machine. */
@@ -82,28 +82,28 @@ export interface PassthroughHost {
  * looks after each of the guest's accesses and ends such a forwarding, so that no guest can tell whether there is one.
  */
 export class Passthrough {
-  readonly #driver: ItsDriver;
+  readonly #driver: Gicv4Driver;
   readonly #host: PassthroughHost;
-  readonly #direct: DirectInjection;
+  readonly #forwarding: Forwarding;
   /** The vCPUs whose LPIs were enabled when last looked at. */
   readonly #lpisEnabled: Uint8Array;
   /** Whether the MSI that has just come to the host has led to an interrupt. */
   #delivered = false;
 
   /** `driver` is the GIC's. */
-  constructor(driver: ItsDriver, host: PassthroughHost) {
+  constructor(driver: Gicv4Driver, host: PassthroughHost) {
     const { gic } = host;
-    if (gic.direct === undefined) throw new Error('This GIC has no direct injection.');
+    if (gic.forwarding === undefined) throw new Error('This GIC has no direct injection.');
     this.#driver = driver;
     this.#host = host;
-    this.#direct = gic.direct;
+    this.#forwarding = gic.forwarding;
     this.#lpisEnabled = new Uint8Array(gic.irqs.vcpus);
     driver.onMsi = (msi) => {
       // what can be forwarded now needs no list register any more, this one included
       this.#forward(msi);
       this.#delivered = host.signal(host.routeOf(msi));
     };
-    for (const vpe of gic.direct.vpes) {
+    for (const vpe of gic.forwarding.vpes) {
       const ring = vpe.onDoorbell;
       vpe.onDoorbell = () => {
         host.counts.doorbells++;
@@ -119,14 +119,14 @@ export class Passthrough {
     this.#delivered = false;
     if (this.#driver.send(msi) !== 'vlpi') return this.#delivered;
     counts.vlpis++;
-    if (this.#direct.isResident(vcpu)) counts.vlpisInGuest++;
+    if (this.#forwarding.isResident(vcpu)) counts.vlpisInGuest++;
     return true;
   }
 
   /** The vCPU that gets the vLPI of a forwarded MSI, or -1. */
   #targetOf(msi: number): number {
     const { irqs } = this.#host.gic;
-    const intid = this.#direct.forwardingOf(msi)?.intid;
+    const intid = this.#forwarding.forwardingOf(msi)?.intid;
     return intid === undefined ? -1 : irqs.target[irqs.lpiIndex(intid)];
   }
 
@@ -146,7 +146,7 @@ export class Passthrough {
   /** The guest has written to the GIC: what software would not deliver any more is forwarded no more. */
   review(): void {
     const { gic, routeOf } = this.#host;
-    for (const msi of [...this.#direct.forwardings()]) {
+    for (const msi of [...this.#forwarding.forwardings()]) {
       const { address, eventId, deviceId } = routeOf(msi);
       if (gic.checkForwarding(address, eventId, deviceId) !== FORWARDED) gic.unsetForwarding(msi);
     }
@@ -168,11 +168,11 @@ export class Passthrough {
   /** Before a save: what is pending can be read. The answer is for {@link start}, here or in the restored machine. */
   stop(): PassthroughState {
     const { gic, isWaiting } = this.#host;
-    const forwarded = [...this.#direct.forwardings()];
+    const forwarded = [...this.#forwarding.forwardings()];
     const vcpus = Array.from({ length: gic.irqs.vcpus }, (_, vcpu) => vcpu);
-    const rung = vcpus.filter((vcpu) => isWaiting(vcpu) && this.#direct.pendingLast[vcpu] !== 0);
+    const rung = vcpus.filter((vcpu) => isWaiting(vcpu) && this.#forwarding.pendingLast[vcpu] !== 0);
     // GICv4.0 gives pending state back only where a forwarding ends
-    if (!this.#direct.readable) for (const msi of forwarded) gic.unsetForwarding(msi);
+    if (!this.#forwarding.readable) for (const msi of forwarded) gic.unsetForwarding(msi);
     return { forwarded, rung };
   }
 
@@ -187,7 +187,7 @@ export class Passthrough {
       this.#lpisEnabled[vcpu] = gic.lpis.enabled[vcpu];
       if (!isWaiting(vcpu)) continue;
       this.askForDoorbell(vcpu);
-      if (state?.rung.includes(vcpu)) this.#direct.pendingLast[vcpu] = 1;
+      if (state?.rung.includes(vcpu)) this.#forwarding.pendingLast[vcpu] = 1;
     }
   }
 }

@@ -13,7 +13,7 @@ const states = ['interrupts', 'its'].flatMap((guest) => {
   return list;
 });
 /** Pages of RAM into which the GIC's save has written its tables. */
-const tablePages = [...new Set(states.flatMap((state) => [...state.beneath.pages]))];
+const tablePages = [...new Set(states.flatMap((state) => [...state.tables.pages]))];
 
 const word = fc.oneof(fc.nat(0xffff_ffff), fc.constantFrom(0, 1, 0xffff_ffff, 0x8000_0000));
 /** Anything that JSON can hold, to be put where something else was. */
@@ -92,10 +92,10 @@ const changeRam = (at: number, to: number) =>
 const changeTable = (page: number, at: number, to: number) =>
   named(
     (state) => {
-      const contents = state.ram.contents.slice();
-      const index = state.ram.pages.indexOf(tablePages[page % tablePages.length]);
+      const contents = state.tables.contents.slice();
+      const index = state.tables.pages.indexOf(tablePages[page % tablePages.length]);
       if (index >= 0) new DataView(contents.buffer).setUint32(index * 4096 + at * 4, to, true);
-      return { ...state, ram: { ...state.ram, contents } };
+      return { ...state, tables: { ...state.tables, contents } };
     },
     'table',
     page,

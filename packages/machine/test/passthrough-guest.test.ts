@@ -105,7 +105,7 @@ function whileVlpisPend(gicv4: 40 | 41, count: number): number[] {
   const { machine } = boot(2, gicv4);
   const found: number[] = [];
   for (let time = 200_000; machine.run(time).reason === 'time'; time += 997) {
-    const { driver, vpes } = machine.gic.direct!;
+    const { driver, vpes } = machine.gic.forwarding!;
     if (vpes.some(({ id }) => driver.gic.vpes.get(id)!.hasPending)) found.push(time);
   }
   expect(found.length).toBeGreaterThan(20);
@@ -147,7 +147,7 @@ describe('a host that leaves something out', () => {
 
   it.each([40, 41] as const)('lets vCPUs sleep when doorbells go unheard (GICv4 version %i)', (gicv4) => {
     const late = timeOf(gicv4, ({ gic }) => {
-      for (const vpe of gic.direct!.vpes) vpe.onDoorbell = () => {};
+      for (const vpe of gic.forwarding!.vpes) vpe.onDoorbell = () => {};
     });
     expect(late).toBeGreaterThan(1.5 * timeOf(gicv4));
   });
@@ -175,7 +175,7 @@ describe('a host that leaves something out', () => {
 
   it('loses what is pending when it saves without unmapping the vPEs', () => {
     const unread = ends(41, 4, ({ gic }) => {
-      gic.direct!.withPendingInMemory = (action) => action();
+      gic.forwarding!.withPendingInMemory = (action) => action();
     });
     for (const { text } of unread) expect(text).toMatch(/^LPI sent \d+ taken \d+ lost [1-9]\d* spurious 0\r?$/m);
   });
@@ -186,7 +186,7 @@ describe('a host that leaves something out', () => {
     expect(() => saveGic(machine.gic)).toThrow(expect.objectContaining({ code: 'EACCES' }));
     const { forwarded } = machine.save().passthrough!;
     expect(forwarded.length).toBeGreaterThan(0);
-    expect([...machine.gic.direct!.forwardings()]).toEqual(forwarded);
+    expect([...machine.gic.forwarding!.forwardings()]).toEqual(forwarded);
   });
 
   it('delivers to a guest that has turned LPIs off, when it does not look after what the guest writes', () => {

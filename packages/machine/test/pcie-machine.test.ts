@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type Backends, type DeviceConfig, Machine, MemoryDisk, SnapshotError } from '../src/index.js';
+import { zlibCompression } from '../src/node/zlib-compression.js';
 import { decodeSnapshot } from '../src/snapshot/decode.js';
 import { encodeSnapshot } from '../src/snapshot/encode.js';
-import { zlibCompression } from '../src/snapshot/zlib-compression.js';
 import { testProgram } from './programs/index.js';
 
 const DEVICES: DeviceConfig[] = [

@@ -1,18 +1,20 @@
 import { GICV_SIZE } from './architecture/gicv2.js';
-import { GICV2_MAX_VCPUS, GICV3_MAX_VCPUS, PRIVATE_COUNT, SPI_LIMIT, vcpuOfAffinity } from './architecture/intid.js';
+import { vcpuOfAffinity } from './architecture/intid.js';
 import { SYSTEM_REGISTERS } from './architecture/system-registers.js';
-import { HCR_EN, ICC_SRE_ALL, LR_GROUP, VMCR_FIQEN, VMCR_PMR_SHIFT } from './architecture/virtual-interface.js';
-import { CpuInterface, type CpuInterfaceConfig } from './cpu-interface/cpu-interface.js';
-import { readGicv, signalledListRegister, writeGicv } from './cpu-interface/gicv.js';
+import { ICC_SRE_ALL } from './architecture/virtual-interface.js';
 import {
-  readSystemRegister,
-  signalledGroup,
-  UNDEFINED,
-  writeSystemRegister,
-} from './cpu-interface/system-registers.js';
-import { DirectInjection } from './direct-injection/direct-injection.js';
-import type { ItsDriver } from './direct-injection/its-driver.js';
+  checkConfig,
+  cpuInterfaceConfig,
+  DEFAULT_CPU_INTERFACE_BASE,
+  DEFAULT_DISTRIBUTOR_BASE,
+  DEFAULT_REDISTRIBUTOR_BASE,
+  type GicConfig,
+} from './config.js';
+import { CpuInterface } from './cpu-interface/cpu-interface.js';
+import { readGicv, writeGicv } from './cpu-interface/gicv.js';
+import { readSystemRegister, UNDEFINED, writeSystemRegister } from './cpu-interface/system-registers.js';
 import { ERRNO, GicError } from './errors.js';
+import { Forwarding } from './forwarding/forwarding.js';
 import { AddressMap } from './frames/address-map.js';
 import { DistributorState, type FrameContext } from './frames/context.js';
 import { DISTRIBUTOR_V2 } from './frames/distributor-v2.js';
@@ -21,57 +23,13 @@ import { ITS_FRAME, resetTables } from './frames/its.js';
 import { REDISTRIBUTOR } from './frames/redistributor.js';
 import { RedistributorRegions } from './frames/redistributor-regions.js';
 import { TABLE_BASE_RESET } from './frames/table-base.js';
-import { HostInterrupts } from './interrupts/host-interrupts.js';
 import { Interrupts, NO_VCPU } from './interrupts/interrupts.js';
-import type { GuestMemory } from './its/guest-memory.js';
+import { PhysicalInterrupts } from './interrupts/physical-interrupts.js';
 import { Its } from './its/its.js';
 import { LPI_BITS_KVM, Lpis } from './its/lpis.js';
-import { fillListRegisters, foldListRegisters, type ResampleListener } from './list-registers/entry.js';
-import { IN_GUEST, LOADED, OUT, SavedInterface } from './list-registers/saved-interface.js';
-
-/** What a GIC is like. Addresses are guest-physical; the defaults are those of QEMU's `virt` board. */
-export interface GicConfig {
-  /** The guest's GIC. */
-  readonly version: 2 | 3;
-  /** 1 to 8 for GICv2, 1 to 512 for GICv3. */
-  readonly vcpus: number;
-  /** INTIDs of the distributor, SGIs and PPIs included: a multiple of 32, 64 to 1024. Default 256. */
-  readonly interrupts?: number;
-  /** Version of the host's virtual CPU interface. Default: the guest's. A GICv2 guest can run on a GICv3 one. */
-  readonly hostVersion?: 2 | 3;
-  /** List registers of each physical CPU, 1 to 16. Default 4. */
-  readonly listRegisters?: number;
-  /** Bits of priority of the CPU interface, 5 to 8. Default 5. */
-  readonly priorityBits?: number;
-  /** ICC_CTLR_EL1.IDbits: 0 (16 bits) or 1 (24 bits). Default 0. */
-  readonly idBits?: number;
-  /** ICC_CTLR_EL1.A3V. Default true. */
-  readonly affinity3?: boolean;
-  /** ICC_CTLR_EL1.SEIS. Default false. */
-  readonly seis?: boolean;
-  readonly distributorBase?: number;
-  readonly redistributorBase?: number;
-  readonly cpuInterfaceBase?: number;
-  /** GICv3: guest RAM, where an ITS has its tables and LPIs their configuration. Needed for {@link Gic.addIts}. */
-  readonly memory?: GuestMemory;
-  /** Bits of an LPI's INTID, 16 (as KVM has it) to 24; more than 16 need `idBits: 1`. Default 16. */
-  readonly intidBits?: number;
-  /** ITSs, by their guest-physical addresses. Default none. */
-  readonly itsBases?: readonly number[];
-  /** The host's interrupts, shared by the virtual machines of one host. Default: its own. */
-  readonly host?: HostInterrupts;
-  /**
-   * The host's GICv4, shared by the virtual machines of one host: LPIs can be forwarded ({@link Gic.setForwarding}), and
-   * with GICv4.1 SGIs be vSGIs. GICv4.0 is of use with an ITS only. Default none.
-   */
-  readonly directInjection?: ItsDriver;
-  /** With `directInjection`: the physical CPU that a vCPU is on, or will be loaded on. Default: of the same number. */
-  readonly cpuOf?: (vcpu: number) => number;
-}
-
-const DEFAULT_DISTRIBUTOR_BASE = 0x08000000;
-const DEFAULT_REDISTRIBUTOR_BASE = 0x080a0000;
-const DEFAULT_CPU_INTERFACE_BASE = 0x08010000;
+import type { ResampleListener } from './vcpus/delivery.js';
+import type { SavedInterface } from './vcpus/saved-interface.js';
+import { Vcpus } from './vcpus/vcpus.js';
 
 /** ICC_SGI1R_EL1 and its siblings, in halves (IHI 0069, 12.2.19). */
 const SGI_IRM = 1 << 8;
@@ -81,45 +39,6 @@ const { ICC_SRE_EL1, ICC_SGI0R_EL1, ICC_SGI1R_EL1, ICC_ASGI1R_EL1 } = SYSTEM_REG
 /** Write-only registers that trap. */
 function sendsSgi(encoding: number): boolean {
   return encoding === ICC_SGI1R_EL1 || encoding === ICC_ASGI1R_EL1 || encoding === ICC_SGI0R_EL1;
-}
-
-function require(condition: boolean, sentence: string): void {
-  if (!condition) throw new GicError('EINVAL', sentence);
-}
-
-function whole(value: number, low: number, high: number): boolean {
-  return Number.isInteger(value) && value >= low && value <= high;
-}
-
-function checkConfig(config: GicConfig): void {
-  const { version, vcpus, interrupts = 256, listRegisters = 4, priorityBits = 5, hostVersion = version } = config;
-  require(version === 2 || version === 3, `version: a GIC is version 2 or 3, not ${version}.`);
-  require(hostVersion === 2 || hostVersion === 3, `hostVersion: a host's GIC is version 2 or 3, not ${hostVersion}.`);
-  require(hostVersion >= version, 'hostVersion: a GICv3 guest needs a GICv3 host.');
-  const most = version === 2 ? GICV2_MAX_VCPUS : GICV3_MAX_VCPUS;
-  require(whole(vcpus, 1, most), `vcpus: a GICv${version} has 1 to ${most} vCPUs, not ${vcpus}.`);
-  require(whole(interrupts, 2 * PRIVATE_COUNT, SPI_LIMIT) &&
-    interrupts % 32 === 0, `interrupts: a multiple of 32 from 64 to ${SPI_LIMIT}, not ${interrupts}.`);
-  require(whole(listRegisters, 1, 16), `listRegisters: 1 to 16, not ${listRegisters}.`);
-  require(hostVersion === 3 || config.directInjection === undefined, 'directInjection: it needs a GICv3 host.');
-  const { intidBits = LPI_BITS_KVM } = config;
-  require(whole(intidBits, 16, 24), `intidBits: 16 to 24, not ${intidBits}.`);
-  require(intidBits === 16 || config.idBits === 1, 'intidBits: more than 16 need a CPU interface with idBits 1.');
-  require(version === 3 || !config.itsBases?.length, 'itsBases: a GICv2 has no ITS.');
-  require(whole(priorityBits, 5, 8), `priorityBits: 5 to 8, not ${priorityBits}.`);
-}
-
-/** The hardware parameters of a configuration's virtual CPU interface. */
-export function cpuInterfaceConfig(config: GicConfig): CpuInterfaceConfig {
-  return {
-    version: config.hostVersion ?? config.version,
-    listRegisters: config.listRegisters ?? 4,
-    priorityBits: config.priorityBits ?? 5,
-    idBits: config.idBits ?? 0,
-    affinity3: config.affinity3 ?? true,
-    seis: config.seis ?? false,
-    systemRegisters: config.version === 3,
-  };
 }
 
 /**
@@ -139,10 +58,10 @@ export class Gic implements FrameContext {
   readonly its: Its[] = [];
   readonly addresses: AddressMap;
   readonly redistributorRegions: RedistributorRegions;
-  readonly host: HostInterrupts;
+  readonly physical: PhysicalInterrupts;
   readonly config: GicConfig;
   /** What is injected directly: undefined without a GICv4 host, and while there is nothing for it. */
-  direct: DirectInjection | undefined;
+  forwarding: Forwarding | undefined;
 
   /** Something became deliverable for this vCPU: take it out of the guest and in again, or wake it from WFI. */
   onKick: (vcpu: number) => void = () => {};
@@ -153,13 +72,11 @@ export class Gic implements FrameContext {
   high = 0;
   requester = NO_VCPU;
 
-  readonly #saved: SavedInterface[] = [];
+  /** Where each vCPU is, and the state that moves with it. */
+  readonly vcpus: Vcpus;
+
   /** GICv2: where the guest finds its CPU interface, or -1. */
   #cpuInterfaceBase = -1;
-  #guestsStopped = 0;
-  #hasRun = false;
-  /** The vCPUs that were in the guest then. */
-  readonly #stopped: Uint8Array;
 
   /**
    * @param parts a caller that places frames and vCPUs on physical CPUs by itself, as KVM's device does, brings them.
@@ -172,27 +89,19 @@ export class Gic implements FrameContext {
     checkConfig(config);
     this.config = config;
     const { version, vcpus } = config;
-    this.host = config.host ?? new HostInterrupts();
-    this.irqs = new Interrupts(version, vcpus, config.interrupts ?? 256, this.host);
-    this.irqs.kick = (vcpu) => {
-      this.#saved[vcpu].kicks++;
-      this.onKick(vcpu);
-    };
+    this.physical = config.physicalInterrupts ?? new PhysicalInterrupts();
+    this.irqs = new Interrupts(version, vcpus, config.interrupts ?? 256, this.physical);
     this.distributor = new DistributorState(vcpus);
-    this.#stopped = new Uint8Array(vcpus);
     const pendbaser = version === 3 ? TABLE_BASE_RESET : 0;
     this.lpis = new Lpis(this.irqs, pendbaser, config.memory, config.intidBits ?? LPI_BITS_KVM);
     this.addresses = parts?.addresses ?? new AddressMap();
     this.redistributorRegions = parts?.redistributorRegions ?? new RedistributorRegions();
     const hardware = cpuInterfaceConfig(config);
-    for (let vcpu = 0; vcpu < vcpus; vcpu++) {
-      const saved = new SavedInterface(parts?.cpuInterfaces[vcpu] ?? new CpuInterface(hardware), version);
-      saved.trapSystemRegisters();
-      this.#saved.push(saved);
-    }
+    const cpuInterfaces = parts?.cpuInterfaces ?? Array.from({ length: vcpus }, () => new CpuInterface(hardware));
+    this.vcpus = new Vcpus(this, cpuInterfaces);
     if (parts === undefined) {
       this.#placeFrames();
-      this.startDirectInjection();
+      this.startForwarding();
     }
   }
 
@@ -200,23 +109,26 @@ export class Gic implements FrameContext {
    * The vCPUs get their vPEs, if there is a GICv4 for them: when the GIC is complete, and with GICv4.0 has an ITS.
    * @throws GicError ENOSPC where the host has no room for so many.
    */
-  startDirectInjection(): void {
-    const driver = this.config.directInjection;
-    if (driver === undefined || this.direct !== undefined || (driver.version === 40 && this.its.length === 0)) return;
-    this.direct = new DirectInjection(driver, {
+  startForwarding(): void {
+    const driver = this.config.gicv4Driver;
+    if (driver === undefined || this.forwarding !== undefined || (driver.version === 40 && this.its.length === 0))
+      return;
+    this.forwarding = new Forwarding(driver, {
       irqs: this.irqs,
       cpuOf: this.config.cpuOf ?? ((vcpu) => vcpu),
-      isInGuest: (vcpu) => this.isInGuest(vcpu),
+      isInGuest: (vcpu) => this.vcpus.isInGuest(vcpu),
+      isWaiting: (vcpu) => this.vcpus.isWaiting(vcpu),
+      vsgisWanted: () => this.distributor.vsgis,
       attach: (vcpu, vpe) => {
-        this.#saved[vcpu].cpu.vpe = vpe;
+        this.cpuInterface(vcpu).vpe = vpe;
       },
     });
   }
 
-  /** The virtual machine goes: what it has of the host's GIC is given back. Only needed with direct injection. */
+  /** The virtual machine goes: what it has of the host's GIC is given back. Only needed with a GICv4 host. */
   close(): void {
-    this.direct?.close();
-    this.direct = undefined;
+    this.forwarding?.close();
+    this.forwarding = undefined;
   }
 
   #placeFrames(): void {
@@ -247,7 +159,7 @@ export class Gic implements FrameContext {
     if (memory === undefined) throw new GicError('EINVAL', 'memory: an ITS keeps its tables in guest memory.');
     const its = new Its({ irqs, lpis, memory });
     resetTables(its);
-    its.onEventGone = (deviceId, eventId, lpi) => this.direct?.eventGone(its, deviceId, eventId, lpi);
+    its.onEventGone = (deviceId, eventId, lpi) => this.forwarding?.eventGone(its, deviceId, eventId, lpi);
     // as in KVM every new ITS resets the one register that says where LPIs are configured
     lpis.propbaserLow = TABLE_BASE_RESET;
     lpis.propbaserHigh = 0;
@@ -299,19 +211,21 @@ export class Gic implements FrameContext {
    */
   setForwarding(msi: number, address: number, eventId: number, deviceId: number): number {
     const its = this.#itsAt(address);
-    if (this.direct === undefined || its === undefined || msi < 0 || msi >= this.direct.driver.msis) return 0;
-    return this.direct.setForwarding(msi, its, deviceId, eventId);
+    if (this.forwarding === undefined || its === undefined || msi < 0 || msi >= this.forwarding.driver.msis) return 0;
+    return this.forwarding.setForwarding(msi, its, deviceId, eventId);
   }
 
   /** What KVM answers when it is to end the forwarding of an MSI that is not forwarded to this event. */
   checkForwarding(address: number, eventId: number, deviceId: number): number {
     const its = this.#itsAt(address);
-    return this.direct === undefined || its === undefined ? 0 : this.direct.checkForwarding(its, deviceId, eventId);
+    return this.forwarding === undefined || its === undefined
+      ? 0
+      : this.forwarding.checkForwarding(its, deviceId, eventId);
   }
 
   /** The MSI goes to the host again; whatever is pending of its LPI stays pending. */
   unsetForwarding(msi: number): void {
-    this.direct?.unsetForwarding(msi);
+    this.forwarding?.unsetForwarding(msi);
   }
 
   /**
@@ -319,10 +233,10 @@ export class Gic implements FrameContext {
    * @returns 0; EFAULT, negative, where a table is outside RAM; EACCES where GICv4.0 has pending state that can't be read.
    */
   savePendingTables(): number {
-    const { direct } = this;
-    if (direct?.readable === false) return -ERRNO.EACCES;
+    const { forwarding } = this;
+    if (forwarding?.readable === false) return -ERRNO.EACCES;
     const save = () => (this.lpis.savePending() ? 0 : -ERRNO.EFAULT);
-    return direct === undefined ? save() : direct.withPendingInMemory(save);
+    return forwarding === undefined ? save() : forwarding.withPendingInMemory(save);
   }
 
   #itsAt(address: number): Its | undefined {
@@ -332,155 +246,79 @@ export class Gic implements FrameContext {
 
   // ---- guest entry and exit
 
-  /** The vCPU enters the guest; one that is in it already leaves and enters again. */
-  enter(vcpu: number): void {
-    const saved = this.#saved[vcpu];
-    if (saved.residence === OUT) this.load(vcpu);
-    else if (saved.residence === IN_GUEST) this.leave(vcpu);
-    saved.kicks = 0;
-    // with nothing to deliver an entry is done here: idle vCPUs enter often
-    if (this.irqs.lists.isEmpty(vcpu) && this.direct === undefined) saved.residence = IN_GUEST;
-    else this.resume(vcpu);
-  }
-
-  /** The vCPU leaves the guest and its physical CPU. */
-  exit(vcpu: number): void {
-    this.put(vcpu);
-  }
-
   /**
-   * A loaded vCPU enters the guest again after it was stopped there: no kick is forgotten. One that `onKick` has made enter
-   * meanwhile leaves first, since list registers may not be filled twice; one that it has taken off its CPU stays off.
+   * The vCPU enters the guest: what is pending for it goes into its list registers. One that is in the guest leaves it
+   * first; one that is not loaded is.
    */
-  resume(vcpu: number): void {
-    const saved = this.#saved[vcpu];
-    if (saved.residence === OUT) return;
-    if (saved.residence === IN_GUEST) this.leave(vcpu);
-    saved.residence = IN_GUEST;
-    const { direct } = this;
-    direct?.prepareEntry(vcpu);
-    fillListRegisters(this.irqs, saved, vcpu);
-    if (direct === undefined) return;
-    // a vPE may have something to signal when the list registers have nothing
-    saved.cpu.setHcr(saved.hcr);
-    direct.commit(vcpu);
+  enter(vcpu: number): void {
+    this.vcpus.enter(vcpu);
+  }
+
+  /** The vCPU leaves the guest and its physical CPU. The other half of {@link enter} for those who don't schedule. */
+  exit(vcpu: number): void {
+    this.vcpus.put(vcpu);
+  }
+
+  /** The vCPU executes WFI: as {@link exit}, and with a GICv4 its doorbell is asked for. {@link hasPending} ends it. */
+  wait(vcpu: number): void {
+    this.vcpus.wait(vcpu);
+  }
+
+  /** For those who schedule: the vCPU gets its physical CPU, on which it can enter and leave the guest until {@link put}. */
+  load(vcpu: number): void {
+    this.vcpus.load(vcpu);
   }
 
   /** The vCPU leaves the guest, but stays on its physical CPU. */
   leave(vcpu: number): void {
-    const saved = this.#saved[vcpu];
-    if (saved.residence !== IN_GUEST) return;
-    const { irqs } = this;
-    saved.residence = LOADED;
-    if (irqs.lists.isEmpty(vcpu)) return;
-    if (this.direct !== undefined && saved.cpu.used === 0) saved.cpu.setHcr(saved.hcr & ~HCR_EN);
-    foldListRegisters(irqs, saved, vcpu, this.onResample);
+    this.vcpus.leave(vcpu);
   }
 
-  /** The vCPU gets its physical CPU: its saved interface is put there. */
-  load(vcpu: number): void {
-    const saved = this.#saved[vcpu];
-    if (saved.residence !== OUT) return;
-    saved.load();
-    saved.residence = LOADED;
-    const { direct } = this;
-    if (direct === undefined) return;
-    this.prepareFirstRun();
-    // its vPE may have something to signal from now on
-    saved.cpu.setHcr(saved.hcr);
-    direct.waiting[vcpu] = 0;
-    direct.load(vcpu);
-  }
-
-  /** What userspace has set and only a run makes so: SGIs that are vSGIs. */
-  prepareFirstRun(): void {
-    if (this.#hasRun) return;
-    this.#hasRun = true;
-    this.direct?.switchVsgis(this.distributor.vsgis);
-  }
-
-  /**
-   * The vCPU executes WFI: it leaves the guest and its physical CPU, and {@link hasPending} says when it is to go on. After a
-   * restore, of a vCPU that was saved so.
-   */
-  wait(vcpu: number): void {
-    this.direct?.wait(vcpu);
-    this.put(vcpu);
-  }
-
-  /** A vCPU that waits is scheduled in and out again, without going on: its interface is on its CPU meanwhile. */
-  lookAround(vcpu: number): void {
-    const saved = this.#saved[vcpu];
-    if (saved.residence !== OUT) return;
-    saved.load();
-    if (this.direct !== undefined) saved.cpu.setHcr(0);
-    saved.put();
-  }
-
-  /** The vCPU gives its physical CPU back. */
+  /** The vCPU gives its physical CPU back, and leaves the guest if it is in it. */
   put(vcpu: number): void {
-    const saved = this.#saved[vcpu];
-    this.leave(vcpu);
-    if (saved.residence === OUT) return;
-    this.direct?.put(vcpu);
-    if (this.direct !== undefined) saved.cpu.setHcr(0);
-    saved.put();
-    saved.residence = OUT;
+    this.vcpus.put(vcpu);
   }
 
   isInGuest(vcpu: number): boolean {
-    return this.#saved[vcpu].residence === IN_GUEST;
+    return this.vcpus.isInGuest(vcpu);
   }
 
+  /** On its physical CPU, in the guest or not. */
   isLoaded(vcpu: number): boolean {
-    return this.#saved[vcpu].residence !== OUT;
+    return this.vcpus.isLoaded(vcpu);
   }
 
-  /** Kicks since the vCPU's last entry. */
+  /** Kicks since the vCPU's last {@link enter}, those included that an entry has answered by itself. */
   kicks(vcpu: number): number {
-    return this.#saved[vcpu].kicks;
+    return this.vcpus.kicks(vcpu);
   }
 
   /** Whether a vCPU outside the guest has an interrupt that ends its WFI. */
   hasPending(vcpu: number): boolean {
-    if (this.direct?.pendingLast[vcpu] && this.irqs.distributorEnabled) return true;
-    return this.irqs.hasDeliverable(vcpu, this.#saved[vcpu].vmcr >>> VMCR_PMR_SHIFT);
+    return this.vcpus.hasPending(vcpu);
   }
 
-  // ---- the signals of a vCPU in the guest
-
-  cpuInterface(vcpu: number): CpuInterface {
-    return this.#saved[vcpu].cpu;
-  }
-
-  savedInterface(vcpu: number): SavedInterface {
-    return this.#saved[vcpu];
-  }
-
-  /** The group of the interrupt signalled to a vCPU in the guest: 0, 1, or -1 for none. */
-  #signalledGroup(vcpu: number): number {
-    const { cpu, residence } = this.#saved[vcpu];
-    if (residence !== IN_GUEST || (cpu.used === 0 && cpu.vpe === undefined) || !(cpu.hcr & HCR_EN)) return -1;
-    if (this.irqs.version === 3) return signalledGroup(cpu);
-    const n = signalledListRegister(cpu);
-    return n < 0 ? -1 : cpu.lrHigh[n] & LR_GROUP ? 1 : 0;
-  }
-
-  /** The virtual IRQ input of the core. */
+  /** The virtual IRQ input of the core of a vCPU in the guest. */
   irqAsserted(vcpu: number): boolean {
-    const group = this.#signalledGroup(vcpu);
-    return group === 1 || (group === 0 && !(this.#saved[vcpu].cpu.vmcr & VMCR_FIQEN));
+    return this.vcpus.irqAsserted(vcpu);
   }
 
   /** The virtual FIQ input of the core: group 0, with GICv2 only if GICV_CTLR.FIQEn says so. */
   fiqAsserted(vcpu: number): boolean {
-    return this.#signalledGroup(vcpu) === 0 && (this.#saved[vcpu].cpu.vmcr & VMCR_FIQEN) !== 0;
+    return this.vcpus.fiqAsserted(vcpu);
   }
 
-  /** A maintenance interrupt: the vCPU should leave the guest and enter again. */
+  /** A maintenance interrupt: the vCPU in the guest should leave it and enter again. */
   maintenanceAsserted(vcpu: number): boolean {
-    const { cpu, residence } = this.#saved[vcpu];
-    return residence === IN_GUEST && (cpu.hcr & HCR_EN) !== 0 && cpu.maintenanceStatus() !== 0;
+    return this.vcpus.maintenanceAsserted(vcpu);
+  }
+
+  cpuInterface(vcpu: number): CpuInterface {
+    return this.vcpus.interfaces[vcpu].cpu;
+  }
+
+  savedInterface(vcpu: number): SavedInterface {
+    return this.vcpus.interfaces[vcpu];
   }
 
   // ---- the guest's accesses
@@ -514,7 +352,7 @@ export class Gic implements FrameContext {
     if (mapped !== undefined) {
       value = mapped.frame.read(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size);
     }
-    if (entered) this.resume(vcpu);
+    if (entered) this.vcpus.resume(vcpu);
     return value >>> 0;
   }
 
@@ -527,25 +365,23 @@ export class Gic implements FrameContext {
     const entered = this.#trap(vcpu);
     const mapped = this.addresses.find(address, size);
     mapped?.frame.write(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size, low, high);
-    if (entered) this.resume(vcpu);
+    if (entered) this.vcpus.resume(vcpu);
   }
 
   /** The guest's access traps: its vCPU leaves the guest. Says whether it has to enter again. */
   #trap(vcpu: number): boolean {
     this.requester = vcpu;
-    if (this.#saved[vcpu].residence !== IN_GUEST) return false;
-    this.leave(vcpu);
-    return true;
+    return this.vcpus.trap(vcpu);
   }
 
   #accessCpuInterface(vcpu: number, address: number, size: number, write: boolean, value: number): number {
     if (size !== 4 || (address & 3) !== 0) return 0;
     const offset = address - this.#cpuInterfaceBase;
-    const { cpu, residence } = this.#saved[vcpu];
-    const entered = residence === IN_GUEST;
+    const cpu = this.cpuInterface(vcpu);
+    const entered = this.isInGuest(vcpu);
     if (!entered) this.enter(vcpu);
     let result = 0;
-    if (write) writeGicv(cpu, offset, value, this.host);
+    if (write) writeGicv(cpu, offset, value, this.physical);
     else result = readGicv(cpu, offset) >>> 0;
     if (!entered) this.exit(vcpu);
     return result;
@@ -556,8 +392,8 @@ export class Gic implements FrameContext {
     this.high = 0;
     if (this.irqs.version !== 3) return UNDEFINED;
     if (encoding === ICC_SRE_EL1) return ICC_SRE_ALL;
-    const { cpu, residence } = this.#saved[vcpu];
-    if (residence === IN_GUEST) return readSystemRegister(cpu, encoding);
+    const cpu = this.cpuInterface(vcpu);
+    if (this.isInGuest(vcpu)) return readSystemRegister(cpu, encoding);
     if (sendsSgi(encoding)) return UNDEFINED;
     this.enter(vcpu);
     const value = readSystemRegister(cpu, encoding);
@@ -572,13 +408,13 @@ export class Gic implements FrameContext {
     if (sendsSgi(encoding)) {
       const entered = this.#trap(vcpu);
       this.#sendSgi(vcpu, low, high, encoding === ICC_SGI1R_EL1);
-      if (entered) this.resume(vcpu);
+      if (entered) this.vcpus.resume(vcpu);
       return true;
     }
-    const { cpu, residence } = this.#saved[vcpu];
-    if (residence === IN_GUEST) return writeSystemRegister(cpu, encoding, low, this.host);
+    const cpu = this.cpuInterface(vcpu);
+    if (this.isInGuest(vcpu)) return writeSystemRegister(cpu, encoding, low, this.physical);
     this.enter(vcpu);
-    const defined = writeSystemRegister(cpu, encoding, low, this.host);
+    const defined = writeSystemRegister(cpu, encoding, low, this.physical);
     this.exit(vcpu);
     return defined;
   }
@@ -616,23 +452,14 @@ export class Gic implements FrameContext {
   }
 
   stopGuests(): void {
-    if (this.#guestsStopped++ > 0) return;
-    for (let vcpu = 0; vcpu < this.irqs.vcpus; vcpu++) {
-      this.#stopped[vcpu] = this.isInGuest(vcpu) ? 1 : 0;
-      this.leave(vcpu);
-    }
+    this.vcpus.stopGuests();
   }
 
   resumeGuests(): void {
-    if (--this.#guestsStopped > 0) return;
-    for (let vcpu = 0; vcpu < this.irqs.vcpus; vcpu++) {
-      if (this.#stopped[vcpu]) this.resume(vcpu);
-    }
+    this.vcpus.resumeGuests();
   }
 
   kickDeliverable(): void {
-    for (let vcpu = 0; vcpu < this.irqs.vcpus; vcpu++) {
-      if (this.hasPending(vcpu)) this.irqs.kick(vcpu);
-    }
+    this.vcpus.kickDeliverable();
   }
 }

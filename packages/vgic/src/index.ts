@@ -1,9 +1,11 @@
 export { affinityOf, type InterruptKind, interruptKind } from './architecture/intid.js';
 export { SYSTEM_REGISTERS, type SystemRegisterName } from './architecture/system-registers.js';
+export type { GicConfig } from './config.js';
 export { CpuInterface, type CpuInterfaceConfig } from './cpu-interface/cpu-interface.js';
 export { ERRNO, type ErrorCode, GicError } from './errors.js';
-export { Gic, type GicConfig } from './gic.js';
-export { HostInterrupts } from './interrupts/host-interrupts.js';
+export { Gic } from './gic.js';
+export { PhysicalInterrupts } from './interrupts/physical-interrupts.js';
 export { COMMANDS, Command, type CommandName, type FieldName } from './its/commands.js';
-export { GuestMemory } from './its/guest-memory.js';
+export { NO_PAGES, PageOverlay, type RamPages } from './memory/page-overlay.js';
+export { Ram } from './memory/ram.js';
 export { type Census, census } from './state/census.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { GuestMemory } from '../src/index.js';
+import { Ram } from '../src/index.js';
 import * as uapi from '../src/kvm/index.js';
 import { RAM_BASE, VALID } from './its-guest.js';
 import { machineWithDevice, nameOf, readyMachine } from './machine.js';
@@ -23,7 +23,7 @@ const CREADR = 0x90n;
 const BASER0 = 0x100n;
 const BASER1 = 0x108n;
 
-const memory = () => new GuestMemory(RAM_BASE, new Uint8Array(4 << 20));
+const memory = () => new Ram(RAM_BASE, new Uint8Array(4 << 20));
 
 function withIts() {
   const { machine, device, guest } = readyMachine(3, { memory: memory() });

@@ -1,5 +1,5 @@
 import { GITS_REGISTERS, GITS_TRANSLATER_OFFSET } from '../src/architecture/its.js';
-import { COMMANDS, Command, type CommandName, type FieldName, type GicConfig, GuestMemory } from '../src/index.js';
+import { COMMANDS, Command, type CommandName, type FieldName, type GicConfig, Ram } from '../src/index.js';
 import { Guest } from './guest.js';
 
 /** Where QEMU's `virt` has its RAM and its ITS; more ITSs are behind each other elsewhere. */
@@ -37,7 +37,7 @@ export const itsBase = (n = 0) => (n === 0 ? ITS_BASE : OTHER_ITS_BASE + (n - 1)
  */
 export class ItsGuest {
   readonly guest: Guest;
-  readonly memory: GuestMemory;
+  readonly memory: Ram;
   readonly view: DataView;
   readonly tables: ItsTables[] = [];
   readonly properties: number;
@@ -51,7 +51,7 @@ export class ItsGuest {
   ) {
     const { ram: size = 16 << 20, itsCount = 1, deviceTablePages = 1, ...rest } = config;
     const bytes = ram ?? new Uint8Array(size);
-    this.memory = new GuestMemory(RAM_BASE, bytes);
+    this.memory = new Ram(RAM_BASE, bytes);
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const itsBases = Array.from({ length: itsCount }, (_, n) => itsBase(n));
     this.guest = new Guest({ ...rest, memory: this.memory, itsBases });

@@ -266,7 +266,7 @@ describe('save, restore, save', () => {
 });
 
 describe('what a save writes', () => {
-  it('every page it writes is reported to GuestMemory.onDirty, and no other', () => {
+  it('every page it writes is reported to Ram.onDirty, and no other', () => {
     const guest = withEvents(3000);
     guest.mapDevice(7);
     guest.mapEvent(7, 0, 8192);

@@ -1,4 +1,5 @@
-import type { BackendSource, Machine, RestoreOptions } from '@vgic/machine';
+import type { Machine, RestoreOptions } from '@vgic/machine';
+import type { BackendSource } from '@vgic/machine/node';
 import { Command } from 'commander';
 import { addDeviceOptions, type DeviceRequest, openBackends } from '../device-options.js';
 import { addForwardOptions, Forwarding, type ForwardRequest } from '../forwarding.js';

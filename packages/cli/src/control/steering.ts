@@ -1,4 +1,5 @@
-import { type Progress, type Runner, SnapshotError, writeSnapshot } from '@vgic/machine';
+import { type Progress, type Runner, SnapshotError } from '@vgic/machine';
+import { writeSnapshot } from '@vgic/machine/node';
 import { type Address, formatAddress } from '../migration/address.js';
 import { Outgoing } from '../migration/outgoing.js';
 import { BadRequest, type ControlRequest, type MigrateRequest, migrationOf } from './requests.js';
@@ -108,7 +109,8 @@ export class Steering implements Controlled {
   }
 
   #resume(force: boolean): void {
-    if (this.#outgoing?.progress.phase === 'unknown') {
+    const phase = this.#outgoing?.progress.phase;
+    if (this.#outgoing && (phase === 'unknown' || phase === 'asking')) {
       if (!force) {
         throw new BadRequest(
           'Only the destination knows whether it runs the machine; with "force" you say that it does not and never will.',

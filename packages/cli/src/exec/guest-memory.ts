@@ -1,4 +1,4 @@
-import { GuestMemory } from 'vgic';
+import { Ram } from 'vgic';
 
 const PAGE = 4096;
 
@@ -12,14 +12,14 @@ export class ScriptMemory {
   readonly #bytes: Uint8Array;
   readonly #written = new Set<number>();
   /** What the GIC sees of it. */
-  readonly guest: GuestMemory;
+  readonly guest: Ram;
 
   private constructor(
     readonly base: bigint,
     bytes: Uint8Array,
   ) {
     this.#bytes = bytes;
-    this.guest = new GuestMemory(Number(base), bytes);
+    this.guest = new Ram(Number(base), bytes);
     this.guest.onDirty = (page) => this.#written.add(page - Number(base));
   }
 

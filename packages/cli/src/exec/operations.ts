@@ -183,7 +183,7 @@ function msiRoute({ request }: Target): MsiRoute {
   return { gsi: -1, type: 'msi', doorbell, deviceId: u32('devid', 0n), data };
 }
 
-function hostInterrupt({ request, slots }: Target): Answer {
+function physicalIntid({ request, slots }: Target): Answer {
   required(request, 'host_irq');
   const irq = request.int('host_irq', 0) >>> 0;
   const host = slots.hostInterrupts;
@@ -191,12 +191,12 @@ function hostInterrupt({ request, slots }: Target): Answer {
   if (request.has('line')) host.setLine(irq, request.flag('line', false));
   if (request.has('active')) host.setActive(irq, request.flag('active', false));
   if (request.has('pending')) host.setPending(irq, request.flag('pending', false));
-  if (request.has('v4')) host.setDirect(irq, request.flag('v4', true));
+  if (request.has('v4')) host.setForwardable(irq, request.flag('v4', true));
   return {
     line: host.line(irq) ? 1 : 0,
     active: host.active(irq) ? 1 : 0,
     pending: host.latch(irq) ? 1 : 0,
-    v4: host.direct(irq) ? 1 : 0,
+    v4: host.isForwardable(irq) ? 1 : 0,
   };
 }
 
@@ -280,7 +280,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     const irq = target.request.int('irq', 0) >>> 0;
     return onVcpu(target, (_slot, vm, vcpu) => vm.unmapPhysical(vcpu, irq));
   },
-  host_irq: hostInterrupt,
+  host_irq: physicalIntid,
   set_forwarding(target) {
     const irq = passedThroughInterrupt(target);
     return onMachine(target, ERRNO.ENODEV, ({ vm }) => vm.passedThrough.setForwarding(irq, msiRoute(target)));

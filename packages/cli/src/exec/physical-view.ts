@@ -5,15 +5,15 @@ const SGI_COUNT = 16;
 
 /** What the host's GICv4 has of a virtual machine, as the protocol's `phys` shows it; of one vCPU with `only`. */
 export function physicalView(vm: VirtualMachine | undefined, only: number | undefined): Record<string, unknown> {
-  const direct = vm?.device?.model.direct;
-  if (vm === undefined || direct === undefined) return { vpes: [], maps: [] };
-  const { driver } = direct;
-  const vcpus = direct.vpes.map((_, vcpu) => vcpu).filter((vcpu) => only === undefined || vcpu === only);
+  const forwarding = vm?.device?.model.forwarding;
+  if (vm === undefined || forwarding === undefined) return { vpes: [], maps: [] };
+  const { driver } = forwarding;
+  const vcpus = forwarding.vpes.map((_, vcpu) => vcpu).filter((vcpu) => only === undefined || vcpu === only);
   const maps: Record<string, unknown>[] = [];
-  for (const msi of [...direct.forwardings()].sort((a, b) => a - b)) {
+  for (const msi of [...forwarding.forwardings()].sort((a, b) => a - b)) {
     const mapping = driver.mappingOf(msi);
     if (mapping === undefined) continue;
-    const vcpu = direct.vpes.indexOf(mapping.vpe);
+    const vcpu = forwarding.vpes.indexOf(mapping.vpe);
     if (only !== undefined && vcpu !== only) continue;
     const { memory, held } = driver.configurationOf(mapping.vpe, mapping.intid);
     const state = { prop: hex(memory), cached: hex(held), db: mapping.rings ? 1 : 0 };
@@ -23,11 +23,11 @@ export function physicalView(vm: VirtualMachine | undefined, only: number | unde
 }
 
 function vpeView(vm: VirtualMachine, vcpu: number): Record<string, unknown> {
-  const direct = vm.device!.model.direct!;
-  const { driver } = direct;
-  const vpe = direct.vpes[vcpu];
+  const forwarding = vm.device!.model.forwarding!;
+  const { driver } = forwarding;
+  const vpe = forwarding.vpes[vcpu];
   const hardware = driver.gic.vpes.get(vpe.id);
-  const resident = direct.isResident(vcpu);
+  const resident = forwarding.isResident(vcpu);
   const vpt: number[] = [];
   hardware?.vlpis.each((intid) => vpt.push(intid));
   const bit = (flag: boolean | number | undefined) => (flag ? 1 : 0);
@@ -38,12 +38,12 @@ function vpeView(vm: VirtualMachine, vcpu: number): Record<string, unknown> {
     its_cpu: vpe.cpu,
     resident: bit(resident),
     cpu: resident ? vpe.cpu : -1,
-    g0en: direct.groups[vcpu] & 1,
-    g1en: direct.groups[vcpu] >> 1,
-    ready: direct.ready[vcpu],
-    pending_last: direct.pendingLast[vcpu],
+    g0en: forwarding.groups[vcpu] & 1,
+    g1en: forwarding.groups[vcpu] >> 1,
+    ready: forwarding.ready[vcpu],
+    pending_last: forwarding.pendingLast[vcpu],
     in_wfi: bit(vm.isWaiting(vcpu)),
-    vlpi_count: [...direct.forwardings()].filter((msi) => driver.mappingOf(msi)?.vpe === vpe).length,
+    vlpi_count: [...forwarding.forwardings()].filter((msi) => driver.mappingOf(msi)?.vpe === vpe).length,
     db_irq: vpe.doorbell,
     db_masked: bit(vpe.masked),
     db_latched: bit(driver.isDoorbellLatched(vpe)),

@@ -1,4 +1,4 @@
-import { ERRNO, HostInterrupts } from 'vgic';
+import { ERRNO, PhysicalInterrupts } from 'vgic';
 import {
   Host,
   type HostConfig,
@@ -125,14 +125,14 @@ function sameHost(a: HostConfig, b: HostConfig): boolean {
 export class Slots {
   readonly #slots: (Slot | undefined)[] = new Array(SLOTS).fill(undefined);
   #host: Host | undefined;
-  #interrupts = new HostInterrupts();
+  #interrupts = new PhysicalInterrupts();
 
   at(slot: number): Slot | undefined {
     return this.#slots[slot];
   }
 
   /** The host's interrupts; they are reset when a host is set up for the first machine. */
-  get hostInterrupts(): HostInterrupts {
+  get hostInterrupts(): PhysicalInterrupts {
     return this.#host?.interrupts ?? this.#interrupts;
   }
 
@@ -141,9 +141,9 @@ export class Slots {
 
   #newHost(config: HostConfig): void {
     this.#host = new Host(config);
-    const { directInjection } = this.#host;
-    if (directInjection === undefined) return;
-    directInjection.onTrace = (line) => {
+    const { gicv4Driver } = this.#host;
+    if (gicv4Driver === undefined) return;
+    gicv4Driver.onTrace = (line) => {
       if (this.trace.length < MOST_TRACED) this.trace.push(line);
     };
   }

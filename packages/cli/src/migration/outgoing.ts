@@ -1,13 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
-import {
-  type Machine,
-  MigrationSource,
-  type PaceLimits,
-  type Progress,
-  zlibCompression,
-  zlibCrc32,
-} from '@vgic/machine';
+import { type Machine, MigrationSource, type PaceLimits, type Progress } from '@vgic/machine';
+import { zlibCompression, zlibCrc32 } from '@vgic/machine/node';
 import { formatAddress } from './address.js';
 import { connect, reason, type SocketAddress, SocketChannel } from './socket.js';
 

@@ -88,8 +88,8 @@ export class MigrationDestination {
   #introduced = false;
   #paused = false;
   #sections: Partial<Record<DeviceTag, Uint8Array>> = {};
-  /** Pages beneath the GIC's tables, in the order in which they came. */
-  readonly #beneath = new Map<number, Uint8Array>();
+  /** Pages with the GIC's tables, in the order in which they came. */
+  readonly #tables = new Map<number, Uint8Array>();
   #pages = 0;
 
   /** RangeError when there is no such machine, or no room for it. */
@@ -252,9 +252,9 @@ export class MigrationDestination {
         // Zeros that are there already are not written: the system gives memory to what is written only.
         else if (!isZero(words, offset)) ram.fill(0, offset, offset + PAGE_SIZE);
       });
-    } else if (tag === 'BNTH') {
+    } else if (tag === 'TABL') {
       decodePages(payload, ram.length, this.#compression, (page, contents) => {
-        this.#beneath.set(page, contents?.slice() ?? new Uint8Array(PAGE_SIZE));
+        this.#tables.set(page, contents?.slice() ?? new Uint8Array(PAGE_SIZE));
       });
     } else if (tag === 'RNDE') this.#writer!.send('ACKR', numberPayload(readNumber(payload)));
     else if (DEVICE_TAGS.has(tag)) {
@@ -270,20 +270,20 @@ export class MigrationDestination {
     const missing = DEVICE_SECTIONS.find(({ tag }) => !this.#sections[tag]);
     if (missing) throw new StreamError(`The stream is damaged: the part ${missing.name} is missing.`);
     const size = this.#machine.core.ram.length;
-    const pages = Uint32Array.from(this.#beneath.keys()).sort();
+    const pages = Uint32Array.from(this.#tables.keys()).sort();
     const contents = new Uint8Array(pages.length * PAGE_SIZE);
     pages.forEach((page, index) => {
-      contents.set(this.#beneath.get(page)!, index * PAGE_SIZE);
+      contents.set(this.#tables.get(page)!, index * PAGE_SIZE);
     });
     try {
       const devices = decodeDevices(this.#sections as Record<DeviceTag, Uint8Array>);
-      this.#machine.adopt({ ...devices, ram: noPages(size), beneath: { size, pages, contents } });
+      this.#machine.adopt({ ...devices, tables: { pages, contents }, ram: noPages(size) });
     } catch (error) {
       if (!(error instanceof SnapshotError)) throw error;
       throw new StreamError(error.message.replace(/^The snapshot/, 'The state of the machine'));
     }
     this.#sections = {};
-    this.#beneath.clear();
+    this.#tables.clear();
     this.#phase = 'ready';
     this.#writer!.send('REDY');
   }

@@ -1,3 +1,4 @@
+import type { RamPages } from 'vgic';
 import type { Crc32 } from '../crc32.js';
 import type { Machine } from '../machine.js';
 import type { MachineState } from '../machine-state.js';
@@ -29,10 +30,12 @@ export type SourcePhase =
   | 'copying'
   /** Sends the last pages and the state, and waits until the destination is ready. The guest stands. */
   | 'handover'
-  /** Has given the machine up and waits to hear that the destination runs. The guest stands. */
+  /** Has given the machine up (CMIT) and waits to hear that the destination runs. The guest stands. */
   | 'committed'
   /** The connection broke after that: only the destination knows. The guest stands. */
   | 'unknown'
+  /** Asks the destination over a new connection, and goes back to `unknown` when that breaks. The guest stands. */
+  | 'asking'
   /** The destination runs: the machine here is of no more use. */
   | 'moved'
   /** The migration is off, and the guest goes on here. */
@@ -88,13 +91,6 @@ export interface Progress {
   handover?: Handover;
   milliseconds: number;
   throttle: number;
-}
-
-/** Pages of a chunk, ready to go; undefined when there is nothing to say of them. */
-interface Frame {
-  tag: 'PAGE' | 'BNTH';
-  pages: number;
-  payload: [Uint8Array, Uint8Array] | undefined;
 }
 
 const PATIENCE = 30_000;
@@ -194,8 +190,8 @@ export class MigrationSource {
 
   /** Sends one frame if there is room for it. True when there may be more to do at once. */
   advance(): boolean {
-    const standing = this.#phase === 'handover' || this.#phase === 'committed';
-    if (standing && this.#options.now() - this.#waiting > (this.#options.patience ?? PATIENCE)) {
+    const isDue = this.#phase === 'handover' || this.#phase === 'committed' || this.#phase === 'asking';
+    if (isDue && this.#options.now() - this.#waiting > (this.#options.patience ?? PATIENCE)) {
       this.disconnected('The destination does not answer any more.');
       return false;
     }
@@ -222,22 +218,24 @@ export class MigrationSource {
   }
 
   /**
-   * The connection is gone. `unsent`: what was written last has certainly not left this side whole, so that the
-   * destination cannot know of it.
+   * The connection is gone. `unsent`: what was written last on it has certainly not left this side whole. Only while
+   * `committed` is that the one CMIT that there is, so that the destination cannot have it. A question that was not sent
+   * says nothing of the commitment before it.
    */
   disconnected(reason: string, unsent = false): void {
-    if (this.over) return;
-    if (this.#phase === 'committed' && !unsent) {
+    if (this.over || this.#phase === 'unknown') return;
+    if (this.#phase === 'asking' || (this.#phase === 'committed' && !unsent)) {
       this.#phase = 'unknown';
       this.#reason = reason;
       this.#reader.stop();
       this.#channel.close();
-    } else if (this.#phase !== 'unknown') this.#fail(reason);
+    } else this.#fail(reason);
   }
 
   /** Calls the migration off; false when it is too late for that. */
   cancel(reason: string): boolean {
-    if (this.#phase === 'committed' || this.#phase === 'unknown' || this.over) return false;
+    if (!RUNNING.has(this.#phase) && this.#phase !== 'handover') return false;
+    if (this.over) return false;
     this.#fail(reason);
     return true;
   }
@@ -249,14 +247,14 @@ export class MigrationSource {
     this.#channel = channel;
     this.#writer = new FrameWriter(channel, this.#options.crc32);
     this.#reader = FrameReader.ofDestination((tag, payload) => this.#take(tag, payload));
-    this.#phase = 'committed';
+    this.#phase = 'asking';
     this.#waiting = this.#options.now();
     this.#writer.send('ASKS', jsonPayload({ id: this.#options.id }));
   }
 
-  /** With `unknown`: a person knows that the destination does not run and never will. */
+  /** With `unknown` or `asking`: a person knows that the destination does not run and never will. */
   reclaim(): boolean {
-    if (this.#phase !== 'unknown') return false;
+    if (this.#phase !== 'unknown' && this.#phase !== 'asking') return false;
     this.#fail('The machine was taken back.');
     return true;
   }
@@ -273,13 +271,16 @@ export class MigrationSource {
       this.#beginRound();
     } else if (tag === 'ACKR' && phase === 'copying' && readNumber(payload) === this.#pace.rounds && !this.#outgoing) {
       this.#endRound();
-    } else if (tag === 'REDY' && (phase === 'handover' || phase === 'committed') && !this.#outgoing) {
+    } else if (tag === 'REDY' && phase === 'handover' && !this.#outgoing) {
       // From here on there is no way back: the destination may run from the moment in which this arrives.
       this.#phase = 'committed';
       this.#waiting = this.#options.now();
-      this.#handover.ready ||= this.#waiting - this.#stopped;
+      this.#handover.ready = this.#waiting - this.#stopped;
       this.#writer.send('CMIT');
-    } else if (tag === 'RUNS' && phase === 'committed') {
+    } else if (tag === 'REDY' && phase === 'asking') {
+      // It has not had the CMIT of before.
+      this.#writer.send('CMIT');
+    } else if (tag === 'RUNS' && (phase === 'committed' || phase === 'asking')) {
       this.#phase = 'moved';
       this.#ended = this.#options.now();
       this.#downtime = this.#ended - this.#stopped;
@@ -326,7 +327,7 @@ export class MigrationSource {
       const before = this.#options.now();
       const state = this.#machine.save((ram) => noPages(ram.length));
       const sections = Object.values(encodeDevices(state)).flat();
-      cost.bytes = sections.reduce((sum, piece) => sum + piece.length, state.beneath.contents.length);
+      cost.bytes = sections.reduce((sum, piece) => sum + piece.length, state.tables.contents.length);
       cost.milliseconds = this.#options.now() - before;
     }
     return cost;
@@ -345,33 +346,30 @@ export class MigrationSource {
    */
   *#state(): Generator<void> {
     const { core } = this.#machine;
-    let frames: Frame[];
     let state: MachineState;
     do {
       this.#addDirty();
-      [state, frames] = this.#save();
-      core.takeDirty(this.#dirty);
+      state = this.#machine.save((ram) => noPages(ram.length));
       this.#handover.saved = this.#options.now() - this.#stopped;
-      this.#roundPages = this.#left.count + frames.reduce((sum, frame) => sum + frame.pages, 0);
+      this.#roundPages = this.#left.count;
       this.#sentPages = 0;
       yield* this.#sendLeft(core.ram, true);
       this.#addDirty();
     } while (this.#left.count > 0);
-    const { pages, contents } = state.beneath;
-    const index = new Map(Array.from(pages, (page, at) => [page, at * PAGE_SIZE]));
-    const beneath = new PageSet(this.#machine.config.memory);
-    beneath.addPages(pages);
-    for (let next = beneath.takeChunk(); next; next = beneath.takeChunk()) {
-      frames.push(this.#encode('BNTH', next, contents, (page) => index.get(page)!, true));
-    }
-    for (const frame of frames) {
-      this.#send(frame);
-      this.#sentPages += frame.tag === 'PAGE' ? frame.pages : 0;
-      yield;
-    }
+    yield* this.#tables(state.tables);
     yield* this.#devices(state);
     this.#writer.send('DONE', jsonPayload({ paused: this.#options.paused?.() ?? false }));
     this.#handover.sent = this.#options.now() - this.#stopped;
+  }
+
+  *#tables({ pages, contents }: RamPages): Generator<void> {
+    const index = new Map(Array.from(pages, (page, at) => [page, at * PAGE_SIZE]));
+    const tables = new PageSet(this.#machine.config.memory);
+    tables.addPages(pages);
+    for (let next = tables.takeChunk(); next; next = tables.takeChunk()) {
+      this.#sendPages('TABL', next, contents, (page) => index.get(page)!, true);
+      yield;
+    }
   }
 
   *#devices(state: MachineState): Generator<void> {
@@ -380,22 +378,6 @@ export class MigrationSource {
       this.#writer.send(tag, ...sections[tag]);
       yield;
     }
-  }
-
-  /** The state, and the pages with the GIC's tables, copied while they are in RAM. */
-  #save(): [MachineState, Frame[]] {
-    const frames: Frame[] = [];
-    const state = this.#machine.save((ram) => {
-      this.#machine.core.takeDirty(this.#dirty);
-      this.#left.remove(this.#dirty);
-      const tables = new PageSet(ram.length);
-      tables.add(this.#dirty);
-      for (let next = tables.takeChunk(); next; next = tables.takeChunk()) {
-        frames.push(this.#encode('PAGE', next, ram, inRam, true));
-      }
-      return noPages(ram.length);
-    });
-    return [state, frames];
   }
 
   /** What has been written since is to be sent. */
@@ -408,29 +390,25 @@ export class MigrationSource {
   *#sendLeft(ram: Uint8Array, keepZeros: boolean, compression?: Compression): Generator<void> {
     for (let next = this.#left.takeChunk(); next; next = this.#left.takeChunk()) {
       const room = this.#channel.drained ? this.#room : undefined;
-      this.#send(this.#encode('PAGE', next, ram, inRam, keepZeros, { compression, room }));
+      this.#sendPages('PAGE', next, ram, inRam, keepZeros, { compression, room });
       this.#sentPages += next.pages.length;
       yield;
     }
   }
 
-  #encode(
-    tag: Frame['tag'],
+  /** Sends pages of a chunk, if there is anything to say of them. */
+  #sendPages(
+    tag: 'PAGE' | 'TABL',
     { chunk, pages }: Chunk,
     bytes: Uint8Array,
     offsetOf: (page: number) => number,
     keepZeros: boolean,
     how: { compression?: Compression | undefined; room?: Uint8Array | undefined } = {},
-  ): Frame {
+  ): void {
     const { head, data, present, zeros } = encodePages(chunk, pages, bytes, offsetOf, keepZeros, how);
     this.#pages += present;
     this.#zeroPages += zeros;
-    const isEmpty = present === 0 && (zeros === 0 || !keepZeros);
-    return { tag, pages: pages.length, payload: isEmpty ? undefined : [head, data] };
-  }
-
-  #send({ tag, payload }: Frame): void {
-    if (payload) this.#writer.send(tag, ...payload);
+    if (present > 0 || (zeros > 0 && keepZeros)) this.#writer.send(tag, head, data);
   }
 
   /** The guest goes on here; the destination hears why, if it still can. */

@@ -31,7 +31,7 @@ const FROM_SOURCE = [
   { tag: 'HELO', limit: 64 * KIB }, // JSON: Greeting. Nothing else goes before the destination has accepted it
   { tag: 'PAGE', limit: LARGEST_CHUNK }, // pages of RAM, see pages.ts
   { tag: 'RNDE', limit: 4 }, // number of a round (u32): it is complete
-  { tag: 'BNTH', limit: LARGEST_CHUNK }, // as PAGE: what the guest had where the GIC has written tables
+  { tag: 'TABL', limit: LARGEST_CHUNK }, // as PAGE: pages that come with GIC3, which lie over RAM
   ...DEVICE_SECTIONS.map(({ tag }) => ({ tag, limit: LARGEST_SECTION })),
   { tag: 'DONE', limit: KIB }, // JSON: Ending. The state is complete
   { tag: 'CMIT', limit: 0 }, // the source has given the machine up for good

@@ -2,7 +2,7 @@ import { GICV, GICV_IIDR } from '../architecture/gicv2.js';
 import { INTID_SPECIAL_MIN, INTID_SPURIOUS, INTID_SPURIOUS_OTHER_GROUP, SGI_COUNT } from '../architecture/intid.js';
 import * as architecture from '../architecture/virtual-interface.js';
 import { lowestBit } from '../interrupts/bitmap.js';
-import type { HostInterrupts } from '../interrupts/host-interrupts.js';
+import type { PhysicalInterrupts } from '../interrupts/physical-interrupts.js';
 import type { CpuInterface } from './cpu-interface.js';
 
 // V8 folds a module's own constants, not imported ones; the guest's hot path is here
@@ -111,7 +111,7 @@ function highestPending(cpu: CpuInterface, aliased: boolean): number {
   return special >= 0 ? special : acknowledgeValue(cpu, n);
 }
 
-function deactivate(cpu: CpuInterface, value: number, host: HostInterrupts): void {
+function deactivate(cpu: CpuInterface, value: number, physical: PhysicalInterrupts): void {
   const intid = value & LR_V2_INTID_MASK;
   const source = (value >>> LR_V2_SOURCE_SHIFT) & SOURCE_MASK;
   for (let n = 0; n < cpu.listRegisters; n++) {
@@ -120,16 +120,16 @@ function deactivate(cpu: CpuInterface, value: number, host: HostInterrupts): voi
     const sender = high & LR_HW ? 0 : (cpu.lrLow[n] >>> LR_V2_SOURCE_SHIFT) & SOURCE_MASK;
     if (intid < SGI_COUNT && sender !== source) continue;
     cpu.lrHigh[n] = high & ~LR_ACTIVE;
-    if (high & LR_HW) host.deactivate(high & LR_PINTID_MASK);
+    if (high & LR_HW) physical.deactivate(high & LR_PINTID_MASK);
     return;
   }
   cpu.countUnlistedEnd();
 }
 
-function endOfInterrupt(cpu: CpuInterface, value: number, host: HostInterrupts): void {
+function endOfInterrupt(cpu: CpuInterface, value: number, physical: PhysicalInterrupts): void {
   if ((value & LR_V2_INTID_MASK) >= INTID_SPECIAL_MIN) return;
   cpu.ap1r[0] &= cpu.ap1r[0] - 1;
-  if (!(cpu.control & VMCR_EOIM)) deactivate(cpu, value, host);
+  if (!(cpu.control & VMCR_EOIM)) deactivate(cpu, value, physical);
 }
 
 /** A 32-bit load by a vCPU in the guest; offsets that are no register read as zero. */
@@ -163,7 +163,7 @@ export function readGicv(cpu: CpuInterface, offset: number): number {
 }
 
 /** A 32-bit store by a vCPU in the guest; offsets that are no register ignore it. */
-export function writeGicv(cpu: CpuInterface, offset: number, value: number, host: HostInterrupts): void {
+export function writeGicv(cpu: CpuInterface, offset: number, value: number, physical: PhysicalInterrupts): void {
   switch (offset) {
     case CTLR:
       cpu.setVmcr((cpu.vmcr & ~VMCR_CTLR_MASK) | (value & VMCR_CTLR_MASK));
@@ -179,13 +179,13 @@ export function writeGicv(cpu: CpuInterface, offset: number, value: number, host
       break;
     case EOIR:
     case AEOIR:
-      endOfInterrupt(cpu, value, host);
+      endOfInterrupt(cpu, value, physical);
       break;
     case APR:
       cpu.ap1r[0] = value;
       break;
     case DIR:
-      if ((value & LR_V2_INTID_MASK) < INTID_SPECIAL_MIN && cpu.control & VMCR_EOIM) deactivate(cpu, value, host);
+      if ((value & LR_V2_INTID_MASK) < INTID_SPECIAL_MIN && cpu.control & VMCR_EOIM) deactivate(cpu, value, physical);
       break;
   }
 }

@@ -2,7 +2,7 @@ import { INTID_SPURIOUS, LPI_MIN } from '../architecture/intid.js';
 import { SYSTEM_REGISTERS as R } from '../architecture/system-registers.js';
 import * as architecture from '../architecture/virtual-interface.js';
 import { lowestBit } from '../interrupts/bitmap.js';
-import type { HostInterrupts } from '../interrupts/host-interrupts.js';
+import type { PhysicalInterrupts } from '../interrupts/physical-interrupts.js';
 import type { CpuInterface, ResidentVpe } from './cpu-interface.js';
 
 // V8 folds a module's own constants, not imported ones; the guest's hot path is here
@@ -58,7 +58,7 @@ export function highestPendingListRegister(cpu: CpuInterface): number {
 }
 
 /** INTID of the resident vPE's interrupt that comes before list register `n` (or -1, none), or -1: it is last of equals. */
-function directBefore(cpu: CpuInterface, n: number): number {
+function vpeBefore(cpu: CpuInterface, n: number): number {
   const { vpe } = cpu;
   if (vpe === undefined || !(cpu.hcr & HCR_EN)) return -1;
   const intid = vpe.best(cpu.control & (VMCR_ENG0 | VMCR_ENG1));
@@ -82,7 +82,7 @@ function isSignalled(cpu: CpuInterface, n: number): boolean {
 export function signalledGroup(cpu: CpuInterface): number {
   const n = highestPendingListRegister(cpu);
   if (cpu.vpe !== undefined) {
-    const intid = directBefore(cpu, n);
+    const intid = vpeBefore(cpu, n);
     if (intid >= 0) {
       const group = cpu.vpe.isGroup1(intid) ? 1 : 0;
       return mayPreempt(cpu, cpu.vpe.priority(intid), group) ? group : -1;
@@ -97,7 +97,7 @@ function activate(cpu: CpuInterface, priority: number, group: number): void {
 }
 
 /** The acknowledge of what a resident vPE signals. */
-function acknowledgeDirect(cpu: CpuInterface, vpe: ResidentVpe, intid: number, group: number): number {
+function acknowledgeVpe(cpu: CpuInterface, vpe: ResidentVpe, intid: number, group: number): number {
   const priority = vpe.priority(intid);
   if (vpe.isGroup1(intid) !== (group === 1) || !mayPreempt(cpu, priority, group)) return INTID_SPURIOUS;
   activate(cpu, priority, group);
@@ -108,8 +108,8 @@ function acknowledgeDirect(cpu: CpuInterface, vpe: ResidentVpe, intid: number, g
 function acknowledge(cpu: CpuInterface, group: number): number {
   const n = highestPendingListRegister(cpu);
   if (cpu.vpe !== undefined) {
-    const intid = directBefore(cpu, n);
-    if (intid >= 0) return acknowledgeDirect(cpu, cpu.vpe, intid, group);
+    const intid = vpeBefore(cpu, n);
+    if (intid >= 0) return acknowledgeVpe(cpu, cpu.vpe, intid, group);
   }
   if (n < 0 || ((cpu.lrHigh[n] >>> 28) & 1) !== group || !isSignalled(cpu, n)) return INTID_SPURIOUS;
   const high = cpu.lrHigh[n];
@@ -121,7 +121,7 @@ function acknowledge(cpu: CpuInterface, group: number): number {
 function highestPending(cpu: CpuInterface, group: number): number {
   const n = highestPendingListRegister(cpu);
   if (cpu.vpe !== undefined) {
-    const intid = directBefore(cpu, n);
+    const intid = vpeBefore(cpu, n);
     if (intid >= 0) return cpu.vpe.isGroup1(intid) === (group === 1) ? intid : INTID_SPURIOUS;
   }
   return n < 0 || ((cpu.lrHigh[n] >>> 28) & 1) !== group ? INTID_SPURIOUS : cpu.lrLow[n];
@@ -149,13 +149,13 @@ function dropPriority(cpu: CpuInterface): number {
   return IDLE_PRIORITY;
 }
 
-function deactivateListRegister(cpu: CpuInterface, n: number, host: HostInterrupts): void {
+function deactivateListRegister(cpu: CpuInterface, n: number, physical: PhysicalInterrupts): void {
   const high = cpu.lrHigh[n] & ~LR_ACTIVE;
   cpu.lrHigh[n] = high;
-  if (high & LR_HW) host.deactivate(high & LR_PINTID_MASK);
+  if (high & LR_HW) physical.deactivate(high & LR_PINTID_MASK);
 }
 
-function endOfInterrupt(cpu: CpuInterface, group: number, intid: number, host: HostInterrupts): void {
+function endOfInterrupt(cpu: CpuInterface, group: number, intid: number, physical: PhysicalInterrupts): void {
   const dropped = dropPriority(cpu);
   const n = activeListRegister(cpu, intid);
   if (n < 0) {
@@ -167,14 +167,14 @@ function endOfInterrupt(cpu: CpuInterface, group: number, intid: number, host: H
   const priority = (high >>> LR_PRIORITY_SHIFT) & 0xff;
   // an end that does not match what it ends: the guest's error, nothing is deactivated
   if (((high >>> 28) & 1) !== group || cpu.groupPriority(priority, group) !== dropped) return;
-  deactivateListRegister(cpu, n, host);
+  deactivateListRegister(cpu, n, physical);
 }
 
-function deactivate(cpu: CpuInterface, intid: number, host: HostInterrupts): void {
+function deactivate(cpu: CpuInterface, intid: number, physical: PhysicalInterrupts): void {
   if (!(cpu.control & VMCR_EOIM) || intid >= LPI_MIN) return;
   const n = activeListRegister(cpu, intid);
   if (n < 0) cpu.countUnlistedEnd();
-  else deactivateListRegister(cpu, n, host);
+  else deactivateListRegister(cpu, n, physical);
 }
 
 function readControl(cpu: CpuInterface): number {
@@ -251,16 +251,21 @@ export function readSystemRegister(cpu: CpuInterface, encoding: number): number 
  * MSR of an ICC_* register by a vCPU in the guest; those that trap are not here: ICC_SRE_EL1 and the ones that send SGIs.
  * @returns false for an access that is UNDEFINED.
  */
-export function writeSystemRegister(cpu: CpuInterface, encoding: number, value: number, host: HostInterrupts): boolean {
+export function writeSystemRegister(
+  cpu: CpuInterface,
+  encoding: number,
+  value: number,
+  physical: PhysicalInterrupts,
+): boolean {
   switch (encoding) {
     case R.ICC_EOIR1_EL1:
-      endOfInterrupt(cpu, 1, value, host);
+      endOfInterrupt(cpu, 1, value, physical);
       return true;
     case R.ICC_EOIR0_EL1:
-      endOfInterrupt(cpu, 0, value, host);
+      endOfInterrupt(cpu, 0, value, physical);
       return true;
     case R.ICC_DIR_EL1:
-      deactivate(cpu, value, host);
+      deactivate(cpu, value, physical);
       return true;
     case R.ICC_PMR_EL1:
       cpu.setVmcr((cpu.vmcr & 0x00ffffff) | ((value & 0xff) << VMCR_PMR_SHIFT));

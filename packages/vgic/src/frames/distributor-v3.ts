@@ -41,7 +41,7 @@ const CONTROL: RegisterHandlers = {
     // read-only while the distributor stays enabled
     if (!(wasEnabled && isEnabled)) switchVsgis(context, wantsVsgis(context, value));
     const switched = wasEnabled !== isEnabled;
-    if (switched && irqs.injector?.learnsGroups) irqs.injector.distributorSwitched();
+    if (switched && irqs.vpes?.learnsGroups) irqs.vpes.distributorSwitched();
     else if (switched && isEnabled) context.kickDeliverable();
   },
   // a vCPU's first entry makes it so
@@ -53,7 +53,7 @@ const CONTROL: RegisterHandlers = {
 };
 
 function wantsVsgis({ irqs }: FrameContext, control: number): boolean {
-  return (control & GICD_CTLR_NASSGIREQ) !== 0 && (irqs.injector?.hasVsgis ?? false);
+  return (control & GICD_CTLR_NASSGIREQ) !== 0 && (irqs.vpes?.hasVsgis ?? false);
 }
 
 /** SGIs go to the host or come back with all their state: none of it may be in a list register. */
@@ -61,13 +61,13 @@ function switchVsgis(context: FrameContext, on: boolean): void {
   if (context.distributor.vsgis === on) return;
   context.distributor.vsgis = on;
   context.stopGuests();
-  context.irqs.injector?.switchVsgis(on);
+  context.irqs.vpes?.switchVsgis(on);
   context.resumeGuests();
 }
 
 /** GICD_TYPER2.nASSGIcap. */
 function typer2({ irqs }: FrameContext): number {
-  return irqs.injector?.hasVsgis ? GICD_TYPER2_NASSGICAP : 0;
+  return irqs.vpes?.hasVsgis ? GICD_TYPER2_NASSGICAP : 0;
 }
 
 /** GICD_IIDR of both versions: by its revision userspace says which behaviour the guest was promised. */

@@ -25,8 +25,8 @@ function v2SgisOf(context: FrameContext, word: number): number {
 
 /** Tells the host of vSGIs (GICv4.1) among the interrupts of a word whose configuration has changed. */
 function configureVsgis({ irqs }: FrameContext, word: number, changed: number): void {
-  for (let rest = changed & irqs.direct[word]; rest !== 0; rest &= rest - 1) {
-    irqs.injector?.configureSgi(word, lowestBit(rest));
+  for (let rest = changed & irqs.onVpe[word]; rest !== 0; rest &= rest - 1) {
+    irqs.vpes?.configureSgi(word, lowestBit(rest));
   }
 }
 
@@ -37,7 +37,7 @@ export const GROUP: RegisterHandlers = {
     const word = wordAt(context, vcpu, at);
     irqs.group[word] = value;
     configureVsgis(context, word, 0xffffffff);
-    irqs.queueWord(word, ~irqs.direct[word]);
+    irqs.queueWord(word, ~irqs.onVpe[word]);
   },
 };
 
@@ -46,13 +46,13 @@ function sampleMappedLines(context: FrameContext, word: number, mask: number): v
   const { irqs } = context;
   for (let rest = mask & irqs.hardware[word] & ~irqs.edge[word]; rest !== 0; rest &= rest - 1) {
     const bit = rest & -rest;
-    const irq = irqs.hostInterrupt[(word << 5) + lowestBit(rest)];
+    const irq = irqs.physicalIntid[(word << 5) + lowestBit(rest)];
     const wasHigh = (irqs.line[word] & bit) !== 0;
-    if (irqs.host.isPending(irq)) {
+    if (irqs.physical.isPending(irq)) {
       irqs.line[word] |= bit;
     } else {
       irqs.line[word] &= ~bit;
-      if (wasHigh && !(irqs.active[word] & bit)) irqs.host.setActive(irq, false);
+      if (wasHigh && !(irqs.active[word] & bit)) irqs.physical.setActive(irq, false);
     }
   }
 }
@@ -66,7 +66,7 @@ function enable(context: FrameContext, word: number, value: number): void {
   const changed = value & ~irqs.enabled[word];
   irqs.enabled[word] |= value;
   configureVsgis(context, word, changed);
-  irqs.queueWord(word, value & ~irqs.direct[word]);
+  irqs.queueWord(word, value & ~irqs.onVpe[word]);
 }
 
 export const SET_ENABLE: RegisterHandlers = {
@@ -95,10 +95,8 @@ export const CLEAR_ENABLE: RegisterHandlers = {
 
 /** `value` with the pending state of vSGIs, which the host has. */
 function withVsgis({ irqs }: FrameContext, word: number, value: number): number {
-  const direct = irqs.direct[word];
-  return direct === 0 || irqs.injector === undefined
-    ? value
-    : (value & ~direct) | (irqs.injector.pendingSgis(word) & direct);
+  const onVpe = irqs.onVpe[word];
+  return onVpe === 0 || irqs.vpes === undefined ? value : (value & ~onVpe) | (irqs.vpes.pendingSgis(word) & onVpe);
 }
 
 function readPending(context: FrameContext, vcpu: number, at: number): number {
@@ -107,7 +105,7 @@ function readPending(context: FrameContext, vcpu: number, at: number): number {
   let value = withVsgis(context, word, irqs.pendingWord(word));
   for (let rest = irqs.hardware[word] & ~irqs.edge[word]; rest !== 0; rest &= rest - 1) {
     const bit = rest & -rest;
-    if (irqs.host.isPending(irqs.hostInterrupt[(word << 5) + lowestBit(rest)])) value |= bit;
+    if (irqs.physical.isPending(irqs.physicalIntid[(word << 5) + lowestBit(rest)])) value |= bit;
     else value &= ~bit;
   }
   return value >>> 0;
@@ -127,7 +125,7 @@ function setPending(context: FrameContext, word: number, value: number, user: bo
   for (let rest = mask & sgis; rest !== 0; rest &= rest - 1) irqs.source[(word << 5) + lowestBit(rest)] |= 1 << word;
   if (!user) {
     for (let rest = mask & irqs.hardware[word]; rest !== 0; rest &= rest - 1) {
-      irqs.host.setActive(irqs.hostInterrupt[(word << 5) + lowestBit(rest)], true);
+      irqs.physical.setActive(irqs.physicalIntid[(word << 5) + lowestBit(rest)], true);
     }
   }
   const latched = mask & ~setVsgis(context, word, mask, true);
@@ -137,9 +135,9 @@ function setPending(context: FrameContext, word: number, value: number, user: bo
 
 /** Those of a word's vSGIs that are in `mask` become pending on the host, or are so no more. Returns their bits. */
 function setVsgis({ irqs }: FrameContext, word: number, mask: number, pending: boolean): number {
-  const vsgis = mask & irqs.direct[word];
+  const vsgis = mask & irqs.onVpe[word];
   for (let rest = vsgis; rest !== 0; rest &= rest - 1) {
-    irqs.injector?.setPending((word << 5) + lowestBit(rest), pending);
+    irqs.vpes?.setPending((word << 5) + lowestBit(rest), pending);
   }
   return vsgis;
 }
@@ -151,9 +149,9 @@ function clearPending(context: FrameContext, word: number, value: number, user: 
   for (let rest = mask & sgis; rest !== 0; rest &= rest - 1) irqs.source[(word << 5) + lowestBit(rest)] = 0;
   if (!user) {
     for (let rest = mask & irqs.hardware[word]; rest !== 0; rest &= rest - 1) {
-      const irq = irqs.hostInterrupt[(word << 5) + lowestBit(rest)];
-      irqs.host.setPending(irq, false);
-      if (!(irqs.active[word] & rest & -rest)) irqs.host.setActive(irq, false);
+      const irq = irqs.physicalIntid[(word << 5) + lowestBit(rest)];
+      irqs.physical.setPending(irq, false);
+      if (!(irqs.active[word] & rest & -rest)) irqs.physical.setActive(irq, false);
     }
   }
   irqs.latch[word] &= ~mask;
@@ -217,14 +215,14 @@ function changeActive(context: FrameContext, vcpu: number, at: number, value: nu
   const user = requester === NO_VCPU;
   const sgis = active ? v2SgisOf(context, word) : 0;
   // a vSGI has no active state
-  for (let rest = value & ~irqs.direct[word]; rest !== 0; rest &= rest - 1) {
+  for (let rest = value & ~irqs.onVpe[word]; rest !== 0; rest &= rest - 1) {
     const bit = rest & -rest;
     const i = (word << 5) + lowestBit(rest);
     const mapped = testBit(irqs.hardware, i);
     if (!mapped || !user) {
       if (active) irqs.active[word] |= bit;
       else irqs.active[word] &= ~bit;
-      if (mapped) irqs.host.setActive(irqs.hostInterrupt[i], active);
+      if (mapped) irqs.physical.setActive(irqs.physicalIntid[i], active);
       else if (sgis & bit) irqs.activeSource[i] = user ? 0 : requester;
     }
     if (irqs.active[word] & bit) irqs.queue(i);

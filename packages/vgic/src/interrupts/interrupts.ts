@@ -1,8 +1,8 @@
 import { affinityOf, LPI_MIN, PRIVATE_COUNT, SGI_COUNT, SPI_LIMIT } from '../architecture/intid.js';
 import { ActivePendingLists, KEY_ACTIVE, KEY_PRIORITY, KEY_REST } from './active-pending-lists.js';
 import { clearBit, countBits, grown, lowestBit, setBit, testBit } from './bitmap.js';
-import { HostInterrupts } from './host-interrupts.js';
-import type { Injector } from './injector.js';
+import { PhysicalInterrupts } from './physical-interrupts.js';
+import type { VpeInterrupts } from './vpe-interrupts.js';
 
 /** No vCPU: where an SPI goes that is routed to an affinity that no vCPU has. */
 export const NO_VCPU = -1;
@@ -33,7 +33,7 @@ export class Interrupts {
   /** Tied to an interrupt of the host. */
   hardware: Uint32Array;
   /** Injected directly by the host's GIC, which has the pending state. */
-  direct: Uint32Array;
+  onVpe: Uint32Array;
   priority: Uint8Array;
   /** GICv2 SGIs: the vCPUs that have sent it and were not served yet, a bit each. */
   readonly source: Uint8Array;
@@ -45,7 +45,7 @@ export class Interrupts {
   readonly affinity: Uint32Array;
   /** The vCPU that gets it, or NO_VCPU. */
   target: Int16Array;
-  hostInterrupt: Uint16Array;
+  physicalIntid: Uint16Array;
 
   /** LPIs: how many ITS translations lead to each, by index from lpiBase. */
   #references = new Uint32Array(0);
@@ -56,8 +56,8 @@ export class Interrupts {
   /** A number, since V8 tests it faster than a boolean field. */
   #distributorEnabled: 0 | 1 = 0;
 
-  /** Who injects directly, where a bit of `direct` is set. */
-  injector: Injector | undefined;
+  /** Who injects directly, where a bit of `onVpe` is set. */
+  vpes: VpeInterrupts | undefined;
 
   /** Called whenever a vCPU must look at its interrupts again: out of the guest and back, or awake from WFI. */
   kick: (vcpu: number) => void = () => {};
@@ -67,7 +67,7 @@ export class Interrupts {
     readonly vcpus: number,
     /** INTIDs of the distributor (KVM's nr_irqs): SPIs are 32 to count - 1. It may change until one of them is used. */
     public count: number,
-    readonly host: HostInterrupts = new HostInterrupts(),
+    readonly physical: PhysicalInterrupts = new PhysicalInterrupts(),
   ) {
     this.sharedBase = vcpus * PRIVATE_COUNT;
     // room for all SPIs that there can be: KVM's userspace says how many there are after vCPUs and ITSs exist
@@ -81,14 +81,14 @@ export class Interrupts {
     this.group = new Uint32Array(words);
     this.edge = new Uint32Array(words);
     this.hardware = new Uint32Array(words);
-    this.direct = new Uint32Array(words);
+    this.onVpe = new Uint32Array(words);
     this.priority = new Uint8Array(total);
     this.source = new Uint8Array(total);
     this.activeSource = new Uint8Array(total);
     this.targets = new Uint8Array(total);
     this.affinity = new Uint32Array(total);
     this.target = new Int16Array(total);
-    this.hostInterrupt = new Uint16Array(total);
+    this.physicalIntid = new Uint16Array(total);
     this.lists = new ActivePendingLists(vcpus, total);
     this.#reset();
   }
@@ -210,8 +210,8 @@ export class Interrupts {
   pend(i: number): void {
     const w = i >>> 5;
     const bit = 1 << (i & 31);
-    if (this.direct[w] & bit) {
-      this.injector?.setPending(i, true);
+    if (this.onVpe[w] & bit) {
+      this.vpes?.setPending(i, true);
       return;
     }
     this.latch[w] |= bit;
@@ -220,19 +220,19 @@ export class Interrupts {
 
   /** CLEAR of an LPI: it is pending no more, unless a list register has it. */
   clearPending(i: number): void {
-    if (testBit(this.direct, i)) this.injector?.setPending(i, false);
+    if (testBit(this.onVpe, i)) this.vpes?.setPending(i, false);
     else clearBit(this.latch, i);
   }
 
   /** The pending state of an SGI or LPI, wherever it is. */
   isLatched(i: number): boolean {
-    return testBit(this.direct, i) ? (this.injector?.isPending(i) ?? false) : testBit(this.latch, i);
+    return testBit(this.onVpe, i) ? (this.vpes?.isPending(i) ?? false) : testBit(this.latch, i);
   }
 
   /** An LPI goes to another vCPU: at once if it is injected directly, else with its vCPU's next exit. */
   retarget(i: number, vcpu: number): void {
     this.target[i] = vcpu;
-    if (testBit(this.direct, i)) this.injector?.moved(i);
+    if (testBit(this.onVpe, i)) this.vpes?.moved(i);
   }
 
   /**
@@ -402,10 +402,10 @@ export class Interrupts {
     this.group = grown(this.group, words);
     this.edge = grown(this.edge, words);
     this.hardware = grown(this.hardware, words);
-    this.direct = grown(this.direct, words);
+    this.onVpe = grown(this.onVpe, words);
     this.priority = grown(this.priority, indices);
     this.target = grown(this.target, indices);
-    this.hostInterrupt = grown(this.hostInterrupt, indices);
+    this.physicalIntid = grown(this.physicalIntid, indices);
     this.#references = grown(this.#references, room);
     this.#existing = grown(this.#existing, room >>> 5);
     this.lists.grow(indices);

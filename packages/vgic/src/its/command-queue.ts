@@ -1,6 +1,6 @@
 import { COMMAND_OFFSET_MASK, COMMAND_SIZE } from '../architecture/its.js';
+import type { Ram } from '../memory/ram.js';
 import { Command } from './commands.js';
-import type { GuestMemory } from './guest-memory.js';
 import { addressOf } from './lpis.js';
 
 const CBASER_ADDRESS_LOW = 0xfffff000;
@@ -16,7 +16,7 @@ export class CommandQueue {
   #running = false;
 
   constructor(
-    readonly memory: GuestMemory,
+    readonly memory: Ram,
     /** Carries a command out; one that is in error changes nothing. */
     readonly execute: (command: Command) => void,
   ) {}

@@ -2,11 +2,11 @@ import { LPI_MIN } from '../architecture/intid.js';
 import { EVENT_ID_BITS, TABLE_TYPE_COLLECTION, TABLE_TYPE_DEVICE } from '../architecture/its.js';
 import { testBit } from '../interrupts/bitmap.js';
 import { type Interrupts, NO_VCPU } from '../interrupts/interrupts.js';
+import type { Ram } from '../memory/ram.js';
 import { CommandQueue } from './command-queue.js';
 import type { Command, CommandName } from './commands.js';
 import { Device, NO_COLLECTION } from './device.js';
 import { EventPages } from './event-pages.js';
-import type { GuestMemory } from './guest-memory.js';
 import type { Lpis } from './lpis.js';
 import { ItsTable } from './tables.js';
 
@@ -31,7 +31,7 @@ export type MsiResult = 'delivered' | 'unmapped' | 'disabled';
 export interface ItsContext {
   readonly irqs: Interrupts;
   readonly lpis: Lpis;
-  readonly memory: GuestMemory;
+  readonly memory: Ram;
 }
 
 /**
@@ -41,7 +41,7 @@ export interface ItsContext {
 export class Its {
   readonly irqs: Interrupts;
   readonly lpis: Lpis;
-  readonly memory: GuestMemory;
+  readonly memory: Ram;
 
   enabled = false;
   /** Revision of the ABI of the tables in guest memory. */
@@ -115,7 +115,7 @@ export class Its {
     if (vcpu < 0) return UNMAPPED;
     if (!this.lpis.enabled[vcpu]) return DISABLED;
     const i = this.irqs.lpiAt(intid);
-    if (testBit(this.irqs.direct, i)) return i;
+    if (testBit(this.irqs.onVpe, i)) return i;
     device.cache(eventId, this.#cacheGeneration);
     for (let each = device.shadowed; each !== undefined; each = each.shadowed) each.uncache(eventId);
     return i;
@@ -243,15 +243,19 @@ export class Its {
     return event < 1 << device.eventBits && this.memory.hasPage(device.ittAddress + event * ENTRY_SIZE);
   }
 
-  /** Makes a translation; false where the LPI's tables are outside RAM, or there are too many translations. */
+  /**
+   * Makes a translation; false where the LPI's tables are outside RAM, or there are too many translations. `memory` is where
+   * those tables are.
+   */
   mapTranslation(
     device: Device,
     event: number,
     intid: number,
     collection: number,
     target = this.targetOf(collection),
+    memory = this.memory,
   ): boolean {
-    if (!device.reserve(event) || this.lpis.map(intid, target) < 0) return false;
+    if (!device.reserve(event) || this.lpis.map(intid, target, memory) < 0) return false;
     device.map(event, intid, collection);
     return true;
   }
@@ -292,7 +296,7 @@ export class Its {
 
   /** An event's translation to an LPI (its index) is about to go. An MSI of the host that is forwarded to it is the host's again. */
   #eventGoes(device: Device, event: number, i: number): void {
-    if (testBit(this.irqs.direct, i)) this.onEventGone(device.id, event, i);
+    if (testBit(this.irqs.onVpe, i)) this.onEventGone(device.id, event, i);
   }
 
   // ---- devices and collections

@@ -78,20 +78,11 @@ export function restoreDetachedLpis(gic: Gic, lpis: readonly DetachedLpi[]): num
     irqs.retarget(i, target);
     irqs.priority[i] = priority;
     writeBit(irqs.enabled, i, enabled);
-    if (testBit(irqs.direct, i)) irqs.injector?.configured(i, priority | (enabled ? LPI_ENABLE : 0), true);
+    if (testBit(irqs.onVpe, i)) irqs.vpes?.configured(i, priority | (enabled ? LPI_ENABLE : 0), true);
     // a forwarded one is pending on the host
-    if (!testBit(irqs.direct, i)) writeBit(irqs.latch, i, pending);
+    if (!testBit(irqs.onVpe, i)) writeBit(irqs.latch, i, pending);
     else if (pending) irqs.pend(i);
     else irqs.clearPending(i);
-    if (pending && target !== NO_VCPU) consumePendingBit(gic, target, intid);
   }
   return created;
-}
-
-/** The save has written the LPI to its pending table; left there, the bit would make the next LPI of that number pending. */
-function consumePendingBit({ lpis }: Gic, vcpu: number, intid: number): void {
-  const address = lpis.pendingAddress(vcpu, intid);
-  const byte = lpis.memory?.load8(address) ?? -1;
-  const bit = 1 << (intid & 7);
-  if (byte >= 0 && byte & bit) lpis.memory?.store8(address, byte & ~bit);
 }

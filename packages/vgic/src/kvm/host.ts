@@ -1,7 +1,7 @@
 import type { Gicv4Version } from '../architecture/gicv4.js';
-import { ItsDriver } from '../direct-injection/its-driver.js';
 import { GicError } from '../errors.js';
-import { HOST_INTERRUPT_COUNT, HostInterrupts } from '../interrupts/host-interrupts.js';
+import { PHYSICAL_INTERRUPT_COUNT, PhysicalInterrupts } from '../interrupts/physical-interrupts.js';
+import { Gicv4Driver } from '../physical-gic/gicv4-driver.js';
 import type { VirtualMachine } from './virtual-machine.js';
 
 /** What the hardware of a host is like, as far as a VGIC sees it; all its virtual machines share it. */
@@ -32,10 +32,10 @@ export const CPUS_PER_MACHINE = 512;
 
 /** A host: its interrupts, and the virtual machines whose vCPUs run on its physical CPUs. */
 export class Host {
-  readonly interrupts = new HostInterrupts();
+  readonly interrupts = new PhysicalInterrupts();
   readonly machines = new Set<VirtualMachine>();
   /** The driver of its GICv4, if it has one. */
-  readonly directInjection: ItsDriver | undefined;
+  readonly gicv4Driver: Gicv4Driver | undefined;
 
   constructor(readonly config: HostConfig) {
     const { version, listRegisters, priorityBits } = config;
@@ -50,13 +50,13 @@ export class Host {
     if (gicv4 === undefined) return;
     if (version !== 3) throw new GicError('EINVAL', 'A host with a GICv2 has no GICv4.');
     const cpus = MACHINES * CPUS_PER_MACHINE;
-    this.directInjection = new ItsDriver({ gicv4, vsgis, cpus, msis: HOST_INTERRUPT_COUNT, priorityBits });
-    this.directInjection.canForward = (msi) => this.interrupts.direct(msi);
+    this.gicv4Driver = new Gicv4Driver({ gicv4, vsgis, cpus, msis: PHYSICAL_INTERRUPT_COUNT, priorityBits });
+    this.gicv4Driver.canForward = (msi) => this.interrupts.isForwardable(msi);
   }
 
   /** Interrupts of the host that can be forwarded: numbers below this. */
   get msis(): number {
-    return HOST_INTERRUPT_COUNT;
+    return PHYSICAL_INTERRUPT_COUNT;
   }
 
   /** Whether a vCPU other than this one is loaded on a physical CPU. */

@@ -34,8 +34,8 @@ export class PassedThroughMsis {
   unsetForwarding(irq: number, route: MsiRoute | undefined = this.#routes.get(irq)): number {
     if (route === undefined) return -ERRNO.ENOENT;
     const gic = this.#gic;
-    if (gic?.direct === undefined) return 0;
-    if (gic.direct.forwardingOf(irq) !== undefined) {
+    if (gic?.forwarding === undefined) return 0;
+    if (gic.forwarding.forwardingOf(irq) !== undefined) {
       gic.unsetForwarding(irq);
       return 0;
     }
@@ -44,9 +44,9 @@ export class PassedThroughMsis {
 
   /** The device sends its MSI, whichever machine it is forwarded to. Returns the way it took, and what irqfd answered. */
   fire(irq: number): { via: MsiWay; result: number } {
-    const { directInjection } = this.machine.host;
-    if (directInjection?.mappingOf(irq) !== undefined) {
-      directInjection.send(irq);
+    const { gicv4Driver } = this.machine.host;
+    if (gicv4Driver?.mappingOf(irq) !== undefined) {
+      gicv4Driver.send(irq);
       return { via: 'vlpi', result: 0 };
     }
     const route = this.#routes.get(irq);

@@ -17,7 +17,7 @@ import {
   VMCR_FIQEN,
   VMCR_PMR_SHIFT,
 } from '../architecture/virtual-interface.js';
-import type { SavedInterface } from '../list-registers/saved-interface.js';
+import type { SavedInterface } from '../vcpus/saved-interface.js';
 
 /**
  * KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS: the CPU interface's registers as userspace saves and restores them, on the saved

@@ -46,10 +46,18 @@ export class VgicDevice {
     this.addresses = new FrameAddresses(machine, version, new AddressMap());
     const { config, interrupts } = machine.host;
     const { version: hostVersion, listRegisters, priorityBits, idBits, affinity3, seis } = config;
-    const hardware = { hostVersion, listRegisters, priorityBits, idBits, affinity3, seis, host: interrupts };
+    const hardware = {
+      hostVersion,
+      listRegisters,
+      priorityBits,
+      idBits,
+      affinity3,
+      seis,
+      physicalInterrupts: interrupts,
+    };
     const memory = machine.memory === undefined ? {} : { memory: machine.memory };
-    const { directInjection } = machine.host;
-    const gicv4 = directInjection && { directInjection, cpuOf: (vcpu: number) => machine.cpuOf(vcpu) };
+    const { gicv4Driver } = machine.host;
+    const gicv4 = gicv4Driver && { gicv4Driver, cpuOf: (vcpu: number) => machine.cpuOf(vcpu) };
     this.model = new Gic(
       { version, vcpus: machine.vcpus, ...hardware, ...memory, ...gicv4 },
       {
@@ -73,7 +81,7 @@ export class VgicDevice {
   /** KVM_CREATE_DEVICE of an ITS. Answers its number. */
   createIts(): number {
     const its = new ItsDevice(this, this.model.addIts());
-    if (this.#initialised) this.model.startDirectInjection();
+    if (this.#initialised) this.model.startForwarding();
     return this.its.push(its) - 1;
   }
 
@@ -89,7 +97,7 @@ export class VgicDevice {
     if (this.#initialised) return 0;
     if (this.spis === 0) this.spis = uapi.VGIC_NR_IRQS_LEGACY - PRIVATE_COUNT;
     this.model.irqs.count = this.intids;
-    this.model.startDirectInjection();
+    this.model.startForwarding();
     this.#initialised = true;
     const { machine } = this;
     machine.routing.setDefault(this.spis);
@@ -113,7 +121,7 @@ export class VgicDevice {
     const frame = this.version === 2 ? DISTRIBUTOR_V2 : DISTRIBUTOR_V3;
     this.addresses.map.add({ base, frame, vcpu: NO_VCPU });
     if (this.version === 2) this.gic?.mapCpuInterface(Number(this.addresses.cpuInterface));
-    this.model.prepareFirstRun();
+    this.model.forwarding?.prepareFirstRun();
     this.#ready = true;
     return 0;
   }

@@ -21,7 +21,7 @@ function interruptLine(gic: Gic, i: number): string {
     flag(irqs.line, i) +
     flag(irqs.active, i) +
     flag(irqs.enabled, i) +
-    flagOf(testBit(irqs.hardware, i) || testBit(irqs.direct, i)) +
+    flagOf(testBit(irqs.hardware, i) || testBit(irqs.onVpe, i)) +
     (testBit(irqs.edge, i) ? '0' : '1') +
     flag(irqs.group, i);
   // an LPI has neither route nor sources
@@ -32,7 +32,7 @@ function interruptLine(gic: Gic, i: number): string {
     `       ${interruptKind(intid)} ${String(intid).padStart(4)}`,
     `    ${String(irqs.target[i]).padStart(2)}`,
     flags,
-    String(irqs.hostInterrupt[i]).padStart(8),
+    String(irqs.physicalIntid[i]).padStart(8),
     target.toString(16).padStart(8),
     ` ${source.toString(16).padStart(2)}`,
     String(irqs.priority[i]).padStart(3),
