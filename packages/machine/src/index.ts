@@ -1,6 +1,12 @@
 export { type CompleteConfig, completeConfig, type MachineConfig } from './config.js';
 export { configDifference } from './config-difference.js';
-export { type CompleteDevice, DEVICE_TYPES, type DeviceConfig, type DeviceType } from './device-config.js';
+export {
+  type CompleteDevice,
+  DEVICE_OPTIONS,
+  DEVICE_TYPES,
+  type DeviceConfig,
+  type DeviceType,
+} from './device-config.js';
 export { type BoardDescription, boardDeviceTree } from './device-tree/board.js';
 export { ImageError } from './loader/image-error.js';
 export type { Program } from './loader/load.js';
