@@ -6,6 +6,7 @@ import { migrateCommand } from './commands/migrate.js';
 import { restoreCommand } from './commands/restore.js';
 import { runCommand } from './commands/run.js';
 import { Refusal, STATUS } from './refusal.js';
+import { VERSION } from './version.js';
 
 const HELP = `
 Examples:
@@ -16,7 +17,7 @@ Examples:
 function program(): Command {
   const command = new Command('vgic')
     .description('Run, save, restore and migrate Arm guests on a virtual GIC (the VGIC of KVM)')
-    .version('0.1.0')
+    .version(VERSION)
     .addCommand(runCommand())
     .addCommand(restoreCommand())
     .addCommand(migrateCommand())
