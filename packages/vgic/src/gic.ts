@@ -1,9 +1,8 @@
-import { GICV_SIZE } from './architecture/gicv2.js';
 import { GICV2_MAX_VCPUS, GICV3_MAX_VCPUS, PRIVATE_COUNT, SPI_LIMIT, vcpuOfAffinity } from './architecture/intid.js';
 import { SYSTEM_REGISTERS } from './architecture/system-registers.js';
 import { HCR_EN, ICC_SRE_ALL, LR_GROUP, VMCR_FIQEN, VMCR_PMR_SHIFT } from './architecture/virtual-interface.js';
 import { CpuInterface, type CpuInterfaceConfig } from './cpu-interface/cpu-interface.js';
-import { readGicv, signalledListRegister, writeGicv } from './cpu-interface/gicv.js';
+import { signalledListRegister } from './cpu-interface/gicv.js';
 import {
   readSystemRegister,
   signalledGroup,
@@ -14,6 +13,7 @@ import { ERRNO, GicError } from './errors.js';
 import { Forwarding } from './forwarding/forwarding.js';
 import { AddressMap } from './frames/address-map.js';
 import { DistributorState, type FrameContext } from './frames/context.js';
+import { CPU_INTERFACE_V2 } from './frames/cpu-interface-v2.js';
 import { DISTRIBUTOR_V2 } from './frames/distributor-v2.js';
 import { DISTRIBUTOR_V3 } from './frames/distributor-v3.js';
 import { ITS_FRAME, resetTables } from './frames/its.js';
@@ -149,13 +149,10 @@ export class Gic implements FrameContext {
   /** The guest has ended a level-sensitive SPI: its source may have to raise the line again (irqfd's resampler). */
   onResample: ResampleListener = () => {};
 
-  /** Upper half of the last 64-bit read. */
+  /** Upper half of the last 64-bit {@link read}; 0 after any other. */
   high = 0;
-  requester = NO_VCPU;
 
   readonly #saved: SavedInterface[] = [];
-  /** GICv2: where the guest finds its CPU interface, or -1. */
-  #cpuInterfaceBase = -1;
   #guestsStopped = 0;
   #hasRun = false;
   /** The vCPUs that were in the guest then. */
@@ -490,68 +487,61 @@ export class Gic implements FrameContext {
 
   /** GICv2: where the guest finds the virtual CPU interface. */
   mapCpuInterface(base: number): void {
-    this.#cpuInterfaceBase = base;
+    this.addresses.add({ base, frame: CPU_INTERFACE_V2, vcpu: NO_VCPU });
   }
 
-  /** Whether that is a GICv2's CPU interface. */
+  /** Whether that is a GICv2's CPU interface, which a vCPU reaches without leaving the guest. */
   isCpuInterface(address: number, size: number): boolean {
-    const base = this.#cpuInterfaceBase;
-    return base >= 0 && address >= base && address + size <= base + GICV_SIZE;
+    return this.addresses.find(address, size)?.frame.traps === false;
   }
 
   /** Whether a load or store of `size` bytes at a guest-physical address is for the GIC. */
   contains(address: number, size = 1): boolean {
-    return this.isCpuInterface(address, size) || this.addresses.find(address, size) !== undefined;
+    return this.addresses.find(address, size) !== undefined;
   }
 
   /**
    * A vCPU's load of 1, 2, 4 or 8 bytes at a guest-physical address. Returns the low half; the upper half of 8 bytes is in
-   * {@link high}. Where nothing is, it reads as zero. A vCPU in the guest leaves it for the access and enters again.
+   * {@link high}. Where nothing is, it reads as zero. A vCPU in the guest leaves it for the access and enters again; for its
+   * CPU interface it is in the guest, whether it was before or not.
    */
   read(vcpu: number, address: number, size: number): number {
     this.high = 0;
-    if (this.isCpuInterface(address, size)) return this.#accessCpuInterface(vcpu, address, size, false, 0);
-    const entered = this.#trap(vcpu);
     const mapped = this.addresses.find(address, size);
+    const traps = mapped?.frame.traps !== false;
+    const moved = this.#moveFor(vcpu, traps);
     let value = 0;
     if (mapped !== undefined) {
-      value = mapped.frame.read(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size);
+      const { frame, base } = mapped;
+      value = frame.read(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - base, size, vcpu);
     }
-    if (entered) this.resume(vcpu);
+    if (moved) this.#moveBack(vcpu, traps);
     return value >>> 0;
   }
 
   /** A vCPU's store, likewise; `high` is the upper half of 8 bytes. Where nothing is, it is ignored. */
   write(vcpu: number, address: number, size: number, low: number, high: number): void {
-    if (this.isCpuInterface(address, size)) {
-      this.#accessCpuInterface(vcpu, address, size, true, low);
-      return;
-    }
-    const entered = this.#trap(vcpu);
     const mapped = this.addresses.find(address, size);
-    mapped?.frame.write(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size, low, high);
-    if (entered) this.resume(vcpu);
+    const traps = mapped?.frame.traps !== false;
+    const moved = this.#moveFor(vcpu, traps);
+    if (mapped !== undefined) {
+      const { frame, base } = mapped;
+      frame.write(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - base, size, low, high, vcpu);
+    }
+    if (moved) this.#moveBack(vcpu, traps);
   }
 
-  /** The guest's access traps: its vCPU leaves the guest. Says whether it has to enter again. */
-  #trap(vcpu: number): boolean {
-    this.requester = vcpu;
-    if (this.#saved[vcpu].residence !== IN_GUEST) return false;
-    this.leave(vcpu);
+  /** A vCPU is out of the guest for an access that traps, and in it for any other. Says whether it has to go back. */
+  #moveFor(vcpu: number, traps: boolean): boolean {
+    if (traps !== (this.#saved[vcpu].residence === IN_GUEST)) return false;
+    if (traps) this.leave(vcpu);
+    else this.enter(vcpu);
     return true;
   }
 
-  #accessCpuInterface(vcpu: number, address: number, size: number, write: boolean, value: number): number {
-    if (size !== 4 || (address & 3) !== 0) return 0;
-    const offset = address - this.#cpuInterfaceBase;
-    const { cpu, residence } = this.#saved[vcpu];
-    const entered = residence === IN_GUEST;
-    if (!entered) this.enter(vcpu);
-    let result = 0;
-    if (write) writeGicv(cpu, offset, value, this.physical);
-    else result = readGicv(cpu, offset) >>> 0;
-    if (!entered) this.exit(vcpu);
-    return result;
+  #moveBack(vcpu: number, traps: boolean): void {
+    if (traps) this.resume(vcpu);
+    else this.exit(vcpu);
   }
 
   /** MRS of an ICC_* register: unsigned 32 bits, or UNDEFINED (-1). */
@@ -573,9 +563,9 @@ export class Gic implements FrameContext {
     if (this.irqs.version !== 3) return false;
     if (encoding === ICC_SRE_EL1) return true;
     if (sendsSgi(encoding)) {
-      const entered = this.#trap(vcpu);
+      const entered = this.#moveFor(vcpu, true);
       this.#sendSgi(vcpu, low, high, encoding === ICC_SGI1R_EL1);
-      if (entered) this.resume(vcpu);
+      if (entered) this.#moveBack(vcpu, true);
       return true;
     }
     const { cpu, residence } = this.#saved[vcpu];

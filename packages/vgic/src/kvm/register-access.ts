@@ -1,4 +1,5 @@
 import { vcpuOfAffinity } from '../architecture/intid.js';
+import { WORD } from '../architecture/register-map.js';
 import { ERRNO } from '../errors.js';
 import { CPU_INTERFACE_V2 } from '../frames/cpu-interface-v2.js';
 import { DISTRIBUTOR_V2 } from '../frames/distributor-v2.js';
@@ -87,7 +88,6 @@ export function accessRegister(
   buffer: UserBuffer,
   write: boolean,
 ): number {
-  gic.requester = NO_VCPU;
   if (buffer === undefined) return -EFAULT;
   const value = Number(buffer.value & 0xffffffffn);
   switch (group) {
@@ -111,7 +111,7 @@ export function accessRegister(
     default: {
       const frame = frameOfGroup(gic.irqs.version, group) as Frame;
       const offset = offsetOfAttribute(attr);
-      if (write) return frame.userWrite(gic, vcpu, offset, value) ? 0 : -EINVAL;
+      if (write) return frame.userWrite(gic, vcpu, offset, WORD, value);
       put32(buffer, frame.userRead(gic, vcpu, offset));
       return 0;
     }
