@@ -1,11 +1,12 @@
-import { GICV2_MAX_VCPUS, GICV3_MAX_VCPUS, PRIVATE_COUNT, SPI_LIMIT, vcpuOfAffinity } from './architecture/intid.js';
-import { SYSTEM_REGISTERS } from './architecture/system-registers.js';
-import { HCR_EN, ICC_SRE_ALL, LR_GROUP, VMCR_FIQEN, VMCR_PMR_SHIFT } from './architecture/virtual-interface.js';
+import { GICV2_MAX_VCPUS, GICV3_MAX_VCPUS, PRIVATE_COUNT, SPI_LIMIT } from './architecture/intid.js';
+import { HCR_EN, LR_GROUP, VMCR_FIQEN, VMCR_PMR_SHIFT } from './architecture/virtual-interface.js';
+import { signalledGroup } from './cpu-interface/acknowledge.js';
 import { CpuInterface, type CpuInterfaceConfig } from './cpu-interface/cpu-interface.js';
 import { signalledListRegister } from './cpu-interface/gicv.js';
 import {
+  alwaysTraps,
   readSystemRegister,
-  signalledGroup,
+  systemRegisterAt,
   UNDEFINED,
   writeSystemRegister,
 } from './cpu-interface/system-registers.js';
@@ -72,16 +73,6 @@ export interface GicConfig {
 const DEFAULT_DISTRIBUTOR_BASE = 0x08000000;
 const DEFAULT_REDISTRIBUTOR_BASE = 0x080a0000;
 const DEFAULT_CPU_INTERFACE_BASE = 0x08010000;
-
-/** ICC_SGI1R_EL1 and its siblings, in halves (IHI 0069, 12.2.19). */
-const SGI_IRM = 1 << 8;
-
-const { ICC_SRE_EL1, ICC_SGI0R_EL1, ICC_SGI1R_EL1, ICC_ASGI1R_EL1 } = SYSTEM_REGISTERS;
-
-/** Write-only registers that trap. */
-function sendsSgi(encoding: number): boolean {
-  return encoding === ICC_SGI1R_EL1 || encoding === ICC_ASGI1R_EL1 || encoding === ICC_SGI0R_EL1;
-}
 
 function require(condition: boolean, sentence: string): void {
   if (!condition) throw new GicError('EINVAL', sentence);
@@ -548,10 +539,8 @@ export class Gic implements FrameContext {
   readSystemRegister(vcpu: number, encoding: number): number {
     this.high = 0;
     if (this.irqs.version !== 3) return UNDEFINED;
-    if (encoding === ICC_SRE_EL1) return ICC_SRE_ALL;
     const { cpu, residence } = this.#saved[vcpu];
-    if (residence === IN_GUEST) return readSystemRegister(cpu, encoding);
-    if (sendsSgi(encoding)) return UNDEFINED;
+    if (residence === IN_GUEST || alwaysTraps(encoding)) return readSystemRegister(cpu, encoding);
     this.enter(vcpu);
     const value = readSystemRegister(cpu, encoding);
     this.exit(vcpu);
@@ -561,14 +550,8 @@ export class Gic implements FrameContext {
   /** MSR of an ICC_* register, SGIs included; false where it is UNDEFINED. */
   writeSystemRegister(vcpu: number, encoding: number, low: number, high: number): boolean {
     if (this.irqs.version !== 3) return false;
-    if (encoding === ICC_SRE_EL1) return true;
-    if (sendsSgi(encoding)) {
-      const entered = this.#moveFor(vcpu, true);
-      this.#sendSgi(vcpu, low, high, encoding === ICC_SGI1R_EL1);
-      if (entered) this.#moveBack(vcpu, true);
-      return true;
-    }
     const { cpu, residence } = this.#saved[vcpu];
+    if (alwaysTraps(encoding)) return this.#emulate(vcpu, encoding, low, high);
     if (residence === IN_GUEST) return writeSystemRegister(cpu, encoding, low, this.physical);
     this.enter(vcpu);
     const defined = writeSystemRegister(cpu, encoding, low, this.physical);
@@ -576,30 +559,15 @@ export class Gic implements FrameContext {
     return defined;
   }
 
-  /**
-   * Sends an SGI to the vCPUs that a value of ICC_SGI<n>R_EL1 names. Group 1 SGIs only through ICC_SGI1R_EL1; the others
-   * reach a group 0 SGI alone, and the range selector is ignored, as KVM has it.
-   */
-  #sendSgi(sender: number, low: number, high: number, group1: boolean): void {
-    const sgi = (low >>> 24) & 0xf;
-    if (high & SGI_IRM) {
-      for (let vcpu = 0; vcpu < this.irqs.vcpus; vcpu++) {
-        if (vcpu !== sender) this.#pendSgi(vcpu, sgi, group1);
-      }
-      return;
-    }
-    if (high & 0xff0000) return;
-    const cluster = ((high & 0xff) << 16) | (((low >>> 16) & 0xff) << 8);
-    for (let list = low & 0xffff; list !== 0; list &= list - 1) {
-      const vcpu = vcpuOfAffinity(cluster | (31 - Math.clz32(list & -list)), this.irqs.vcpus);
-      if (vcpu >= 0) this.#pendSgi(vcpu, sgi, group1);
-    }
-  }
-
-  #pendSgi(vcpu: number, sgi: number, group1: boolean): void {
-    const { irqs } = this;
-    if (irqs.group[vcpu] & (1 << sgi) && !group1) return;
-    irqs.pend(irqs.indexOf(vcpu, sgi));
+  /** An MSR that traps. */
+  #emulate(vcpu: number, encoding: number, low: number, high: number): boolean {
+    const emulate = systemRegisterAt(encoding)?.emulate;
+    // a register without anything to write: nobody would see the vCPU leave the guest
+    if (emulate === undefined) return true;
+    const entered = this.#moveFor(vcpu, true);
+    emulate(this.irqs, vcpu, low, high);
+    if (entered) this.#moveBack(vcpu, true);
+    return true;
   }
 
   // ---- what the frames need

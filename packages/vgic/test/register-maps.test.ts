@@ -17,13 +17,18 @@ import {
   GITS_V4_REGISTERS,
   GITS_V4_SIZE,
   type HasFields,
+  ICC_REGISTERS,
+  ICH_REGISTERS,
   ITS_SIZE,
   offsetsOf,
   PROPBASER_FIELDS,
   type RegisterDescription,
+  SYSTEM_REGISTER_ORDER,
   SYSTEM_REGISTERS,
+  type SystemRegisterDescription,
   VPENDBASER_V40_FIELDS,
 } from '../src/architecture/index.js';
+import { SYSTEM_REGISTER_ROWS, systemRegisterAt } from '../src/cpu-interface/system-registers.js';
 import { CPU_INTERFACE_V2 } from '../src/frames/cpu-interface-v2.js';
 import { DISTRIBUTOR_V2 } from '../src/frames/distributor-v2.js';
 import { DISTRIBUTOR_V3 } from '../src/frames/distributor-v3.js';
@@ -217,6 +222,25 @@ describe('register maps', () => {
     expect(SYSTEM_REGISTERS[name]).toBe((3 << 14) | (crn << 7) | (crm << 3) | op2);
   });
 
+  /** IHI 0069, 12.4: op0 3, op1 4, CRn 12, then CRm, op2. */
+  it.each([
+    ['ICH_AP0R3_EL2', 8, 3],
+    ['ICH_AP1R0_EL2', 9, 0],
+    ['ICH_HCR_EL2', 11, 0],
+    ['ICH_VTR_EL2', 11, 1],
+    ['ICH_MISR_EL2', 11, 2],
+    ['ICH_EISR_EL2', 11, 3],
+    ['ICH_ELRSR_EL2', 11, 5],
+    ['ICH_VMCR_EL2', 11, 7],
+    ['ICH_LR0_EL2', 12, 0],
+    ['ICH_LR7_EL2', 12, 7],
+    ['ICH_LR8_EL2', 13, 0],
+    ['ICH_LR15_EL2', 13, 7],
+  ] as const)('%s is S3_4_C12_C%i_%i', (name, crm, op2) => {
+    const found = ICH_REGISTERS.find((row) => row.name === name);
+    expect(found?.encoding).toBe((3 << 14) | (4 << 11) | (12 << 7) | (crm << 3) | op2);
+  });
+
   it.each(MAPS)('no two registers of the %s overlap or reach beyond it', (_name, map, size) => {
     const rows = [...map].sort((a, b) => a.offset - b.offset);
     for (let n = 1; n < rows.length; n++) {
@@ -238,6 +262,7 @@ describe('register maps', () => {
 describe('fields', () => {
   const all: readonly (readonly [string, HasFields, number])[] = [
     ...MAPS.flatMap(([frame, map]) => map.map((row) => [`${row.name} of a ${frame}`, row, row.width] as const)),
+    ...[...ICC_REGISTERS, ...ICH_REGISTERS].map((row) => [row.name, row, row.width] as const),
     ['GICR_VPROPBASER of GICv4.0', { fields: PROPBASER_FIELDS }, 64],
     ['GICR_VPENDBASER of GICv4.0', { fields: VPENDBASER_V40_FIELDS }, 64],
   ];
@@ -284,7 +309,11 @@ describe('fields', () => {
   });
 
   const row = (name: string): HasFields => {
-    const rows: readonly (HasFields & { name: string })[] = MAPS.flatMap(([, map]) => map);
+    const rows: readonly (HasFields & { name: string })[] = [
+      ...MAPS.flatMap(([, map]) => map),
+      ...ICC_REGISTERS,
+      ...ICH_REGISTERS,
+    ];
     return rows.find((each) => each.name === name)!;
   };
 
@@ -295,8 +324,25 @@ describe('fields', () => {
       ITLinesNumber: 7,
       CPUNumber: 0,
     });
+    expect(decode(row('ICC_CTLR_EL1'), 0x8403)).toMatchObject({ A3V: 1, PRIbits: 4, EOImode: 1, CBPR: 1, SEIS: 0 });
     expect(decode(row('GICC_IAR'), 0x0c05)).toEqual({ CPUID: 3, Interrupt_ID: 5 });
     expect(decode(row('GICD_ISENABLER'), 0xff)).toEqual({});
+  });
+
+  it.each([
+    ['as one number', [0x5020_0027_0000_2001n]],
+    ['in halves', [0x2001, 0x5020_0027]],
+    ['in halves with sign', [0x2001, 0x5020_0027 | 0]],
+  ] as const)('decode 64 bits given %s', (_how, value) => {
+    expect(decode(row('ICH_LR0_EL2'), ...(value as [number, number]))).toEqual({
+      State: 1,
+      HW: 0,
+      Group: 1,
+      NMI: 0,
+      Priority: 0x20,
+      pINTID: 0x27,
+      vINTID: 0x2001,
+    });
   });
 
   it('decoded and put together again are the value without its reserved bits', () => {
@@ -350,5 +396,48 @@ describe('registers and what they do', () => {
   it('only the CPU interface of a GICv2 is reached without leaving the guest', () => {
     const frames = [DISTRIBUTOR_V2, DISTRIBUTOR_V3, REDISTRIBUTOR, ITS_FRAME, CPU_INTERFACE_V2];
     expect(frames.filter(({ traps }) => !traps)).toEqual([CPU_INTERFACE_V2]);
+  });
+
+  it('each system register has the columns that its access, its traps and its place in a save ask for', () => {
+    expect(SYSTEM_REGISTER_ROWS.map(({ name }) => name)).toEqual(ICC_REGISTERS.map(({ name }) => name));
+    for (const row of SYSTEM_REGISTER_ROWS) {
+      const { name, access, saved, trappedBy } = row;
+      expect(row.read !== undefined, name).toBe(access !== 'write-only');
+      expect(row.write !== undefined || row.emulate !== undefined, name).toBe(access !== 'read-only');
+      expect(row.emulate === undefined || trappedBy === 'always', name).toBe(true);
+      expect([row.userRead !== undefined, row.userWrite !== undefined], name).toEqual(
+        Array(2).fill(saved !== undefined),
+      );
+    }
+  });
+
+  it('each system register is found by its encoding, and nothing by any other', () => {
+    const names: string[] = [];
+    for (let encoding = -1; encoding < 0x20000; encoding++) {
+      const row = systemRegisterAt(encoding);
+      if (row === undefined) continue;
+      expect(row.encoding).toBe(encoding);
+      names.push(row.name);
+    }
+    expect(names.sort()).toEqual(ICC_REGISTERS.map(({ name }) => name).sort());
+  });
+
+  it('no two system registers share an encoding', () => {
+    const rows: readonly SystemRegisterDescription[] = [...ICC_REGISTERS, ...ICH_REGISTERS];
+    expect(new Set(rows.map(({ encoding }) => encoding)).size).toBe(rows.length);
+  });
+
+  it('a save takes the system registers in the order in which they can be restored', () => {
+    expect(SYSTEM_REGISTER_ORDER).toEqual([
+      'ICC_SRE_EL1',
+      'ICC_PMR_EL1',
+      'ICC_BPR0_EL1',
+      'ICC_BPR1_EL1',
+      'ICC_CTLR_EL1',
+      ...[0, 1, 2, 3].map((n) => `ICC_AP0R${n}_EL1`),
+      ...[0, 1, 2, 3].map((n) => `ICC_AP1R${n}_EL1`),
+      'ICC_IGRPEN0_EL1',
+      'ICC_IGRPEN1_EL1',
+    ]);
   });
 });

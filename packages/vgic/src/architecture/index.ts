@@ -30,5 +30,21 @@ export {
   type RegisterDescription,
   WORD,
 } from './register-map.js';
-export { encoding, SYSTEM_REGISTERS, type SystemRegisterName } from './system-registers.js';
+export {
+  encoding,
+  ICC_CTLR_A3V,
+  ICC_CTLR_CBPR,
+  ICC_CTLR_EOIMODE,
+  ICC_CTLR_IDBITS_SHIFT,
+  ICC_CTLR_PRIBITS_SHIFT,
+  ICC_CTLR_SEIS,
+  ICC_REGISTERS,
+  ICC_SRE_ALL,
+  SGIR_IRM,
+  SYSTEM_REGISTER_ORDER,
+  SYSTEM_REGISTERS,
+  type SystemRegisterDescription,
+  type SystemRegisterName,
+  type TrappedBy,
+} from './system-registers.js';
 export * from './virtual-interface.js';
