@@ -24,14 +24,21 @@ function program(): Command {
     .addCommand(controlCommand())
     .addCommand(demoCommand())
     .addCommand(execCommand())
-    .addHelpText('after', HELP);
+    .addHelpText('after', HELP)
+    // With their arguments the names would leave no room for what the commands do.
+    .configureHelp({ subcommandTerm: (each) => each.name() });
   for (const each of [command, ...command.commands]) {
     each
       .exitOverride()
-      .showSuggestionAfterError(false)
-      .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'vgic: ')) });
+      .showSuggestionAfterError()
+      .configureOutput({ outputError: (text, write) => write(inOneLine(text)) });
   }
   return command;
+}
+
+/** An error as this command tells it: with its name, and a suggestion behind it. */
+function inOneLine(error: string): string {
+  return error.replace(/^error: /, 'vgic: ').replace(/\n\((Did you mean .*)\)/, '. $1');
 }
 
 // A reader that has gone away (EPIPE) has had enough. Otherwise the output is incomplete, and the status says so.

@@ -1,4 +1,3 @@
-import type { SystemRegisterName } from '../architecture/system-registers.js';
 import type { RamPages } from '../memory/page-overlay.js';
 import type { DetachedLpi } from './detached-lpis.js';
 import type { ItsMappings } from './its-mappings.js';
@@ -96,25 +95,6 @@ export const STEPS_V2: readonly Step[] = [
   { group: DIST, reset: 'GICD_ICENABLER' },
   { group: DIST, registers: ['GICD_ISENABLER', 'GICD_ISPENDR', 'GICD_SPENDSGIR', 'GICD_ISACTIVER'] },
   { group: CPU, registers: ['GICC_CTLR', 'GICC_PMR', 'GICC_BPR', 'GICC_ABPR', 'GICC_APR'] },
-];
-
-/** BPR1 before CTLR: with CTLR.CBPR set it can't be written any more. */
-export const SYSTEM_REGISTER_ORDER: readonly SystemRegisterName[] = [
-  'ICC_SRE_EL1',
-  'ICC_PMR_EL1',
-  'ICC_BPR0_EL1',
-  'ICC_BPR1_EL1',
-  'ICC_CTLR_EL1',
-  'ICC_AP0R0_EL1',
-  'ICC_AP0R1_EL1',
-  'ICC_AP0R2_EL1',
-  'ICC_AP0R3_EL1',
-  'ICC_AP1R0_EL1',
-  'ICC_AP1R1_EL1',
-  'ICC_AP1R2_EL1',
-  'ICC_AP1R3_EL1',
-  'ICC_IGRPEN0_EL1',
-  'ICC_IGRPEN1_EL1',
 ];
 
 /** The order that KVM's document asks for: GITS_CBASER empties the queue; GITS_CTLR last, after the tables. */

@@ -1,6 +1,7 @@
 import { affinityOf, PRIVATE_COUNT, SGI_COUNT } from '../architecture/intid.js';
-import { SYSTEM_REGISTERS } from '../architecture/system-registers.js';
+import { SYSTEM_REGISTER_ORDER, SYSTEM_REGISTERS } from '../architecture/system-registers.js';
 import { VMCR_BPR1_SHIFT } from '../architecture/virtual-interface.js';
+import { systemRegisterAt } from '../cpu-interface/system-registers.js';
 import { GicError } from '../errors.js';
 import { ITS_FRAME } from '../frames/its.js';
 import type { Gic } from '../gic.js';
@@ -19,13 +20,11 @@ import {
   STEPS_V2,
   STEPS_V3,
   type Step,
-  SYSTEM_REGISTER_ORDER,
 } from './gic-state.js';
 import { mappingsOf } from './its-mappings.js';
 import { accessItsRegister } from './its-register-access.js';
 import { readBack } from './read-back.js';
 import { accessRegister, frameOfGroup } from './register-access.js';
-import { userSystemRegister } from './system-register-access.js';
 import * as uapi from './uapi.js';
 
 const LEVEL_INFO = uapi.KVM_DEV_ARM_VGIC_GRP_LEVEL_INFO;
@@ -170,7 +169,7 @@ class RecordSaver {
       const value =
         name === 'ICC_BPR1_EL1'
           ? (saved.vmcr >>> VMCR_BPR1_SHIFT) & 7
-          : userSystemRegister(SYSTEM_REGISTERS[name])?.read(saved);
+          : systemRegisterAt(SYSTEM_REGISTERS[name])?.userRead?.(saved);
       if (value !== undefined) this.#add(group, attribute(this.gic, vcpu, group, SYSTEM_REGISTERS[name]), value);
     }
   }

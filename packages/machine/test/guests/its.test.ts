@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Machine, type MachineConfig, type MachineState, RAM_BASE } from '../src/index.js';
-import { bootGuest, digest, finish, guestImage, LIMIT, listen } from './guest-run.js';
+import { Machine, type MachineConfig, type MachineState, RAM_BASE } from '../../src/index.js';
+import { bootGuest, digest, finish, guestImage, LIMIT, listen } from '../guest-run.js';
 
 const kernel = guestImage('its');
 /** With room for the guest and no more: it is saved often. */
@@ -93,7 +93,7 @@ describe.each([1, 2, 4])('the same guest on %i vCPUs, saved in mid-flow', (vcpus
 
 /** The bytes of a saved RAM from an address on, to be changed. */
 function bytesAt(state: MachineState, address: number, length: number): Uint8Array[] {
-  const { pages, contents } = state.ram;
+  const { pages, contents } = state.tables;
   const first = Math.floor((address - RAM_BASE) / 4096);
   const found = [...pages.entries()].filter(([, page]) => page >= first && page * 4096 < address - RAM_BASE + length);
   return found.map(([index]) => contents.subarray(index * 4096, (index + 1) * 4096));
