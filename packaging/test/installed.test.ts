@@ -8,7 +8,9 @@ const vgic = (...args: string[]) => run(folder, join('node_modules', '.bin', 'vg
 
 describe('the installed command', () => {
   it('tells its version and its help', () => {
-    expect(run(folder, 'npx', ['--no-install', 'vgic', '--version']).trim()).toBe(manifestOf(join(folder, 'node_modules/vgic')).version);
+    expect(run(folder, 'npx', ['--no-install', 'vgic', '--version']).trim()).toBe(
+      manifestOf(join(folder, 'node_modules/vgic')).version,
+    );
     expect(vgic('--help')).toMatch(/^Usage: vgic/);
   });
 
