@@ -32,8 +32,10 @@ describe.each(PACKAGES)('the tarball of %s', (name) => {
     expect(files).toContain('dist/index.js');
   });
 
-  it('has the file of every export', () => {
+  it('has the file of every export, by the conditions that all packages use', () => {
     for (const [subpath, target] of Object.entries(manifestOf(folderOf(name)).exports)) {
+      if (typeof target !== 'string')
+        expect(Object.keys(target), subpath).toEqual(['@vgic/source', 'types', 'default']);
       for (const file of typeof target === 'string' ? [target] : Object.values(target)) {
         expect(existsSync(join(folderOf(name), file)), `${subpath}: ${file}`).toBe(true);
       }
