@@ -328,6 +328,11 @@ export class Gic implements FrameContext {
     this.#cpuInterfaceBase = base;
   }
 
+  /** Where that is, or -1. */
+  get cpuInterfaceBase(): number {
+    return this.#cpuInterfaceBase;
+  }
+
   /** Whether that is a GICv2's CPU interface. */
   isCpuInterface(address: number, size: number): boolean {
     const base = this.#cpuInterfaceBase;

@@ -1,5 +1,5 @@
-import { ERRNO, type Gic, SYSTEM_REGISTERS, type SystemRegisterName } from 'vgic';
-import { type ItsDevice, type MsiRoute, type Route, type VirtualMachine, vgicItsState, vgicState } from 'vgic/kvm';
+import { ERRNO, type Gic, SYSTEM_REGISTERS, type SystemRegisterName, vgicItsState, vgicState } from 'vgic';
+import type { ItsDevice, MsiRoute, Route, VirtualMachine } from 'vgic/kvm';
 import { hardwareView, hex64 } from './hardware-view.js';
 import { physicalView } from './physical-view.js';
 import { BadField, type Request } from './request.js';

@@ -1,0 +1,30 @@
+import { DISTRIBUTOR_V2 } from '../frames/distributor-v2.js';
+import { DISTRIBUTOR_V3 } from '../frames/distributor-v3.js';
+import type { Frame } from '../frames/frame.js';
+import { ITS_FRAME } from '../frames/its.js';
+import { REDISTRIBUTOR } from '../frames/redistributor.js';
+import type { Gic } from '../gic.js';
+import { NO_VCPU } from '../interrupts/interrupts.js';
+import type { GicDescription } from './gic-state.js';
+
+/** What a GIC is like, for a state to say. */
+export function describe(gic: Gic): GicDescription {
+  const { irqs, lpis, its, addresses } = gic;
+  const { version, vcpus, count: interrupts } = irqs;
+  const { priorityBits, idBits, affinity3, seis } = gic.cpuInterface(0).config;
+  const address = (base: number | undefined) => (base === undefined ? null : `0x${base.toString(16)}`);
+  const placeOf = (frame: Frame, n: number) => address(addresses.baseOf(frame, n));
+  return {
+    version,
+    vcpus,
+    interrupts,
+    intidBits: lpis.intidBits,
+    cpuInterface: version === 3 ? { priorityBits, idBits, affinity3, seis } : null,
+    frames: {
+      distributor: placeOf(version === 3 ? DISTRIBUTOR_V3 : DISTRIBUTOR_V2, NO_VCPU),
+      redistributors: Array.from({ length: version === 3 ? vcpus : 0 }, (_, vcpu) => placeOf(REDISTRIBUTOR, vcpu)),
+      cpuInterface: gic.cpuInterfaceBase < 0 ? null : address(gic.cpuInterfaceBase),
+      its: its.map((_, n) => placeOf(ITS_FRAME, n)),
+    },
+  };
+}
