@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { type Machine, type Outcome, Runner, SnapshotError, type Turn } from '@vgic/machine';
 import { writeSnapshot } from '@vgic/machine/node';
 import type { ControlServer } from './control/server.js';
@@ -7,11 +8,11 @@ import { Refusal, STATUS } from './refusal.js';
 import type { SaveRequest } from './save-request.js';
 import { Terminal } from './terminal.js';
 import { TextWatch } from './text-watch.js';
-import { formatTime } from './values.js';
+import { formatSize, formatTime } from './values.js';
 
 export interface SessionOptions {
-  /** Builds the machine anew for PSCI SYSTEM_RESET; without it a reset ends the session. */
-  restart?: (() => Machine) | undefined;
+  /** Builds the machine anew for PSCI SYSTEM_RESET; false: a reset is the guest's end; undefined: there is nothing to build it from. */
+  reboot?: (() => Machine) | false | undefined;
   save?: SaveRequest | undefined;
   /** Ports of this computer that lead to the guest. */
   forwarding: Forwarding;
@@ -27,6 +28,8 @@ export interface SessionOptions {
 export class Session {
   readonly #runner: Runner;
   readonly #save: SaveRequest | undefined;
+  /** A reset is an end as good as another. */
+  readonly #mayReset: boolean;
   readonly #forwarding: Forwarding;
   readonly #terminal: Terminal;
   readonly #steering: Steering;
@@ -37,14 +40,17 @@ export class Session {
   #watch: TextWatch | undefined;
   /** The text to wait for has been printed. */
   #seen = false;
+  /** What to say of the snapshot when the terminal is as it was. */
+  #saved: string | undefined;
   /** The session has come to its end, whatever becomes of the guest. */
   #over = false;
 
-  constructor(machine: Machine, { restart, save, control, forwarding, paused = false, pace = false }: SessionOptions) {
+  constructor(machine: Machine, { reboot, save, control, forwarding, paused = false, pace = false }: SessionOptions) {
     this.#save = save;
+    this.#mayReset = reboot === false;
     this.#pace = pace;
     this.#forwarding = forwarding;
-    this.#runner = new Runner(machine, { paused, reboot: restart });
+    this.#runner = new Runner(machine, { paused, ...(reboot && { reboot }) });
     forwarding.onActivity = () => this.#runner.wake();
     this.#terminal = new Terminal({
       input: (bytes) => this.#input(bytes),
@@ -81,6 +87,7 @@ export class Session {
       this.#terminal.close();
       this.#steering.close();
     }
+    if (this.#saved) process.stderr.write(`${this.#saved}\n`);
   }
 
   /** Where the guest has gone, when it has moved. */
@@ -162,21 +169,26 @@ export class Session {
   #end(outcome: Outcome): void {
     const time = formatTime(this.#runner.machine.time);
     if (outcome.reason === 'lockup') throw new Refusal(outcome.message, STATUS.failed);
-    if (outcome.reason === 'reset') {
+    if (outcome.reason === 'reset' && !this.#mayReset) {
       throw new Refusal(
-        `The guest asked for a reset at ${time}; a snapshot has no images to restart from.`,
+        `The guest asked for a reset at ${time}; there is no program here to start it again.`,
         STATUS.failed,
       );
     }
     if (!this.#save) return;
     const missed =
       this.#save.on === undefined ? formatTime(this.#save.at!) : `it printed ${JSON.stringify(this.#save.on)}`;
-    throw new Refusal(`The guest switched itself off at ${time}, before ${missed}: nothing was saved.`, STATUS.failed);
+    throw new Refusal(
+      `The guest ${ENDS[outcome.reason as keyof typeof ENDS]} at ${time}, before ${missed}: nothing was saved.`,
+      STATUS.failed,
+    );
   }
 
   #write(path: string): void {
+    const { machine } = this.#runner;
     try {
-      writeSnapshot(path, this.#runner.machine);
+      writeSnapshot(path, machine);
+      this.#saved = `Saved to ${path}: ${formatSize(statSync(path).size)}, at ${formatTime(machine.time)} of the guest's time.`;
     } catch (error) {
       if (error instanceof SnapshotError) throw new Refusal(error.message, STATUS.failed);
       throw error;

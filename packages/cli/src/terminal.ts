@@ -2,7 +2,16 @@
 
 const CTRL_A = 0x01;
 const LETTER_A = 0x61;
+const LETTER_H = 0x68;
 const LETTER_X = 0x78;
+const HELP = [
+  '',
+  'Ctrl-A H  this help',
+  'Ctrl-A X  quit: the guest is gone',
+  'Ctrl-A A  type Ctrl-A',
+  'All other keys go to the guest.',
+  '',
+].join('\n');
 /** Input that the guest has not read, from which on no more is taken from the pipe. */
 const ENOUGH_INPUT = 1 << 16;
 
@@ -46,7 +55,9 @@ export class Terminal {
       process.stdin.setRawMode(true);
       // Node's own handlers would leave the terminal raw.
       for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, this.#onSignal);
-      process.stderr.write('Ctrl-A X quits, Ctrl-A A types Ctrl-A.\r\n');
+      process.on('SIGTSTP', this.#onSuspend);
+      process.on('SIGCONT', this.#onContinue);
+      process.stderr.write('Ctrl-A X quits, Ctrl-A A types Ctrl-A, Ctrl-A H helps.\n');
     }
   }
 
@@ -58,6 +69,8 @@ export class Terminal {
     process.stdin.pause();
     process.stdin.unref?.();
     for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.off(signal, this.#onSignal);
+    process.off('SIGTSTP', this.#onSuspend);
+    process.off('SIGCONT', this.#onContinue);
   }
 
   /** Bytes of the guest's. They go out with the next `flush`. */
@@ -110,6 +123,17 @@ export class Terminal {
     process.kill(process.pid, signal);
   };
 
+  #onSuspend = (): void => {
+    process.stdin.setRawMode(false);
+    process.kill(process.pid, 'SIGSTOP');
+  };
+
+  /** The shell had the terminal. Node believes it to be raw still, and changes nothing unless told the opposite first. */
+  #onContinue = (): void => {
+    process.stdin.setRawMode(false);
+    process.stdin.setRawMode(true);
+  };
+
   #withoutEscapes(data: Uint8Array): Uint8Array {
     const typed: number[] = [];
     for (const byte of data) {
@@ -120,6 +144,7 @@ export class Terminal {
       }
       this.#escape = false;
       if ((byte | 0x20) === LETTER_X) this.quit = true;
+      else if ((byte | 0x20) === LETTER_H) process.stderr.write(HELP);
       else if ((byte | 0x20) === LETTER_A || byte === CTRL_A) typed.push(CTRL_A);
       else typed.push(CTRL_A, byte);
     }

@@ -52,6 +52,7 @@ const NOBODY = -1;
 export class Machine {
   readonly config: CompleteConfig;
   readonly gic: Gic;
+  /** @internal */
   readonly core: Core;
   /** Called with every byte that the guest sends to its console. */
   onConsoleOutput: (byte: number) => void = () => {};
@@ -295,6 +296,7 @@ export class Machine {
   /**
    * A fresh machine of the same configuration becomes that of the state. Pages of RAM that the state leaves out stay as
    * they are: a migration has put them there. After a SnapshotError the machine is of no use.
+   * @internal
    */
   adopt(state: MachineState): void {
     if (this.#loaded) throw new Error('This machine has its program already; build another one.');

@@ -5,6 +5,9 @@
 declare global {
   function atob(text: string): string;
   function structuredClone<T>(value: T): T;
+  function setTimeout(action: () => void, milliseconds: number): unknown;
+  function clearTimeout(timer: unknown): void;
+  const performance: { now(): number };
 
   class TextEncoder {
     encode(text?: string): Uint8Array;
@@ -13,6 +16,11 @@ declare global {
   class TextDecoder {
     constructor(label?: string, options?: { fatal?: boolean });
     decode(bytes?: Uint8Array): string;
+  }
+
+  class MessageChannel {
+    readonly port1: { onmessage: (() => void) | null; close(): void };
+    readonly port2: { postMessage(message: unknown): void };
   }
 }
 

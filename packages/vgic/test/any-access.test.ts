@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GICD_V3_REGISTERS } from '../src/architecture/distributor-v3.js';
-import { GICD_V2_REGISTERS, GICV } from '../src/architecture/gicv2.js';
+import { GICC_REGISTERS, GICD_V2_REGISTERS } from '../src/architecture/gicv2.js';
 import { GICR_REGISTERS, GICR_SIZE } from '../src/architecture/redistributor.js';
 import { Gic, SYSTEM_REGISTERS, saveGic, vgicState } from '../src/index.js';
 import { GICD_BASE, GICR_BASE, GICV_BASE } from './guest.js';
@@ -36,7 +36,7 @@ function addresses(version: 2 | 3): fc.Arbitrary<number> {
         ]
       : [
           ...GICD_V2_REGISTERS.map((row) => ({ base: GICD_BASE + row.offset, length: row.length })),
-          ...Object.values(GICV).map((offset) => ({ base: GICV_BASE + offset, length: 4 })),
+          ...GICC_REGISTERS.map((row) => ({ base: GICV_BASE + row.offset, length: row.length })),
         ];
   const near = fc
     .tuple(fc.constantFrom(...starts), fc.nat(0x2000), fc.constantFrom(0, 0, 0, 0, 1, 2, 3, -1, -4))

@@ -1,5 +1,6 @@
 import { LPI_MIN } from '../architecture/intid.js';
 import { LPI_ENABLE, LPI_PRIORITY_MASK } from '../architecture/its.js';
+import { PENDBASER_PTZ } from '../architecture/redistributor.js';
 import { setBit, testBit, writeBit } from '../interrupts/bitmap.js';
 import type { Interrupts } from '../interrupts/interrupts.js';
 import type { Ram } from '../memory/ram.js';
@@ -143,7 +144,7 @@ export class Lpis {
   enable(vcpu: number): void {
     this.enabled[vcpu] = 1;
     const { irqs, memory } = this;
-    if (this.pendbaserHigh[vcpu] & (1 << 30)) return;
+    if (this.pendbaserHigh[vcpu] & PENDBASER_PTZ) return;
     let address = -1;
     let byte = 0;
     irqs.eachLpi((i) => {

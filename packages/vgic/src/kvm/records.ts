@@ -1,6 +1,5 @@
 import { affinityOf, PRIVATE_COUNT, SGI_COUNT } from '../architecture/intid.js';
-import { SYSTEM_REGISTERS, type SystemRegisterName } from '../architecture/system-registers.js';
-import { ICC_CTLR_PRIBITS_SHIFT } from '../architecture/virtual-interface.js';
+import { ICC_CTLR_PRIBITS_SHIFT, SYSTEM_REGISTERS, type SystemRegisterName } from '../architecture/system-registers.js';
 import { show } from '../arguments.js';
 import { GicError } from '../errors.js';
 import { pathOf } from '../state/check.js';

@@ -1,3 +1,4 @@
+import { CPU_INTERFACE_V2 } from '../frames/cpu-interface-v2.js';
 import { DISTRIBUTOR_V2 } from '../frames/distributor-v2.js';
 import { DISTRIBUTOR_V3 } from '../frames/distributor-v3.js';
 import type { Frame } from '../frames/frame.js';
@@ -12,8 +13,10 @@ export function describe(gic: Gic): GicDescription {
   const { irqs, lpis, its, addresses } = gic;
   const { version, vcpus, count: interrupts } = irqs;
   const { priorityBits, idBits, affinity3, seis } = gic.cpuInterface(0).config;
-  const address = (base: number | undefined) => (base === undefined ? null : `0x${base.toString(16)}`);
-  const placeOf = (frame: Frame, n: number) => address(addresses.baseOf(frame, n));
+  const placeOf = (frame: Frame, n: number) => {
+    const base = addresses.baseOf(frame, n);
+    return base === undefined ? null : `0x${base.toString(16)}`;
+  };
   return {
     version,
     vcpus,
@@ -23,7 +26,7 @@ export function describe(gic: Gic): GicDescription {
     frames: {
       distributor: placeOf(version === 3 ? DISTRIBUTOR_V3 : DISTRIBUTOR_V2, NO_VCPU),
       redistributors: Array.from({ length: version === 3 ? vcpus : 0 }, (_, vcpu) => placeOf(REDISTRIBUTOR, vcpu)),
-      cpuInterface: gic.cpuInterfaceBase < 0 ? null : address(gic.cpuInterfaceBase),
+      cpuInterface: version === 2 ? placeOf(CPU_INTERFACE_V2, NO_VCPU) : null,
       its: its.map((_, n) => placeOf(ITS_FRAME, n)),
     },
   };

@@ -1,3 +1,4 @@
+import { SYSTEM_REGISTER_ORDER } from '../architecture/system-registers.js';
 import type { RamPages } from '../memory/page-overlay.js';
 import type { DetachedLpi } from './detached-lpis.js';
 import type { ItsMappings } from './its-mappings.js';
@@ -114,16 +115,7 @@ export const STEPS_V3: readonly Step[] = [
   'lines',
   { room: 'redistributors', registers: ['GICR_ISPENDR0', 'GICR_ISACTIVER0'] },
   { room: 'distributor', registers: ['GICD_ISPENDR', 'GICD_ISACTIVER'] },
-  {
-    room: 'cpuInterfaces',
-    // BPR1 before CTLR: with CTLR.CBPR set it can't be written any more
-    registers: [
-      ...['ICC_SRE_EL1', 'ICC_PMR_EL1', 'ICC_BPR0_EL1', 'ICC_BPR1_EL1', 'ICC_CTLR_EL1'],
-      ...['ICC_AP0R0_EL1', 'ICC_AP0R1_EL1', 'ICC_AP0R2_EL1', 'ICC_AP0R3_EL1'],
-      ...['ICC_AP1R0_EL1', 'ICC_AP1R1_EL1', 'ICC_AP1R2_EL1', 'ICC_AP1R3_EL1'],
-      ...['ICC_IGRPEN0_EL1', 'ICC_IGRPEN1_EL1'],
-    ],
-  },
+  { room: 'cpuInterfaces', registers: SYSTEM_REGISTER_ORDER },
 ];
 
 /** The private part of GICD_ICFGR and GICD_ITARGETSR is read-only. */

@@ -1,7 +1,7 @@
 import { PRIVATE_COUNT, SGI_COUNT } from '../architecture/intid.js';
-import { DOUBLEWORD, WORD } from '../architecture/register-map.js';
 import { SYSTEM_REGISTERS, type SystemRegisterName } from '../architecture/system-registers.js';
 import { VMCR_BPR1_SHIFT } from '../architecture/virtual-interface.js';
+import { systemRegisterAt } from '../cpu-interface/system-registers.js';
 import { ERRNO } from '../errors.js';
 import { CPU_INTERFACE_V2 } from '../frames/cpu-interface-v2.js';
 import { DISTRIBUTOR_V2 } from '../frames/distributor-v2.js';
@@ -10,8 +10,6 @@ import type { Frame } from '../frames/frame.js';
 import { ITS_FRAME } from '../frames/its.js';
 import { REDISTRIBUTOR } from '../frames/redistributor.js';
 import type { Gic } from '../gic.js';
-import { NO_VCPU } from '../interrupts/interrupts.js';
-import { userSystemRegister } from '../kvm/system-register-access.js';
 import type { SavedInterface } from '../vcpus/saved-interface.js';
 import { type GicDescription, type RegisterValue, type Room, type Step, ZERO_UNTIL_WRITTEN } from './gic-state.js';
 
@@ -56,14 +54,13 @@ export function layoutOf(
   const frame = frameOf(version, room);
   const row = frame?.named(name);
   if (row === undefined) return SYSTEM_REGISTER;
-  const width = row.widths & DOUBLEWORD ? 64 : 32;
-  const { bitsPerInterrupt: bits, offset, length } = row;
+  const { bitsPerInterrupt: bits, offset, length, width, count } = row;
   const byIntid = bits !== 0 && room !== 'redistributors';
   const begin = byIntid && room === 'distributor' ? (PRIVATE_COUNT * bits) / 8 : 0;
   const end = byIntid ? ((room === 'banked' ? PRIVATE_COUNT : interrupts) * bits) / 8 : length;
   const offsets: number[] = [];
   for (let at = begin; at < end; at += width / 8) offsets.push(offset + at);
-  return { frame, width, offsets, isArray: length > width / 8 };
+  return { frame, width, offsets, isArray: count > 1 };
 }
 
 const ACTIVE_PRIORITIES = /^ICC_AP([01])R([0-3])_EL1$/;
@@ -126,19 +123,21 @@ function activePriorities(saved: SavedInterface, name: string): { words: Uint32A
   return word === undefined ? undefined : { words: group === '0' ? saved.ap0r : saved.ap1r, word: Number(word) };
 }
 
+function systemRegister(name: string) {
+  return systemRegisterAt(SYSTEM_REGISTERS[name as SystemRegisterName]);
+}
+
 function readSystemRegister(saved: SavedInterface, name: string): number {
   const priorities = activePriorities(saved, name);
   if (priorities !== undefined) return priorities.words[priorities.word];
   // with CBPR the register shows group 0's binary point; the field is kept for when CBPR goes
   if (name === 'ICC_BPR1_EL1') return (saved.vmcr >>> VMCR_BPR1_SHIFT) & 7;
-  return userSystemRegister(SYSTEM_REGISTERS[name as SystemRegisterName])?.read(saved) ?? 0;
+  return systemRegister(name)?.userRead?.(saved) ?? 0;
 }
 
 function writeSystemRegister(saved: SavedInterface, name: string, value: number): number {
   const priorities = activePriorities(saved, name);
-  if (priorities === undefined) {
-    return userSystemRegister(SYSTEM_REGISTERS[name as SystemRegisterName])?.write(saved, value) ? 0 : -ERRNO.EINVAL;
-  }
+  if (priorities === undefined) return systemRegister(name)?.userWrite?.(saved, value) ? 0 : -ERRNO.EINVAL;
   priorities.words[priorities.word] = value;
   return 0;
 }
@@ -158,12 +157,8 @@ export function readRegister(
   const latchOnly = description.version === 2 && name === 'GICD_ISPENDR';
   const values = offsets.map((offset): RegisterValue => {
     if (latchOnly) return latchOf(gic, n, (offset - offsets[0]) * 8 + (room === 'banked' ? 0 : PRIVATE_COUNT));
-    gic.requester = NO_VCPU;
-    if (width === 32) return frame.userRead(gic, n, offset);
-    const row = frame.at(offset);
-    gic.high = 0;
-    const low = row?.read(gic, n, offset - row.offset, DOUBLEWORD) ?? 0;
-    return hexadecimal(low, gic.high);
+    const low = frame.userRead(gic, n, offset, width / 8);
+    return width === 32 ? low : hexadecimal(low, gic.high);
   });
   return isArray ? values : values[0];
 }
@@ -180,13 +175,5 @@ export function writeRegister(
   const [low, high] = halvesOf(value);
   if (frame === undefined) return writeSystemRegister(gic.savedInterface(n), name, low);
   if (low === 0 && high === 0 && ZERO_UNTIL_WRITTEN.has(name)) return 0;
-  gic.requester = NO_VCPU;
-  const row = frame.at(offset);
-  if (row === undefined) return -ERRNO.EINVAL;
-  // the read pointer of a queue that is in use can't be moved
-  if (name === 'GITS_CREADR' && gic.its[n].enabled) return -ERRNO.EBUSY;
-  const at = offset - row.offset;
-  if (row.userWrite !== undefined) return row.userWrite(gic, n, at, low) ? 0 : -ERRNO.EINVAL;
-  row.write(gic, n, at, width === 64 ? DOUBLEWORD : WORD, low, high);
-  return 0;
+  return frame.userWrite(gic, n, offset, width / 8, low, high);
 }

@@ -1,7 +1,8 @@
 import { HCR_EN, LR_GROUP, VMCR_FIQEN, VMCR_PMR_SHIFT } from '../architecture/virtual-interface.js';
+import { checkWhole } from '../arguments.js';
+import { signalledGroup } from '../cpu-interface/acknowledge.js';
 import type { CpuInterface } from '../cpu-interface/cpu-interface.js';
 import { signalledListRegister } from '../cpu-interface/gicv.js';
-import { signalledGroup } from '../cpu-interface/system-registers.js';
 import type { Forwarding } from '../forwarding/forwarding.js';
 import type { Interrupts } from '../interrupts/interrupts.js';
 import { fillListRegisters, foldListRegisters, type ResampleListener } from './delivery.js';
@@ -81,25 +82,32 @@ export class Vcpus {
 
   // ---- where a vCPU is
 
+  /** @throws GicError EINVAL where there is no such vCPU. */
+  #stateOf(vcpu: number): number {
+    const state = this.#state[vcpu];
+    if (state === undefined) checkWhole('vcpu', vcpu, 0, this.#state.length - 1);
+    return state;
+  }
+
   isInGuest(vcpu: number): boolean {
-    return this.#state[vcpu] === IN_GUEST;
+    return this.#stateOf(vcpu) === IN_GUEST;
   }
 
   /** On its physical CPU, in the guest or not. */
   isLoaded(vcpu: number): boolean {
-    return this.#state[vcpu] >= LOADED;
+    return this.#stateOf(vcpu) >= LOADED;
   }
 
   /** Off its physical CPU, until something is pending for it. */
   isWaiting(vcpu: number): boolean {
-    return this.#state[vcpu] === WAITING;
+    return this.#stateOf(vcpu) === WAITING;
   }
 
   // ---- scheduling
 
   /** The vCPU gets its physical CPU: its saved interface is put there. */
   load(vcpu: number): void {
-    if (this.#state[vcpu] >= LOADED) return;
+    if (this.#stateOf(vcpu) >= LOADED) return;
     const saved = this.interfaces[vcpu];
     saved.load();
     this.#state[vcpu] = LOADED;
@@ -123,7 +131,7 @@ export class Vcpus {
    * of a vCPU that was saved so.
    */
   wait(vcpu: number): void {
-    if (this.#state[vcpu] >= LOADED) {
+    if (this.#stateOf(vcpu) >= LOADED) {
       this.#takeOff(vcpu, WAITING);
       return;
     }
@@ -132,7 +140,7 @@ export class Vcpus {
   }
 
   #takeOff(vcpu: number, to: typeof OUT | typeof WAITING): void {
-    const state = this.#state[vcpu];
+    const state = this.#stateOf(vcpu);
     if (state < LOADED || state === LEAVING) return;
     const saved = this.interfaces[vcpu];
     const { forwarding } = this.#context;
@@ -152,7 +160,7 @@ export class Vcpus {
 
   /** The interface of a vCPU that waits is on its CPU for a moment, as when the scheduler looks whether it can go on. */
   loadAndPutBack(vcpu: number): void {
-    if (this.#state[vcpu] >= LOADED) return;
+    if (this.#stateOf(vcpu) >= LOADED) return;
     const saved = this.interfaces[vcpu];
     saved.load();
     if (this.#context.forwarding !== undefined) saved.cpu.setHcr(0);
@@ -164,18 +172,19 @@ export class Vcpus {
   /** The vCPU enters the guest, from wherever it is; one that is in it leaves it first. Its kicks are counted anew. */
   enter(vcpu: number): void {
     const { irqs, forwarding } = this.#context;
-    const state = this.#state[vcpu];
+    const state = this.#stateOf(vcpu);
     if (state === LEAVING) return;
-    if (state < LOADED) this.load(vcpu);
     // with nothing to deliver an entry is done here: idle vCPUs enter often
     if (forwarding === undefined && irqs.lists.isEmpty(vcpu)) {
+      if (state < LOADED) this.load(vcpu);
       this.#state[vcpu] = IN_GUEST;
       this.#kicks[vcpu] = 0;
       this.#untold[vcpu] = 0;
       return;
     }
     this.#changes++;
-    if (state === IN_GUEST) this.#fold(vcpu);
+    if (state < LOADED) this.load(vcpu);
+    else if (state === IN_GUEST) this.#fold(vcpu);
     this.#kicks[vcpu] = 0;
     this.#fill(vcpu);
     this.#changed();
@@ -183,7 +192,7 @@ export class Vcpus {
 
   /** The vCPU leaves the guest, but stays on its physical CPU. */
   leave(vcpu: number): void {
-    if (this.#state[vcpu] !== IN_GUEST) return;
+    if (this.#stateOf(vcpu) !== IN_GUEST) return;
     this.#changes++;
     this.#fold(vcpu);
     this.#changed();
@@ -194,7 +203,7 @@ export class Vcpus {
    * their own. Says whether it was in the guest.
    */
   trap(vcpu: number): boolean {
-    if (this.#state[vcpu] !== IN_GUEST) return false;
+    if (this.#stateOf(vcpu) !== IN_GUEST) return false;
     this.#untold[vcpu] |= TRAPPED;
     this.leave(vcpu);
     return true;
@@ -205,7 +214,7 @@ export class Vcpus {
    * it first, and one that a listener has taken off its CPU stays off.
    */
   resume(vcpu: number): void {
-    const state = this.#state[vcpu];
+    const state = this.#stateOf(vcpu);
     if (state !== LOADED && state !== IN_GUEST) return;
     this.#changes++;
     if (state === IN_GUEST) this.#fold(vcpu);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Gic, type GicConfig, GicError, restoreGic, saveGic } from '../../src/index.js';
+import { Gic, type GicConfig, GicError, type Registers, restoreGic, saveGic } from '../../src/index.js';
 import {
   fromRecords,
   KVM_DEV_ARM_ITS_RESTORE_TABLES,
@@ -72,8 +72,12 @@ describe('the records of a state', () => {
         });
         // the registers of clear-bits read what is set
         const back = fromRecords(state.gic, { device: read, its: [] });
-        const { distributor, banked, redistributors, cpuInterfaces } = state;
-        expect(back).toMatchObject({ distributor, banked, redistributors, cpuInterfaces });
+        const { distributor, banked, redistributors } = state;
+        expect(back).toMatchObject({ distributor, banked, redistributors });
+        // with CBPR a KVM shows group 0's binary point plus one
+        const shown = ({ ICC_BPR1_EL1, ...others }: Registers) =>
+          (others.ICC_CTLR_EL1 as number) & 1 ? others : { ...others, ICC_BPR1_EL1 };
+        expect(back.cpuInterfaces.map(shown)).toEqual(state.cpuInterfaces.map(shown));
       }),
       { numRuns: 30 },
     );
