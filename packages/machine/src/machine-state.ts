@@ -1,5 +1,4 @@
-import type { RamPages } from 'vgic';
-import type { GicState } from 'vgic/kvm';
+import type { GicState, RamPages } from 'vgic';
 import { type CompleteConfig, completeConfig } from './config.js';
 import type { Outcome } from './machine.js';
 import { checkMsiDeviceState, type MsiDeviceState } from './msi-device.js';

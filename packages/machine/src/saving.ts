@@ -1,5 +1,4 @@
-import type { Gic } from 'vgic';
-import { restoreGic, saveGic } from 'vgic/kvm';
+import { type Gic, restoreGic, saveGic } from 'vgic';
 import type { CompleteConfig } from './config.js';
 import { configDifference } from './config-difference.js';
 import type { Core } from './core/index.js';

@@ -1,9 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PageOverlay, Ram, type RamPages } from '../src/index.js';
-import { type GicState, restoreGic, saveGic, vgicState } from '../src/kvm/index.js';
-import { ITS_TABLE_ABIS } from '../src/state/its-tables.js';
-import { ItsGuest, type ItsGuestConfig, RAM_BASE } from './its-guest.js';
+import { type GicState, PageOverlay, Ram, type RamPages, restoreGic, saveGic, vgicState } from '../../src/index.js';
+import { ITS_TABLE_ABIS } from '../../src/state/its-tables.js';
+import { ItsGuest, type ItsGuestConfig, RAM_BASE } from '../its-guest.js';
 
 /** A GIC with ITSs moves: its RAM copied, saveGic, restoreGic. The guest notices nothing. */
 
