@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Machine, type MachineConfig } from '../src/index.js';
-import { bootGuest, digest, finish, guestImage, LIMIT, listen } from './guest-run.js';
+import { Machine, type MachineConfig } from '../../src/index.js';
+import { bootGuest, digest, finish, guestImage, LIMIT, listen } from '../guest-run.js';
 
 const kernel = guestImage('interrupts');
 const boot = (config: Partial<MachineConfig> = {}, append = 'rounds=2') => bootGuest(kernel, append, config);

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { saveGic } from 'vgic';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { Machine } from '../src/index.js';
-import { Passthrough } from '../src/passthrough.js';
-import { bootGuest, digest, finish, type GuestRun, guestImage, LIMIT, listen } from './guest-run.js';
+import { Machine } from '../../src/index.js';
+import { Passthrough } from '../../src/passthrough.js';
+import { bootGuest, digest, finish, type GuestRun, guestImage, LIMIT, listen } from '../guest-run.js';
 
 /** The guest that proves the ITS, its device passed through: it can't tell. */
 

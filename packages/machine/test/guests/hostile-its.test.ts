@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { COMMANDS, Command, type CommandName, type FieldName } from 'vgic';
 import { describe, expect, it } from 'vitest';
-import { crc32 } from '../src/crc32.js';
-import { Machine, RAM_BASE } from '../src/index.js';
-import { testProgram } from './programs/index.js';
+import { crc32 } from '../../src/crc32.js';
+import { Machine, RAM_BASE } from '../../src/index.js';
+import { testProgram } from '../programs/index.js';
 
 const MEMORY = 4 << 20;
 const VCPUS = 3;

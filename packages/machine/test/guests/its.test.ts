@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Machine, type MachineConfig, type MachineState, RAM_BASE } from '../src/index.js';
-import { bootGuest, digest, finish, guestImage, LIMIT, listen } from './guest-run.js';
+import { Machine, type MachineConfig, type MachineState, RAM_BASE } from '../../src/index.js';
+import { bootGuest, digest, finish, guestImage, LIMIT, listen } from '../guest-run.js';
 
 const kernel = guestImage('its');
 /** With room for the guest and no more: it is saved often. */

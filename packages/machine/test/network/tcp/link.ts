@@ -1,6 +1,6 @@
-import type { Ipv4Packet } from '../../src/network/packets.js';
-import type { HostNetwork, HostSocket, HostSocketListener } from '../../src/network/tcp/host-socket.js';
-import { TcpStack } from '../../src/network/tcp/stack.js';
+import type { Ipv4Packet } from '../../../src/network/packets.js';
+import type { HostNetwork, HostSocket, HostSocketListener } from '../../../src/network/tcp/host-socket.js';
+import { TcpStack } from '../../../src/network/tcp/stack.js';
 
 /** What an application does with a socket: it keeps what it gets, and takes only so much at a time. */
 export class TestSocket implements HostSocket {

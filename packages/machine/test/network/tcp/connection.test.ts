@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { TcpConnection } from '../../src/network/tcp/connection.js';
-import type { HostSocket } from '../../src/network/tcp/host-socket.js';
-import { buildSegment, FLAG, parseSegment, type Segment } from '../../src/network/tcp/segment.js';
-import { UserNetwork } from '../../src/network/user-network.js';
-import { type LinkFaults, RIGHT, TestLink, TestSocket } from './tcp-link.js';
-import { GATEWAY, GUEST, GUEST_MAC, TestGuest } from './test-guest.js';
+import { TcpConnection } from '../../../src/network/tcp/connection.js';
+import type { HostSocket } from '../../../src/network/tcp/host-socket.js';
+import { buildSegment, FLAG, parseSegment, type Segment } from '../../../src/network/tcp/segment.js';
+import { UserNetwork } from '../../../src/network/user-network.js';
+import { GATEWAY, GUEST, GUEST_MAC, TestGuest } from '../test-guest.js';
+import { type LinkFaults, RIGHT, TestLink, TestSocket } from './link.js';
 
 const { fin: FIN, syn: SYN, rst: RST, ack: ACK } = FLAG;
 const PORT = 8080;

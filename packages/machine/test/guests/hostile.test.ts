@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Machine, type MachineState, SnapshotError } from '../src/index.js';
-import { guestImage } from './guest-run.js';
-import { testProgram } from './programs/index.js';
+import { Machine, type MachineState, SnapshotError } from '../../src/index.js';
+import { guestImage } from '../guest-run.js';
+import { testProgram } from '../programs/index.js';
 
 /** Saved states of busy guests, one out of each phase of their lives. */
 const states = ['interrupts', 'its'].flatMap((guest) => {
