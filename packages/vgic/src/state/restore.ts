@@ -18,7 +18,8 @@ const ALL_BITS = 0xffffffff;
 /**
  * Restores a saved state into a fresh GIC that is the same for its guest. With an ITS guest RAM has to be there; it is read,
  * under the state's pages, and not written. What can't be is refused with a sentence; the GIC is then of no use any more.
- * @param saved without pages where the state has none.
+ * @param saved without pages where the state has none. A KVM's state has its tables in RAM itself, and what is pending is taken
+ * out of them as KVM does.
  * @throws GicError EINVAL for a state that is not complete or of another GIC, EBUSY if a vCPU runs.
  */
 export function restoreGic(gic: Gic, saved: Pick<SavedGic, 'state'> & Partial<SavedGic>): void {
@@ -33,7 +34,8 @@ export function restoreGic(gic: Gic, saved: Pick<SavedGic, 'state'> & Partial<Sa
   for (const [vcpu, sgi, source] of state.activeSources) irqs.activeSource[irqs.indexOf(vcpu, sgi)] = source;
   const { memory } = gic.lpis;
   if (memory !== undefined) {
-    const tables = new PageOverlay(memory, pages);
+    // a KVM has put its tables into RAM, and its restore takes what is pending out of them
+    const tables = state.pages === 0 ? memory : new PageOverlay(memory, pages);
     for (let n = 0; n < state.its.length; n++) restoreIts(gic, state, n, tables);
   }
   const detached = restoreDetachedLpis(gic, state.detachedLpis);

@@ -119,9 +119,11 @@ function queueOf(gic: Gic, vcpu: number): number[] {
 }
 
 function activeSources({ irqs }: Gic): GicState['activeSources'] {
-  return Array.from(irqs.activeSource.entries())
-    .filter(([, source]) => source !== 0)
-    .map(([i, source]) => [Math.floor(i / PRIVATE_COUNT), i % PRIVATE_COUNT, source]);
+  const sources: [number, number, number][] = [];
+  for (const [i, source] of irqs.activeSource.entries()) {
+    if (source !== 0) sources.push([Math.floor(i / PRIVATE_COUNT), i % PRIVATE_COUNT, source]);
+  }
+  return sources;
 }
 
 function activeLpis(gic: Gic): number[] {
