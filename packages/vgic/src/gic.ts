@@ -65,7 +65,10 @@ export class Gic implements FrameContext {
 
   /** Something became deliverable for this vCPU: take it out of the guest and in again, or wake it from WFI. */
   onKick: (vcpu: number) => void = () => {};
-  /** The guest has ended a level-sensitive SPI: its source may have to raise the line again (irqfd's resampler). */
+  /**
+   * The guest has ended a level-sensitive SPI: its source may have to raise the line again (irqfd's resampler). Called while
+   * the vCPU leaves the guest, so it can't move that one, and must not throw.
+   */
   onResample: ResampleListener = () => {};
 
   /** Upper half of the last 64-bit read. */
