@@ -52,13 +52,13 @@ const NOBODY = -1;
 export class Machine {
   readonly config: CompleteConfig;
   readonly gic: Gic;
+  /** @internal */
   readonly core: Core;
   /** Called with every byte that the guest sends to its console. */
   onConsoleOutput: (byte: number) => void = () => {};
 
   readonly #bus = new Bus();
   readonly #uart: Pl011;
-  readonly #gicMemory: GicMemory;
   /** Only with an ITS, to which it sends. */
   readonly #msiDevice: MsiDevice | undefined;
   readonly #pcie: PcieDevices;
@@ -108,13 +108,12 @@ export class Machine {
       if (error instanceof RangeError) throw error;
       throw new RangeError(`This computer has no room for a machine with ${memory / 2 ** 20} MiB of memory.`);
     }
-    this.#gicMemory = new GicMemory(this.core);
     const gicv4Driver = gicv4 === 0 ? undefined : physicalGicv4(gicv4, vcpus);
     this.gic = new Gic({
       version,
       vcpus,
       listRegisters,
-      ...(version === 3 && { memory: this.#gicMemory, itsBases: [regionOf('gic-its').base] }),
+      ...(version === 3 && { memory: new GicMemory(this.core), itsBases: [regionOf('gic-its').base] }),
       ...(gicv4Driver && { gicv4Driver }),
     });
     this.gic.onKick = (vcpu) => {
@@ -297,6 +296,7 @@ export class Machine {
   /**
    * A fresh machine of the same configuration becomes that of the state. Pages of RAM that the state leaves out stay as
    * they are: a migration has put them there. After a SnapshotError the machine is of no use.
+   * @internal
    */
   adopt(state: MachineState): void {
     if (this.#loaded) throw new Error('This machine has its program already; build another one.');
@@ -314,7 +314,6 @@ export class Machine {
       config: this.config,
       core: this.core,
       gic: this.gic,
-      gicMemory: this.#gicMemory,
       scheduler: this.#scheduler,
       uart: this.#uart,
       msiDevice: this.#msiDevice,

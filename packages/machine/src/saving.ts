@@ -1,9 +1,7 @@
-import type { Gic } from 'vgic';
-import { restoreGic, saveGic } from 'vgic/kvm';
+import { type Gic, restoreGic, saveGic } from 'vgic';
 import type { CompleteConfig } from './config.js';
 import { configDifference } from './config-difference.js';
 import type { Core } from './core/index.js';
-import type { GicMemory } from './gic-memory.js';
 import type { Outcome } from './machine.js';
 import { checkMachineState, type MachineState } from './machine-state.js';
 import type { MsiDevice } from './msi-device.js';
@@ -19,7 +17,6 @@ export interface StatefulParts {
   readonly config: CompleteConfig;
   readonly core: Core;
   readonly gic: Gic;
-  readonly gicMemory: GicMemory;
   readonly scheduler: Scheduler;
   readonly uart: Pl011;
   readonly msiDevice: MsiDevice | undefined;
@@ -35,10 +32,9 @@ interface RunState {
 
 /** The whole of a machine no vCPU of which is in the guest; `collect` takes what it wants of the RAM. */
 export function saveParts(parts: StatefulParts, run: RunState, collect: (ram: Uint8Array) => RamState): MachineState {
-  const { config, core, gic, gicMemory, passthrough } = parts;
-  // The guest is not to notice: what the GIC writes to RAM, to be saved there, is taken back.
+  const { config, core, passthrough } = parts;
   const forwarded = passthrough?.stop() ?? null;
-  const { value: saved, before: beneath } = gicMemory.undoing(() => ({ gic: saveGic(gic), ram: collect(core.ram) }));
+  const { state: gic, pages: tables } = saveGic(parts.gic);
   passthrough?.start(forwarded);
   return {
     config: structuredClone(config),
@@ -46,13 +42,13 @@ export function saveParts(parts: StatefulParts, run: RunState, collect: (ram: Ui
     ended: run.ended && { ...run.ended },
     schedule: parts.scheduler.save(),
     vcpus: Array.from({ length: config.vcpus }, (_, vcpu) => core.saveVcpu(vcpu)),
-    gic: saved.gic,
+    gic,
     uart: parts.uart.save(),
     msiDevice: parts.msiDevice?.save() ?? [],
     devices: parts.pcie.save(),
     passthrough: forwarded,
-    ram: saved.ram,
-    beneath,
+    tables,
+    ram: collect(core.ram),
   };
 }
 
@@ -61,14 +57,13 @@ export function saveParts(parts: StatefulParts, run: RunState, collect: (ram: Ui
  * @throws SnapshotError when no machine of this configuration can have that state; the parts are of no use then.
  */
 export function restoreParts(parts: StatefulParts, state: MachineState): void {
-  const { core, gic, gicMemory } = parts;
+  const { core, gic } = parts;
   fillRam(core.ram, state.ram);
   core.ramChanged(0, core.ram.length);
   state.vcpus.forEach((bytes, vcpu) => {
     refusing(`vCPU ${vcpu}`, () => core.restoreVcpu(vcpu, bytes));
   });
-  gicMemory.undoing(() => refusing('the GIC', () => restoreGic(gic, state.gic)));
-  gicMemory.putBack(state.beneath);
+  refusing('the GIC', () => restoreGic(gic, { state: state.gic, pages: state.tables }));
   parts.scheduler.restore(state.schedule);
   // The GIC was saved with its lines: driving them anew would be an edge to an interrupt that is edge-triggered.
   parts.uart.restore(state.uart);

@@ -24,7 +24,7 @@ export interface GicConfig {
   readonly listRegisters?: number;
   /** Bits of priority of the CPU interface, 5 to 8. Default 5. */
   readonly priorityBits?: number;
-  /** ICC_CTLR_EL1.IDbits: 0 (16 bits) or 1 (24 bits). Default 0. */
+  /** ICC_CTLR_EL1.IDbits, 3 bits: 0 (INTIDs of 16 bits), 1 (of 24); the others are reserved and taken as they are. Default 0. */
   readonly idBits?: number;
   /** ICC_CTLR_EL1.A3V. Default true. */
   readonly affinity3?: boolean;
@@ -111,7 +111,7 @@ export function checkConfig(config: GicConfig): void {
   checkOneOf('hostVersion', hostVersion, version === 3 ? [3] : [2, 3]);
   checkWhole('listRegisters', config.listRegisters ?? 4, 1, 16);
   checkWhole('priorityBits', config.priorityBits ?? 5, 5, 8);
-  checkOneOf('idBits', idBits, [0, 1]);
+  checkWhole('idBits', idBits, 0, 7);
   checkBoolean('affinity3', config.affinity3 ?? true);
   checkBoolean('seis', config.seis ?? false);
   const { intidBits = LPI_BITS_KVM, memory, gicv4Driver, physicalInterrupts } = config;

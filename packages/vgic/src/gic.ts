@@ -1,7 +1,3 @@
-import { GICV_SIZE } from './architecture/gicv2.js';
-import { vcpuOfAffinity } from './architecture/intid.js';
-import { SYSTEM_REGISTERS } from './architecture/system-registers.js';
-import { ICC_SRE_ALL } from './architecture/virtual-interface.js';
 import {
   checkConfig,
   cpuInterfaceConfig,
@@ -11,12 +7,18 @@ import {
   type GicConfig,
 } from './config.js';
 import { CpuInterface } from './cpu-interface/cpu-interface.js';
-import { readGicv, writeGicv } from './cpu-interface/gicv.js';
-import { readSystemRegister, UNDEFINED, writeSystemRegister } from './cpu-interface/system-registers.js';
+import {
+  alwaysTraps,
+  readSystemRegister,
+  systemRegisterAt,
+  UNDEFINED,
+  writeSystemRegister,
+} from './cpu-interface/system-registers.js';
 import { ERRNO, GicError } from './errors.js';
 import { Forwarding } from './forwarding/forwarding.js';
 import { AddressMap } from './frames/address-map.js';
 import { DistributorState, type FrameContext } from './frames/context.js';
+import { CPU_INTERFACE_V2 } from './frames/cpu-interface-v2.js';
 import { DISTRIBUTOR_V2 } from './frames/distributor-v2.js';
 import { DISTRIBUTOR_V3 } from './frames/distributor-v3.js';
 import { ITS_FRAME, resetTables } from './frames/its.js';
@@ -30,16 +32,6 @@ import { LPI_BITS_KVM, Lpis } from './its/lpis.js';
 import type { ResampleListener } from './vcpus/delivery.js';
 import type { SavedInterface } from './vcpus/saved-interface.js';
 import { Vcpus } from './vcpus/vcpus.js';
-
-/** ICC_SGI1R_EL1 and its siblings, in halves (IHI 0069, 12.2.19). */
-const SGI_IRM = 1 << 8;
-
-const { ICC_SRE_EL1, ICC_SGI0R_EL1, ICC_SGI1R_EL1, ICC_ASGI1R_EL1 } = SYSTEM_REGISTERS;
-
-/** Write-only registers that trap. */
-function sendsSgi(encoding: number): boolean {
-  return encoding === ICC_SGI1R_EL1 || encoding === ICC_ASGI1R_EL1 || encoding === ICC_SGI0R_EL1;
-}
 
 /**
  * A virtual GIC: the distributor, a redistributor and a virtual CPU interface for each vCPU.
@@ -71,15 +63,11 @@ export class Gic implements FrameContext {
    */
   onResample: ResampleListener = () => {};
 
-  /** Upper half of the last 64-bit read. */
+  /** Upper half of the last 64-bit {@link read}; 0 after any other. */
   high = 0;
-  requester = NO_VCPU;
 
   /** Where each vCPU is, and the state that moves with it. */
   readonly vcpus: Vcpus;
-
-  /** GICv2: where the guest finds its CPU interface, or -1. */
-  #cpuInterfaceBase = -1;
 
   /**
    * @param parts a caller that places frames and vCPUs on physical CPUs by itself, as KVM's device does, brings them.
@@ -328,76 +316,69 @@ export class Gic implements FrameContext {
 
   /** GICv2: where the guest finds the virtual CPU interface. */
   mapCpuInterface(base: number): void {
-    this.#cpuInterfaceBase = base;
+    this.addresses.add({ base, frame: CPU_INTERFACE_V2, vcpu: NO_VCPU });
   }
 
-  /** Whether that is a GICv2's CPU interface. */
+  /** Whether that is a GICv2's CPU interface, which a vCPU reaches without leaving the guest. */
   isCpuInterface(address: number, size: number): boolean {
-    const base = this.#cpuInterfaceBase;
-    return base >= 0 && address >= base && address + size <= base + GICV_SIZE;
+    return this.addresses.find(address, size)?.frame.traps === false;
   }
 
   /** Whether a load or store of `size` bytes at a guest-physical address is for the GIC. */
   contains(address: number, size = 1): boolean {
-    return this.isCpuInterface(address, size) || this.addresses.find(address, size) !== undefined;
+    return this.addresses.find(address, size) !== undefined;
   }
 
   /**
    * A vCPU's load of 1, 2, 4 or 8 bytes at a guest-physical address. Returns the low half; the upper half of 8 bytes is in
-   * {@link high}. Where nothing is, it reads as zero. A vCPU in the guest leaves it for the access and enters again.
+   * {@link high}. Where nothing is, it reads as zero. A vCPU in the guest leaves it for the access and enters again; for its
+   * CPU interface it is in the guest, whether it was before or not.
    */
   read(vcpu: number, address: number, size: number): number {
     this.high = 0;
-    if (this.isCpuInterface(address, size)) return this.#accessCpuInterface(vcpu, address, size, false, 0);
-    const entered = this.#trap(vcpu);
     const mapped = this.addresses.find(address, size);
+    const traps = mapped?.frame.traps !== false;
+    const moved = this.#moveFor(vcpu, traps);
     let value = 0;
     if (mapped !== undefined) {
-      value = mapped.frame.read(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size);
+      const { frame, base } = mapped;
+      value = frame.read(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - base, size, vcpu);
     }
-    if (entered) this.vcpus.resume(vcpu);
+    if (moved) this.#moveBack(vcpu, traps);
     return value >>> 0;
   }
 
   /** A vCPU's store, likewise; `high` is the upper half of 8 bytes. Where nothing is, it is ignored. */
   write(vcpu: number, address: number, size: number, low: number, high: number): void {
-    if (this.isCpuInterface(address, size)) {
-      this.#accessCpuInterface(vcpu, address, size, true, low);
-      return;
-    }
-    const entered = this.#trap(vcpu);
     const mapped = this.addresses.find(address, size);
-    mapped?.frame.write(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size, low, high);
-    if (entered) this.vcpus.resume(vcpu);
+    const traps = mapped?.frame.traps !== false;
+    const moved = this.#moveFor(vcpu, traps);
+    if (mapped !== undefined) {
+      const { frame, base } = mapped;
+      frame.write(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - base, size, low, high, vcpu);
+    }
+    if (moved) this.#moveBack(vcpu, traps);
   }
 
-  /** The guest's access traps: its vCPU leaves the guest. Says whether it has to enter again. */
-  #trap(vcpu: number): boolean {
-    this.requester = vcpu;
-    return this.vcpus.trap(vcpu);
+  /** A vCPU is out of the guest for an access that traps, and in it for any other. Says whether it has to go back. */
+  #moveFor(vcpu: number, traps: boolean): boolean {
+    if (traps) return this.vcpus.trap(vcpu);
+    if (this.isInGuest(vcpu)) return false;
+    this.enter(vcpu);
+    return true;
   }
 
-  #accessCpuInterface(vcpu: number, address: number, size: number, write: boolean, value: number): number {
-    if (size !== 4 || (address & 3) !== 0) return 0;
-    const offset = address - this.#cpuInterfaceBase;
-    const cpu = this.cpuInterface(vcpu);
-    const entered = this.isInGuest(vcpu);
-    if (!entered) this.enter(vcpu);
-    let result = 0;
-    if (write) writeGicv(cpu, offset, value, this.physical);
-    else result = readGicv(cpu, offset) >>> 0;
-    if (!entered) this.exit(vcpu);
-    return result;
+  #moveBack(vcpu: number, traps: boolean): void {
+    if (traps) this.vcpus.resume(vcpu);
+    else this.exit(vcpu);
   }
 
   /** MRS of an ICC_* register: unsigned 32 bits, or UNDEFINED (-1). */
   readSystemRegister(vcpu: number, encoding: number): number {
     this.high = 0;
     if (this.irqs.version !== 3) return UNDEFINED;
-    if (encoding === ICC_SRE_EL1) return ICC_SRE_ALL;
     const cpu = this.cpuInterface(vcpu);
-    if (this.isInGuest(vcpu)) return readSystemRegister(cpu, encoding);
-    if (sendsSgi(encoding)) return UNDEFINED;
+    if (this.isInGuest(vcpu) || alwaysTraps(encoding)) return readSystemRegister(cpu, encoding);
     this.enter(vcpu);
     const value = readSystemRegister(cpu, encoding);
     this.exit(vcpu);
@@ -407,14 +388,8 @@ export class Gic implements FrameContext {
   /** MSR of an ICC_* register, SGIs included; false where it is UNDEFINED. */
   writeSystemRegister(vcpu: number, encoding: number, low: number, high: number): boolean {
     if (this.irqs.version !== 3) return false;
-    if (encoding === ICC_SRE_EL1) return true;
-    if (sendsSgi(encoding)) {
-      const entered = this.#trap(vcpu);
-      this.#sendSgi(vcpu, low, high, encoding === ICC_SGI1R_EL1);
-      if (entered) this.vcpus.resume(vcpu);
-      return true;
-    }
     const cpu = this.cpuInterface(vcpu);
+    if (alwaysTraps(encoding)) return this.#emulate(vcpu, encoding, low, high);
     if (this.isInGuest(vcpu)) return writeSystemRegister(cpu, encoding, low, this.physical);
     this.enter(vcpu);
     const defined = writeSystemRegister(cpu, encoding, low, this.physical);
@@ -422,30 +397,15 @@ export class Gic implements FrameContext {
     return defined;
   }
 
-  /**
-   * Sends an SGI to the vCPUs that a value of ICC_SGI<n>R_EL1 names. Group 1 SGIs only through ICC_SGI1R_EL1; the others
-   * reach a group 0 SGI alone, and the range selector is ignored, as KVM has it.
-   */
-  #sendSgi(sender: number, low: number, high: number, group1: boolean): void {
-    const sgi = (low >>> 24) & 0xf;
-    if (high & SGI_IRM) {
-      for (let vcpu = 0; vcpu < this.irqs.vcpus; vcpu++) {
-        if (vcpu !== sender) this.#pendSgi(vcpu, sgi, group1);
-      }
-      return;
-    }
-    if (high & 0xff0000) return;
-    const cluster = ((high & 0xff) << 16) | (((low >>> 16) & 0xff) << 8);
-    for (let list = low & 0xffff; list !== 0; list &= list - 1) {
-      const vcpu = vcpuOfAffinity(cluster | (31 - Math.clz32(list & -list)), this.irqs.vcpus);
-      if (vcpu >= 0) this.#pendSgi(vcpu, sgi, group1);
-    }
-  }
-
-  #pendSgi(vcpu: number, sgi: number, group1: boolean): void {
-    const { irqs } = this;
-    if (irqs.group[vcpu] & (1 << sgi) && !group1) return;
-    irqs.pend(irqs.indexOf(vcpu, sgi));
+  /** An MSR that traps. */
+  #emulate(vcpu: number, encoding: number, low: number, high: number): boolean {
+    const emulate = systemRegisterAt(encoding)?.emulate;
+    // a register without anything to write: nobody would see the vCPU leave the guest
+    if (emulate === undefined) return true;
+    const entered = this.#moveFor(vcpu, true);
+    emulate(this.irqs, vcpu, low, high);
+    if (entered) this.#moveBack(vcpu, true);
+    return true;
   }
 
   // ---- what the frames need

@@ -26,7 +26,7 @@ describe('GicConfig', () => {
     [{ priorityBits: 4 }, /priorityBits/],
     [{ priorityBits: 9 }, /priorityBits/],
     [{ vcpus: 4n }, /^vcpus: a whole number from 1 to 512, not the bigint 4n\.$/],
-    [{ idBits: 2 }, /^idBits: 0 or 1, not 2\.$/],
+    [{ idBits: 8 }, /^idBits: a whole number from 0 to 7, not 8\.$/],
     [{ affinity3: 1 }, /^affinity3/],
     [{ seis: 'no' }, /^seis/],
     [{ intidBits: 25, idBits: 1 }, /^intidBits/],

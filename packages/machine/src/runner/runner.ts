@@ -218,7 +218,7 @@ export class Runner {
         return outcome;
       }
       if (this.#stopping) break;
-      if (this.#machine.time >= until) return { reason: 'time' };
+      if (outcome && this.#machine.time >= until) return { reason: 'time' };
       if (resets) {
         this.#take(this.#reboot!());
         this.#tell('reboot', this.#machine);

@@ -3,6 +3,7 @@ import * as architecture from '../architecture/virtual-interface.js';
 import type { CpuInterface } from '../cpu-interface/cpu-interface.js';
 import { lowestBit } from '../interrupts/bitmap.js';
 import type { Interrupts } from '../interrupts/interrupts.js';
+import { pendingBits } from '../interrupts/pending.js';
 import type { SavedInterface } from './saved-interface.js';
 
 // V8 folds a module's own constants, not imported ones; the guest's hot path is here
@@ -57,7 +58,7 @@ function fillListRegister(irqs: Interrupts, cpu: CpuInterface, i: number, n: num
   if (mapped) high |= LR_HW | irqs.physicalIntid[i];
   else if (!edge) high |= LR_EOI;
   // with HW = 1 a list register may not be pending and active; with a level it would be taken twice
-  const pending = irqs.latch[w] | (edge ? 0 : irqs.line[w]);
+  const pending = pendingBits(irqs.latch, irqs.line, irqs.edge, w);
   if (pending & bit && (!active || (edge && !mapped))) {
     high |= LR_PENDING;
     if (edge) irqs.latch[w] &= ~bit;

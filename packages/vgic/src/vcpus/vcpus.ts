@@ -1,8 +1,8 @@
 import { HCR_EN, LR_GROUP, VMCR_FIQEN, VMCR_PMR_SHIFT } from '../architecture/virtual-interface.js';
 import { checkWhole } from '../arguments.js';
+import { signalledGroup } from '../cpu-interface/acknowledge.js';
 import type { CpuInterface } from '../cpu-interface/cpu-interface.js';
 import { signalledListRegister } from '../cpu-interface/gicv.js';
-import { signalledGroup } from '../cpu-interface/system-registers.js';
 import type { Forwarding } from '../forwarding/forwarding.js';
 import type { ActivePendingLists } from '../interrupts/active-pending-lists.js';
 import type { Interrupts } from '../interrupts/interrupts.js';
