@@ -109,6 +109,7 @@ export class Gic implements FrameContext {
       cpuOf: this.config.cpuOf ?? ((vcpu) => vcpu),
       isInGuest: (vcpu) => this.vcpus.isInGuest(vcpu),
       isWaiting: (vcpu) => this.vcpus.isWaiting(vcpu),
+      lpisEnabled: this.lpis.enabled,
       vsgisWanted: () => this.distributor.vsgis,
       attach: (vcpu, vpe) => {
         this.cpuInterface(vcpu).vpe = vpe;
