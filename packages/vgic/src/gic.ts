@@ -57,7 +57,10 @@ export class Gic implements FrameContext {
 
   /** Something became deliverable for this vCPU: take it out of the guest and in again, or wake it from WFI. */
   onKick: (vcpu: number) => void = () => {};
-  /** The guest has ended a level-sensitive SPI: its source may have to raise the line again (irqfd's resampler). */
+  /**
+   * The guest has ended a level-sensitive SPI: its source may have to raise the line again (irqfd's resampler). Called while
+   * the vCPU leaves the guest, so it can't move that one, and must not throw.
+   */
   onResample: ResampleListener = () => {};
 
   /** Upper half of the last 64-bit {@link read}; 0 after any other. */
@@ -106,6 +109,7 @@ export class Gic implements FrameContext {
       cpuOf: this.config.cpuOf ?? ((vcpu) => vcpu),
       isInGuest: (vcpu) => this.vcpus.isInGuest(vcpu),
       isWaiting: (vcpu) => this.vcpus.isWaiting(vcpu),
+      lpisEnabled: this.lpis.enabled,
       vsgisWanted: () => this.distributor.vsgis,
       attach: (vcpu, vpe) => {
         this.cpuInterface(vcpu).vpe = vpe;
