@@ -11,11 +11,19 @@ const program = (name: Parameters<typeof testProgram>[0]) => {
   return path;
 };
 
+/** The socket is in its place a moment before anybody can connect. */
+function isListened(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = createConnection(socket, () => resolve(true)).on('error', () => resolve(false));
+    connection.once('connect', () => connection.destroy());
+  });
+}
+
 /** A guest that spins for ever, with its control socket. */
 async function spinning(name: string) {
   const socket = file(name);
   const running = new Running(['run', '--kernel', program('spin'), '--control', socket]);
-  while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (!(await isListened(socket))) await new Promise((resolve) => setTimeout(resolve, 10));
   return { running, socket };
 }
 
