@@ -15,7 +15,7 @@ import {
   writeSystemRegister,
 } from './cpu-interface/system-registers.js';
 import { ERRNO, GicError } from './errors.js';
-import { Forwarding } from './forwarding/forwarding.js';
+import type { Forwarding } from './forwarding/forwarding.js';
 import { AddressMap } from './frames/address-map.js';
 import { DistributorState, type FrameContext } from './frames/context.js';
 import { CPU_INTERFACE_V2 } from './frames/cpu-interface-v2.js';
@@ -104,7 +104,7 @@ export class Gic implements FrameContext {
     const driver = this.config.gicv4Driver;
     if (driver === undefined || this.forwarding !== undefined || (driver.version === 40 && this.its.length === 0))
       return;
-    this.forwarding = new Forwarding(driver, {
+    this.forwarding = driver.forwardingFor({
       irqs: this.irqs,
       cpuOf: this.config.cpuOf ?? ((vcpu) => vcpu),
       isInGuest: (vcpu) => this.vcpus.isInGuest(vcpu),

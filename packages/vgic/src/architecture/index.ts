@@ -15,6 +15,7 @@
 export * from './distributor-v3.js';
 export * from './gicv2.js';
 export * from './gicv4.js';
+export { ICH_REGISTERS } from './ich-registers.js';
 export * from './intid.js';
 export * from './its.js';
 export * from './redistributor.js';

@@ -1,5 +1,4 @@
 import { fields, maskOf, shiftOf } from './register-map.js';
-import { encoding, systemRegister } from './system-registers.js';
 
 /**
  * The virtualisation interface: list registers and their control. Source: IHI 0069H, 12.4 "AArch64 virtualization control
@@ -7,7 +6,8 @@ import { encoding, systemRegister } from './system-registers.js';
  * layout and shows the GICH one at the edge.
  */
 
-const ICH_HCR = fields({
+/** Fields of ICH_HCR_EL2. */
+export const ICH_HCR = fields({
   EOIcount: [31, 27],
   DVIM: 15,
   TDIR: 14,
@@ -25,19 +25,10 @@ const ICH_HCR = fields({
   UIE: 1,
   En: 0,
 });
-const ICH_VTR = fields({
-  PRIbits: [31, 29],
-  PREbits: [28, 26],
-  IDbits: [25, 23],
-  SEIS: 22,
-  A3V: 21,
-  nV4: 20,
-  TDS: 19,
-  DVIM: 18,
-  ListRegs: [4, 0],
-});
-const ICH_MISR = fields({ VGrp1D: 7, VGrp1E: 6, VGrp0D: 5, VGrp0E: 4, NP: 3, LRENP: 2, U: 1, EOI: 0 });
-const ICH_VMCR = fields({
+/** Fields of ICH_MISR_EL2. */
+export const ICH_MISR = fields({ VGrp1D: 7, VGrp1E: 6, VGrp0D: 5, VGrp0E: 4, NP: 3, LRENP: 2, U: 1, EOI: 0 });
+/** Fields of ICH_VMCR_EL2. */
+export const ICH_VMCR = fields({
   VPMR: [31, 24],
   VBPR0: [23, 21],
   VBPR1: [20, 18],
@@ -48,8 +39,8 @@ const ICH_VMCR = fields({
   VENG1: 1,
   VENG0: 0,
 });
-/** Without HW, bit 9 of pINTID asks for a maintenance interrupt at the end of interrupt. */
-const ICH_LR = fields({
+/** Fields of ICH_LR<n>_EL2. Without HW, bit 9 of pINTID asks for a maintenance interrupt at the end of interrupt. */
+export const ICH_LR = fields({
   State: [63, 62],
   HW: 61,
   Group: 60,
@@ -58,7 +49,6 @@ const ICH_LR = fields({
   pINTID: [44, 32],
   vINTID: [31, 0],
 });
-const STATUS = fields({ Status: [15, 0] });
 
 /**
  * A list register of GICv2 (IHI 0048B, 5.3.8). Without HW, bit 9 of PhysicalID asks for a maintenance interrupt at the end
@@ -72,46 +62,6 @@ const GICH_LR = fields({
   PhysicalID: [19, 10],
   VirtualID: [9, 0],
 });
-
-const READ = { access: 'read-only' } as const;
-/** All have op0 3, op1 4, CRn 12. */
-const ich = (crm: number, op2: number) => encoding(3, 4, 12, crm, op2);
-const listRegister = <const Name extends string>(name: Name, n: number) =>
-  systemRegister(name, ich(12 + (n >>> 3), n & 7), 'always', { width: 64, fields: ICH_LR });
-
-/** The virtualisation interface, which the hypervisor has: list registers and their control. */
-export const ICH_REGISTERS = [
-  systemRegister('ICH_AP0R0_EL2', ich(8, 0), 'always'),
-  systemRegister('ICH_AP0R1_EL2', ich(8, 1), 'always'),
-  systemRegister('ICH_AP0R2_EL2', ich(8, 2), 'always'),
-  systemRegister('ICH_AP0R3_EL2', ich(8, 3), 'always'),
-  systemRegister('ICH_AP1R0_EL2', ich(9, 0), 'always'),
-  systemRegister('ICH_AP1R1_EL2', ich(9, 1), 'always'),
-  systemRegister('ICH_AP1R2_EL2', ich(9, 2), 'always'),
-  systemRegister('ICH_AP1R3_EL2', ich(9, 3), 'always'),
-  systemRegister('ICH_HCR_EL2', ich(11, 0), 'always', { fields: ICH_HCR }),
-  systemRegister('ICH_VTR_EL2', ich(11, 1), 'always', { ...READ, fields: ICH_VTR }),
-  systemRegister('ICH_MISR_EL2', ich(11, 2), 'always', { ...READ, fields: ICH_MISR }),
-  systemRegister('ICH_EISR_EL2', ich(11, 3), 'always', { ...READ, fields: STATUS }),
-  systemRegister('ICH_ELRSR_EL2', ich(11, 5), 'always', { ...READ, fields: STATUS }),
-  systemRegister('ICH_VMCR_EL2', ich(11, 7), 'always', { fields: ICH_VMCR }),
-  listRegister('ICH_LR0_EL2', 0),
-  listRegister('ICH_LR1_EL2', 1),
-  listRegister('ICH_LR2_EL2', 2),
-  listRegister('ICH_LR3_EL2', 3),
-  listRegister('ICH_LR4_EL2', 4),
-  listRegister('ICH_LR5_EL2', 5),
-  listRegister('ICH_LR6_EL2', 6),
-  listRegister('ICH_LR7_EL2', 7),
-  listRegister('ICH_LR8_EL2', 8),
-  listRegister('ICH_LR9_EL2', 9),
-  listRegister('ICH_LR10_EL2', 10),
-  listRegister('ICH_LR11_EL2', 11),
-  listRegister('ICH_LR12_EL2', 12),
-  listRegister('ICH_LR13_EL2', 13),
-  listRegister('ICH_LR14_EL2', 14),
-  listRegister('ICH_LR15_EL2', 15),
-] as const;
 
 /**
  * ICH_LR<n>_EL2 is kept as two 32-bit halves: the low one is vINTID, the high one holds the rest. Bits here are those of

@@ -11,6 +11,7 @@ import { LPI_MIN, SGI_COUNT } from '../architecture/intid.js';
 import { LPI_ENABLE } from '../architecture/its.js';
 import { checkBoolean, checkOneOf, checkWhole, isWhole, refuse } from '../arguments.js';
 import { GicError } from '../errors.js';
+import { Forwarding, type ForwardingContext } from '../forwarding/forwarding.js';
 import { Ram } from '../memory/ram.js';
 import { LPI_BITS, LPI_LIMIT } from './configuration-table.js';
 import type { PhysicalGic } from './physical-gic.js';
@@ -153,6 +154,15 @@ export class Gicv4Driver {
   /** For people: told of each command and each change of residency, in a line. */
   set onTrace(listener: ((line: string) => void) | undefined) {
     this.#host.onTrace = listener;
+  }
+
+  /**
+   * The vPEs of one more virtual machine, and what is forwarded to them. A GIC gets them here, so that one without a GICv4
+   * host does without their code.
+   * @throws GicError ENOSPC where the host has no room for so many.
+   */
+  forwardingFor(context: ForwardingContext): Forwarding {
+    return new Forwarding(this, context);
   }
 
   // ---- MSIs of the host's devices
