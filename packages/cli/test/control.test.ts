@@ -124,6 +124,26 @@ describe('the control socket', () => {
     silent.close();
   });
 
+  it('keeps no process whose guest has moved, though a client is idle and another does not read its answers', async () => {
+    const there = new Running(['run', '--incoming', `unix:${file('f.in')}`, '--control', file('f.there')]);
+    await there.prints('stderr', /Waiting/);
+    const { running, socket } = await spinning('f');
+    const clients = [request('status'), `${request('status')}\n`.repeat(5000)].map((lines) => {
+      const client = createConnection({ path: socket, allowHalfOpen: true });
+      client.on('error', () => {});
+      client.write(`${lines}\n`);
+      return client.pause();
+    });
+    // They have been heard.
+    await talk(socket, [request('status')]);
+    const migrate = new Running(['migrate', socket, `unix:${file('f.in')}`]);
+    expect([await migrate.closed, migrate.stdout]).toEqual([0, expect.stringMatching(/^The guest goes on at unix:/)]);
+    expect(await running.closed).toBe(0);
+    for (const client of clients) client.destroy();
+    await talk(file('f.there'), [request('quit')]);
+    expect(await there.closed).toBe(0);
+  });
+
   it('belongs to a paused guest that moves: it stands at the destination until it is told to go on', async () => {
     const kernel = program('hello');
     const there = new Running(['run', '--incoming', `unix:${file('in')}`, '--control', file('there')]);

@@ -1,10 +1,15 @@
 import { GICC_REGISTERS } from './architecture/gicv2.js';
-import { GICV2_MAX_VCPUS, GICV3_MAX_VCPUS, PRIVATE_COUNT, SPI_LIMIT } from './architecture/intid.js';
 import { offsetsOf, WORD } from './architecture/register-map.js';
-import { HCR_EN, LR_GROUP, VMCR_FIQEN, VMCR_PMR_SHIFT } from './architecture/virtual-interface.js';
-import { signalledGroup } from './cpu-interface/acknowledge.js';
-import { CpuInterface, type CpuInterfaceConfig } from './cpu-interface/cpu-interface.js';
-import { acknowledge, endOfInterrupt, signalledListRegister } from './cpu-interface/gicv.js';
+import {
+  checkConfig,
+  cpuInterfaceConfig,
+  DEFAULT_CPU_INTERFACE_BASE,
+  DEFAULT_DISTRIBUTOR_BASE,
+  DEFAULT_REDISTRIBUTOR_BASE,
+  type GicConfig,
+} from './config.js';
+import { CpuInterface } from './cpu-interface/cpu-interface.js';
+import { acknowledge, endOfInterrupt } from './cpu-interface/gicv.js';
 import {
   alwaysTraps,
   readSystemRegister,
@@ -29,95 +34,11 @@ import { Interrupts, NO_VCPU } from './interrupts/interrupts.js';
 import { PhysicalInterrupts } from './interrupts/physical-interrupts.js';
 import { Its } from './its/its.js';
 import { LPI_BITS_KVM, Lpis } from './its/lpis.js';
-import { fillListRegisters, foldListRegisters, type ResampleListener } from './list-registers/entry.js';
-import { IN_GUEST, LOADED, OUT, SavedInterface } from './list-registers/saved-interface.js';
-import type { Ram } from './memory/ram.js';
-import type { Gicv4Driver } from './physical-gic/gicv4-driver.js';
-
-/** What a GIC is like. Addresses are guest-physical; the defaults are those of QEMU's `virt` board. */
-export interface GicConfig {
-  /** The guest's GIC. */
-  readonly version: 2 | 3;
-  /** 1 to 8 for GICv2, 1 to 512 for GICv3. */
-  readonly vcpus: number;
-  /** INTIDs of the distributor, SGIs and PPIs included: a multiple of 32, 64 to 1024. Default 256. */
-  readonly interrupts?: number;
-  /** Version of the host's virtual CPU interface. Default: the guest's. A GICv2 guest can run on a GICv3 one. */
-  readonly hostVersion?: 2 | 3;
-  /** List registers of each physical CPU, 1 to 16. Default 4. */
-  readonly listRegisters?: number;
-  /** Bits of priority of the CPU interface, 5 to 8. Default 5. */
-  readonly priorityBits?: number;
-  /** ICC_CTLR_EL1.IDbits: 0 (16 bits) or 1 (24 bits). Default 0. */
-  readonly idBits?: number;
-  /** ICC_CTLR_EL1.A3V. Default true. */
-  readonly affinity3?: boolean;
-  /** ICC_CTLR_EL1.SEIS. Default false. */
-  readonly seis?: boolean;
-  readonly distributorBase?: number;
-  readonly redistributorBase?: number;
-  readonly cpuInterfaceBase?: number;
-  /** GICv3: guest RAM, where an ITS has its tables and LPIs their configuration. Needed for {@link Gic.addIts}. */
-  readonly memory?: Ram;
-  /** Bits of an LPI's INTID, 16 (as KVM has it) to 24; more than 16 need `idBits: 1`. Default 16. */
-  readonly intidBits?: number;
-  /** ITSs, by their guest-physical addresses. Default none. */
-  readonly itsBases?: readonly number[];
-  /** Physical interrupts that virtual ones can be tied to, shared by the virtual machines of one host. Default: its own. */
-  readonly physicalInterrupts?: PhysicalInterrupts;
-  /**
-   * The host's GICv4, shared by the virtual machines of one host: LPIs can be forwarded ({@link Gic.setForwarding}), and
-   * with GICv4.1 SGIs be vSGIs. GICv4.0 is of use with an ITS only. Default none.
-   */
-  readonly gicv4Driver?: Gicv4Driver;
-  /** With `gicv4Driver`: the physical CPU that a vCPU is on, or will be loaded on. Default: of the same number. */
-  readonly cpuOf?: (vcpu: number) => number;
-}
-
-const DEFAULT_DISTRIBUTOR_BASE = 0x08000000;
-const DEFAULT_REDISTRIBUTOR_BASE = 0x080a0000;
-const DEFAULT_CPU_INTERFACE_BASE = 0x08010000;
+import type { ResampleListener } from './vcpus/delivery.js';
+import type { SavedInterface } from './vcpus/saved-interface.js';
+import { Vcpus } from './vcpus/vcpus.js';
 
 const { GICC_IAR, GICC_EOIR } = offsetsOf(GICC_REGISTERS);
-
-function require(condition: boolean, sentence: string): void {
-  if (!condition) throw new GicError('EINVAL', sentence);
-}
-
-function whole(value: number, low: number, high: number): boolean {
-  return Number.isInteger(value) && value >= low && value <= high;
-}
-
-function checkConfig(config: GicConfig): void {
-  const { version, vcpus, interrupts = 256, listRegisters = 4, priorityBits = 5, hostVersion = version } = config;
-  require(version === 2 || version === 3, `version: a GIC is version 2 or 3, not ${version}.`);
-  require(hostVersion === 2 || hostVersion === 3, `hostVersion: a host's GIC is version 2 or 3, not ${hostVersion}.`);
-  require(hostVersion >= version, 'hostVersion: a GICv3 guest needs a GICv3 host.');
-  const most = version === 2 ? GICV2_MAX_VCPUS : GICV3_MAX_VCPUS;
-  require(whole(vcpus, 1, most), `vcpus: a GICv${version} has 1 to ${most} vCPUs, not ${vcpus}.`);
-  require(whole(interrupts, 2 * PRIVATE_COUNT, SPI_LIMIT) &&
-    interrupts % 32 === 0, `interrupts: a multiple of 32 from 64 to ${SPI_LIMIT}, not ${interrupts}.`);
-  require(whole(listRegisters, 1, 16), `listRegisters: 1 to 16, not ${listRegisters}.`);
-  require(hostVersion === 3 || config.gicv4Driver === undefined, 'gicv4Driver: it needs a GICv3 host.');
-  const { intidBits = LPI_BITS_KVM } = config;
-  require(whole(intidBits, 16, 24), `intidBits: 16 to 24, not ${intidBits}.`);
-  require(intidBits === 16 || config.idBits === 1, 'intidBits: more than 16 need a CPU interface with idBits 1.');
-  require(version === 3 || !config.itsBases?.length, 'itsBases: a GICv2 has no ITS.');
-  require(whole(priorityBits, 5, 8), `priorityBits: 5 to 8, not ${priorityBits}.`);
-}
-
-/** The hardware parameters of a configuration's virtual CPU interface. */
-export function cpuInterfaceConfig(config: GicConfig): CpuInterfaceConfig {
-  return {
-    version: config.hostVersion ?? config.version,
-    listRegisters: config.listRegisters ?? 4,
-    priorityBits: config.priorityBits ?? 5,
-    idBits: config.idBits ?? 0,
-    affinity3: config.affinity3 ?? true,
-    seis: config.seis ?? false,
-    systemRegisters: config.version === 3,
-  };
-}
 
 /**
  * A virtual GIC: the distributor, a redistributor and a virtual CPU interface for each vCPU.
@@ -143,17 +64,17 @@ export class Gic implements FrameContext {
 
   /** Something became deliverable for this vCPU: take it out of the guest and in again, or wake it from WFI. */
   onKick: (vcpu: number) => void = () => {};
-  /** The guest has ended a level-sensitive SPI: its source may have to raise the line again (irqfd's resampler). */
+  /**
+   * The guest has ended a level-sensitive SPI: its source may have to raise the line again (irqfd's resampler). Called while
+   * the vCPU leaves the guest, so it can't move that one, and must not throw.
+   */
   onResample: ResampleListener = () => {};
 
   /** Upper half of the last 64-bit {@link read}; 0 after any other. */
   high = 0;
 
-  readonly #saved: SavedInterface[] = [];
-  #guestsStopped = 0;
-  #hasRun = false;
-  /** The vCPUs that were in the guest then. */
-  readonly #stopped: Uint8Array;
+  /** Where each vCPU is, and the state that moves with it. */
+  readonly vcpus: Vcpus;
 
   /**
    * @param parts a caller that places frames and vCPUs on physical CPUs by itself, as KVM's device does, brings them.
@@ -168,22 +89,14 @@ export class Gic implements FrameContext {
     const { version, vcpus } = config;
     this.physical = config.physicalInterrupts ?? new PhysicalInterrupts();
     this.irqs = new Interrupts(version, vcpus, config.interrupts ?? 256, this.physical);
-    this.irqs.kick = (vcpu) => {
-      this.#saved[vcpu].kicks++;
-      this.onKick(vcpu);
-    };
     this.distributor = new DistributorState(vcpus);
-    this.#stopped = new Uint8Array(vcpus);
     const pendbaser = version === 3 ? TABLE_BASE_RESET : 0;
     this.lpis = new Lpis(this.irqs, pendbaser, config.memory, config.intidBits ?? LPI_BITS_KVM);
     this.addresses = parts?.addresses ?? new AddressMap();
     this.redistributorRegions = parts?.redistributorRegions ?? new RedistributorRegions();
     const hardware = cpuInterfaceConfig(config);
-    for (let vcpu = 0; vcpu < vcpus; vcpu++) {
-      const saved = new SavedInterface(parts?.cpuInterfaces[vcpu] ?? new CpuInterface(hardware), version);
-      saved.trapSystemRegisters();
-      this.#saved.push(saved);
-    }
+    const cpuInterfaces = parts?.cpuInterfaces ?? Array.from({ length: vcpus }, () => new CpuInterface(hardware));
+    this.vcpus = new Vcpus(this, cpuInterfaces);
     if (parts === undefined) {
       this.#placeFrames();
       this.startForwarding();
@@ -201,9 +114,12 @@ export class Gic implements FrameContext {
     this.forwarding = new Forwarding(driver, {
       irqs: this.irqs,
       cpuOf: this.config.cpuOf ?? ((vcpu) => vcpu),
-      isInGuest: (vcpu) => this.isInGuest(vcpu),
+      isInGuest: (vcpu) => this.vcpus.isInGuest(vcpu),
+      isWaiting: (vcpu) => this.vcpus.isWaiting(vcpu),
+      lpisEnabled: this.lpis.enabled,
+      vsgisWanted: () => this.distributor.vsgis,
       attach: (vcpu, vpe) => {
-        this.#saved[vcpu].cpu.vpe = vpe;
+        this.cpuInterface(vcpu).vpe = vpe;
       },
     });
   }
@@ -329,155 +245,79 @@ export class Gic implements FrameContext {
 
   // ---- guest entry and exit
 
-  /** The vCPU enters the guest; one that is in it already leaves and enters again. */
-  enter(vcpu: number): void {
-    const saved = this.#saved[vcpu];
-    if (saved.residence === OUT) this.load(vcpu);
-    else if (saved.residence === IN_GUEST) this.leave(vcpu);
-    saved.kicks = 0;
-    // with nothing to deliver an entry is done here: idle vCPUs enter often
-    if (this.irqs.lists.isEmpty(vcpu) && this.forwarding === undefined) saved.residence = IN_GUEST;
-    else this.resume(vcpu);
-  }
-
-  /** The vCPU leaves the guest and its physical CPU. */
-  exit(vcpu: number): void {
-    this.put(vcpu);
-  }
-
   /**
-   * A loaded vCPU enters the guest again after it was stopped there: no kick is forgotten. One that `onKick` has made enter
-   * meanwhile leaves first, since list registers may not be filled twice; one that it has taken off its CPU stays off.
+   * The vCPU enters the guest: what is pending for it goes into its list registers. One that is in the guest leaves it
+   * first; one that is not loaded is.
    */
-  resume(vcpu: number): void {
-    const saved = this.#saved[vcpu];
-    if (saved.residence === OUT) return;
-    if (saved.residence === IN_GUEST) this.leave(vcpu);
-    saved.residence = IN_GUEST;
-    const { forwarding } = this;
-    forwarding?.prepareEntry(vcpu);
-    fillListRegisters(this.irqs, saved, vcpu);
-    if (forwarding === undefined) return;
-    // a vPE may have something to signal when the list registers have nothing
-    saved.cpu.setHcr(saved.hcr);
-    forwarding.commit(vcpu);
+  enter(vcpu: number): void {
+    this.vcpus.enter(vcpu);
+  }
+
+  /** The vCPU leaves the guest and its physical CPU. The other half of {@link enter} for those who don't schedule. */
+  exit(vcpu: number): void {
+    this.vcpus.put(vcpu);
+  }
+
+  /** The vCPU executes WFI: as {@link exit}, and with a GICv4 its doorbell is asked for. {@link hasPending} ends it. */
+  wait(vcpu: number): void {
+    this.vcpus.wait(vcpu);
+  }
+
+  /** For those who schedule: the vCPU gets its physical CPU, on which it can enter and leave the guest until {@link put}. */
+  load(vcpu: number): void {
+    this.vcpus.load(vcpu);
   }
 
   /** The vCPU leaves the guest, but stays on its physical CPU. */
   leave(vcpu: number): void {
-    const saved = this.#saved[vcpu];
-    if (saved.residence !== IN_GUEST) return;
-    const { irqs } = this;
-    saved.residence = LOADED;
-    if (irqs.lists.isEmpty(vcpu)) return;
-    if (this.forwarding !== undefined && saved.cpu.used === 0) saved.cpu.setHcr(saved.hcr & ~HCR_EN);
-    foldListRegisters(irqs, saved, vcpu, this.onResample);
+    this.vcpus.leave(vcpu);
   }
 
-  /** The vCPU gets its physical CPU: its saved interface is put there. */
-  load(vcpu: number): void {
-    const saved = this.#saved[vcpu];
-    if (saved.residence !== OUT) return;
-    saved.load();
-    saved.residence = LOADED;
-    const { forwarding } = this;
-    if (forwarding === undefined) return;
-    this.prepareFirstRun();
-    // its vPE may have something to signal from now on
-    saved.cpu.setHcr(saved.hcr);
-    forwarding.waiting[vcpu] = 0;
-    forwarding.load(vcpu);
-  }
-
-  /** What userspace has set and only a run makes so: SGIs that are vSGIs. */
-  prepareFirstRun(): void {
-    if (this.#hasRun) return;
-    this.#hasRun = true;
-    this.forwarding?.switchVsgis(this.distributor.vsgis);
-  }
-
-  /**
-   * The vCPU executes WFI: it leaves the guest and its physical CPU, and {@link hasPending} says when it is to go on. After a
-   * restore, of a vCPU that was saved so.
-   */
-  wait(vcpu: number): void {
-    this.forwarding?.wait(vcpu);
-    this.put(vcpu);
-  }
-
-  /** A vCPU that waits is scheduled in and out again, without going on: its interface is on its CPU meanwhile. */
-  lookAround(vcpu: number): void {
-    const saved = this.#saved[vcpu];
-    if (saved.residence !== OUT) return;
-    saved.load();
-    if (this.forwarding !== undefined) saved.cpu.setHcr(0);
-    saved.put();
-  }
-
-  /** The vCPU gives its physical CPU back. */
+  /** The vCPU gives its physical CPU back, and leaves the guest if it is in it. */
   put(vcpu: number): void {
-    const saved = this.#saved[vcpu];
-    this.leave(vcpu);
-    if (saved.residence === OUT) return;
-    this.forwarding?.put(vcpu);
-    if (this.forwarding !== undefined) saved.cpu.setHcr(0);
-    saved.put();
-    saved.residence = OUT;
+    this.vcpus.put(vcpu);
   }
 
   isInGuest(vcpu: number): boolean {
-    return this.#saved[vcpu].residence === IN_GUEST;
+    return this.vcpus.isInGuest(vcpu);
   }
 
+  /** On its physical CPU, in the guest or not. */
   isLoaded(vcpu: number): boolean {
-    return this.#saved[vcpu].residence !== OUT;
+    return this.vcpus.isLoaded(vcpu);
   }
 
-  /** Kicks since the vCPU's last entry. */
+  /** Kicks since the vCPU's last {@link enter}, those included that an entry has answered by itself. */
   kicks(vcpu: number): number {
-    return this.#saved[vcpu].kicks;
+    return this.vcpus.kicks(vcpu);
   }
 
   /** Whether a vCPU outside the guest has an interrupt that ends its WFI. */
   hasPending(vcpu: number): boolean {
-    if (this.forwarding?.pendingLast[vcpu] && this.irqs.distributorEnabled) return true;
-    return this.irqs.hasDeliverable(vcpu, this.#saved[vcpu].vmcr >>> VMCR_PMR_SHIFT);
+    return this.vcpus.hasPending(vcpu);
   }
 
-  // ---- the signals of a vCPU in the guest
-
-  cpuInterface(vcpu: number): CpuInterface {
-    return this.#saved[vcpu].cpu;
-  }
-
-  savedInterface(vcpu: number): SavedInterface {
-    return this.#saved[vcpu];
-  }
-
-  /** The group of the interrupt signalled to a vCPU in the guest: 0, 1, or -1 for none. */
-  #signalledGroup(vcpu: number): number {
-    const { cpu, residence } = this.#saved[vcpu];
-    if (residence !== IN_GUEST || (cpu.used === 0 && cpu.vpe === undefined) || !(cpu.hcr & HCR_EN)) return -1;
-    if (this.irqs.version === 3) return signalledGroup(cpu);
-    const n = signalledListRegister(cpu);
-    return n < 0 ? -1 : cpu.lrHigh[n] & LR_GROUP ? 1 : 0;
-  }
-
-  /** The virtual IRQ input of the core. */
+  /** The virtual IRQ input of the core of a vCPU in the guest. */
   irqAsserted(vcpu: number): boolean {
-    const group = this.#signalledGroup(vcpu);
-    return group === 1 || (group === 0 && !(this.#saved[vcpu].cpu.vmcr & VMCR_FIQEN));
+    return this.vcpus.irqAsserted(vcpu);
   }
 
   /** The virtual FIQ input of the core: group 0, with GICv2 only if GICV_CTLR.FIQEn says so. */
   fiqAsserted(vcpu: number): boolean {
-    return this.#signalledGroup(vcpu) === 0 && (this.#saved[vcpu].cpu.vmcr & VMCR_FIQEN) !== 0;
+    return this.vcpus.fiqAsserted(vcpu);
   }
 
-  /** A maintenance interrupt: the vCPU should leave the guest and enter again. */
+  /** A maintenance interrupt: the vCPU in the guest should leave it and enter again. */
   maintenanceAsserted(vcpu: number): boolean {
-    const { cpu, residence } = this.#saved[vcpu];
-    return residence === IN_GUEST && (cpu.hcr & HCR_EN) !== 0 && cpu.maintenanceStatus() !== 0;
+    return this.vcpus.maintenanceAsserted(vcpu);
+  }
+
+  cpuInterface(vcpu: number): CpuInterface {
+    return this.vcpus.interfaces[vcpu].cpu;
+  }
+
+  savedInterface(vcpu: number): SavedInterface {
+    return this.vcpus.interfaces[vcpu];
   }
 
   // ---- the guest's accesses
@@ -505,15 +345,14 @@ export class Gic implements FrameContext {
   read(vcpu: number, address: number, size: number): number {
     const mapped = this.addresses.find(address, size);
     if (mapped !== undefined && !mapped.frame.traps) return this.#readInGuest(vcpu, mapped, address, size);
-    const entered = this.isInGuest(vcpu);
-    if (entered) this.leave(vcpu);
+    const entered = this.vcpus.trap(vcpu);
     let value = 0;
     if (mapped === undefined) {
       this.high = 0;
     } else {
       value = mapped.frame.read(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size, vcpu);
     }
-    if (entered) this.resume(vcpu);
+    if (entered) this.vcpus.resume(vcpu);
     return value >>> 0;
   }
 
@@ -524,15 +363,14 @@ export class Gic implements FrameContext {
       this.#writeInGuest(vcpu, mapped, address, size, low);
       return;
     }
-    const entered = this.isInGuest(vcpu);
-    if (entered) this.leave(vcpu);
+    const entered = this.vcpus.trap(vcpu);
     mapped?.frame.write(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size, low, high, vcpu);
-    if (entered) this.resume(vcpu);
+    if (entered) this.vcpus.resume(vcpu);
   }
 
   #readInGuest(vcpu: number, { base, frame }: MappedFrame, address: number, size: number): number {
-    const { cpu, residence } = this.#saved[vcpu];
-    const entered = residence === IN_GUEST;
+    const cpu = this.cpuInterface(vcpu);
+    const entered = this.isInGuest(vcpu);
     if (!entered) this.enter(vcpu);
     this.high = 0;
     // an interrupt takes one of these and one GICC_EOIR: V8 inlines what is compared for, and not what a frame looks up
@@ -543,8 +381,8 @@ export class Gic implements FrameContext {
   }
 
   #writeInGuest(vcpu: number, { base, frame }: MappedFrame, address: number, size: number, value: number): void {
-    const { cpu, residence } = this.#saved[vcpu];
-    const entered = residence === IN_GUEST;
+    const cpu = this.cpuInterface(vcpu);
+    const entered = this.isInGuest(vcpu);
     if (!entered) this.enter(vcpu);
     if (address - base === GICC_EOIR && size === WORD) endOfInterrupt(cpu, value, this.physical);
     else frame.write(this, vcpu, address - base, size, value, 0, vcpu);
@@ -555,8 +393,8 @@ export class Gic implements FrameContext {
   readSystemRegister(vcpu: number, encoding: number): number {
     this.high = 0;
     if (this.irqs.version !== 3) return UNDEFINED;
-    const { cpu, residence } = this.#saved[vcpu];
-    if (residence === IN_GUEST || alwaysTraps(encoding)) return readSystemRegister(cpu, encoding);
+    const cpu = this.cpuInterface(vcpu);
+    if (this.isInGuest(vcpu) || alwaysTraps(encoding)) return readSystemRegister(cpu, encoding);
     this.enter(vcpu);
     const value = readSystemRegister(cpu, encoding);
     this.exit(vcpu);
@@ -566,17 +404,16 @@ export class Gic implements FrameContext {
   /** MSR of an ICC_* register, SGIs included; false where it is UNDEFINED. */
   writeSystemRegister(vcpu: number, encoding: number, low: number, high: number): boolean {
     if (this.irqs.version !== 3) return false;
-    const { cpu, residence } = this.#saved[vcpu];
-    if (residence === IN_GUEST) {
+    const cpu = this.cpuInterface(vcpu);
+    if (this.isInGuest(vcpu)) {
       const answer = writeSystemRegister(cpu, encoding, low, this.physical);
       if (answer !== TRAPS) return answer === WRITTEN;
     }
     const register = systemRegisterAt(encoding);
     if (register?.emulate !== undefined) {
-      const entered = residence === IN_GUEST;
-      if (entered) this.leave(vcpu);
+      const entered = this.vcpus.trap(vcpu);
       register.emulate(this.irqs, vcpu, low, high);
-      if (entered) this.resume(vcpu);
+      if (entered) this.vcpus.resume(vcpu);
       return true;
     }
     // with nothing to emulate nobody would see the vCPU come and go
@@ -594,23 +431,14 @@ export class Gic implements FrameContext {
   }
 
   stopGuests(): void {
-    if (this.#guestsStopped++ > 0) return;
-    for (let vcpu = 0; vcpu < this.irqs.vcpus; vcpu++) {
-      this.#stopped[vcpu] = this.isInGuest(vcpu) ? 1 : 0;
-      this.leave(vcpu);
-    }
+    this.vcpus.stopGuests();
   }
 
   resumeGuests(): void {
-    if (--this.#guestsStopped > 0) return;
-    for (let vcpu = 0; vcpu < this.irqs.vcpus; vcpu++) {
-      if (this.#stopped[vcpu]) this.resume(vcpu);
-    }
+    this.vcpus.resumeGuests();
   }
 
   kickDeliverable(): void {
-    for (let vcpu = 0; vcpu < this.irqs.vcpus; vcpu++) {
-      if (this.hasPending(vcpu)) this.irqs.kick(vcpu);
-    }
+    this.vcpus.kickDeliverable();
   }
 }

@@ -1,9 +1,25 @@
 export { affinityOf, type InterruptKind, interruptKind } from './architecture/intid.js';
 export { SYSTEM_REGISTERS, type SystemRegisterName } from './architecture/system-registers.js';
+export type { GicConfig } from './config.js';
 export { CpuInterface, type CpuInterfaceConfig } from './cpu-interface/cpu-interface.js';
 export { ERRNO, type ErrorCode, GicError } from './errors.js';
-export { Gic, type GicConfig } from './gic.js';
+export { Gic } from './gic.js';
+export { type Census, census } from './inspect/census.js';
+export { vgicItsState } from './inspect/its-state.js';
+export { vgicState } from './inspect/vgic-state.js';
 export { PhysicalInterrupts } from './interrupts/physical-interrupts.js';
 export { COMMANDS, Command, type CommandName, type FieldName } from './its/commands.js';
+export { NO_PAGES, PageOverlay, type RamPages } from './memory/page-overlay.js';
 export { Ram } from './memory/ram.js';
-export { type Census, census } from './state/census.js';
+export { describe as describeGic } from './state/describe.js';
+export type {
+  CpuInterfaceParameters,
+  GicDescription,
+  GicState,
+  Registers,
+  RegisterValue,
+  SavedGic,
+} from './state/gic-state.js';
+export { ITS_TABLE_ABIS, type ItsTableAbi } from './state/its-tables.js';
+export { restoreGic } from './state/restore.js';
+export { saveGic } from './state/save.js';

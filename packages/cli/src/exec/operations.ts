@@ -1,6 +1,6 @@
-import { ERRNO, type Gic } from 'vgic';
+import { ERRNO, type Gic, vgicItsState, vgicState } from 'vgic';
 import { GITS_TRANSLATER_OFFSET, ICC_REGISTERS } from 'vgic/architecture';
-import { type ItsDevice, type MsiRoute, type Route, type VirtualMachine, vgicItsState, vgicState } from 'vgic/kvm';
+import type { ItsDevice, MsiRoute, Route, VirtualMachine } from 'vgic/kvm';
 import { hardwareView, hex64 } from './hardware-view.js';
 import { physicalView } from './physical-view.js';
 import { BadField, type Request } from './request.js';

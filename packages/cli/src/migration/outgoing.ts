@@ -1,13 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
-import {
-  type Machine,
-  MigrationSource,
-  type PaceLimits,
-  type Progress,
-  zlibCompression,
-  zlibCrc32,
-} from '@vgic/machine';
+import { type Machine, MigrationSource, type PaceLimits, type Progress } from '@vgic/machine';
+import { zlibCompression, zlibCrc32 } from '@vgic/machine/node';
 import { formatAddress } from './address.js';
 import { connect, reason, type SocketAddress, SocketChannel } from './socket.js';
 
@@ -35,6 +29,9 @@ export interface OutgoingOptions {
 export class Outgoing {
   readonly address: SocketAddress;
   readonly #source: MigrationSource;
+  /** The connection of now: what is heard of an older one does not count any more. */
+  #channel: SocketChannel | undefined;
+  #abandoned = false;
   readonly #wakeSession: () => void;
   #wake: () => void = () => {};
   #asking: NodeJS.Timeout | undefined;
@@ -68,6 +65,11 @@ export class Outgoing {
     return this.#source.progress;
   }
 
+  /** The part of the time in which the guest is to be held back. */
+  get throttle(): number {
+    return this.#source.throttle;
+  }
+
   /** False when it is too late. */
   cancel(why: string): boolean {
     return this.#source.cancel(why);
@@ -78,19 +80,18 @@ export class Outgoing {
     return this.#source.reclaim();
   }
 
-  /** The session ends. */
+  /** The session ends: nobody waits here for an answer any more. */
   abandon(): void {
+    this.#abandoned = true;
     clearTimeout(this.#asking);
-    this.#source.cancel('The source has ended.');
+    if (!this.#source.cancel('The source has ended.')) this.#channel?.close();
   }
 
-  /** The migration's turn, after the guest has run for so long: as long a one, and longer when the guest is to be held back. */
-  async turn(guestMilliseconds: number): Promise<void> {
+  /** The migration's turn, after the guest has run for so long: as long a one, and longer when the guest is held back longer. */
+  async turn(guestMilliseconds: number, held: number): Promise<void> {
     const source = this.#source;
     const began = performance.now();
     source.guestRan(guestMilliseconds);
-    const { throttle } = source;
-    const held = (guestMilliseconds * throttle) / (1 - throttle);
     const longest = Math.max(guestMilliseconds, held, LEAST_TURN);
     for (;;) {
       const more = source.advance();
@@ -122,6 +123,7 @@ export class Outgoing {
 
   #attach(socket: Socket): SocketChannel {
     const channel = new SocketChannel(socket);
+    this.#channel = channel;
     let failure = 'The destination has closed the connection.';
     const happened = () => {
       this.#slow = false;
@@ -129,6 +131,7 @@ export class Outgoing {
       this.#wakeSession();
     };
     socket.on('data', (bytes) => {
+      if (channel !== this.#channel) return;
       this.#source.receive(bytes);
       this.#askLater();
       happened();
@@ -138,6 +141,7 @@ export class Outgoing {
       failure = `The connection to ${formatAddress(this.address)} is broken: ${reason(error)}.`;
     });
     socket.on('close', () => {
+      if (channel !== this.#channel) return;
       this.#source.disconnected(failure, channel.unsent);
       this.#askLater();
       happened();
@@ -147,11 +151,11 @@ export class Outgoing {
 
   /** Where only the destination knows who has the machine, it is asked until it answers. */
   #askLater(): void {
-    if (this.#source.phase !== 'unknown' || this.#asking) return;
+    if (this.#source.phase !== 'unknown' || this.#asking || this.#abandoned) return;
     this.#asking = setTimeout(async () => {
       try {
         const socket = await connect(this.address);
-        if (this.#source.phase === 'unknown') this.#source.reconnected(this.#attach(socket));
+        if (this.#source.phase === 'unknown' && !this.#abandoned) this.#source.reconnected(this.#attach(socket));
         else socket.destroy();
       } catch {
         // Once more, then.

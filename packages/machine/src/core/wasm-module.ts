@@ -35,7 +35,7 @@ export interface CoreExports {
   clearDirty(): void;
 }
 
-/** The imports of packages/machine/core/host.ts. */
+/** The imports of packages/machine/core/execute/host.ts. */
 export interface CoreImports {
   host: {
     mmioRead(vcpu: number, address: number, size: number): number;
@@ -53,11 +53,32 @@ interface WebAssemblyApi {
 
 let compiled: object | undefined;
 
+/** RangeError with one sentence where WebAssembly is missing or forbidden. */
+function compile(): object {
+  const api = (globalThis as { WebAssembly?: WebAssemblyApi }).WebAssembly;
+  if (api === undefined)
+    throw new RangeError('A machine needs WebAssembly, which this JavaScript engine does not have.');
+  try {
+    return new api.Module(Uint8Array.from(atob(WASM_BASE64), (letter) => letter.charCodeAt(0)));
+  } catch (error) {
+    throw new RangeError(
+      'A machine needs WebAssembly, and this page may not compile it; its Content-Security-Policy needs ' +
+        `script-src 'wasm-unsafe-eval'. The engine says: ${(error as Error).message}`,
+    );
+  }
+}
+
+/** Throws a RangeError with one sentence where there is no WebAssembly, an Error where there is no memory for it. */
 export function instantiate(imports: CoreImports): CoreExports {
-  const api = (globalThis as unknown as { WebAssembly: WebAssemblyApi }).WebAssembly;
-  compiled ??= new api.Module(Uint8Array.from(atob(WASM_BASE64), (letter) => letter.charCodeAt(0)));
+  compiled ??= compile();
   const abort = () => {
     throw new Error('the core aborted');
   };
-  return new api.Instance(compiled, { ...imports, env: { abort } }).exports;
+  const { WebAssembly: api } = globalThis as unknown as { WebAssembly: WebAssemblyApi };
+  try {
+    return new api.Instance(compiled, { ...imports, env: { abort } }).exports;
+  } catch (error) {
+    // an engine without room says so by a RangeError, which here means a sentence for people
+    throw new Error(`no memory for the core: ${(error as Error).message}`);
+  }
 }

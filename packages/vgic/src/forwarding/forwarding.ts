@@ -12,12 +12,21 @@ import type { Vpe } from '../physical-gic/vpe.js';
 /** KVM's answer where an event is not mapped: the ITS's own error number (IHI 0069, table 5-36), which is positive. */
 export const UNMAPPED_INTERRUPT = 0x1_0307;
 
+/** KVM's answer where the forwarding of an MSI is to end that is not forwarded, of an event that is forwarded nevertheless. */
+const FORWARDED = -ERRNO.EINVAL;
+
 /** What a virtual machine's direct injection works with. */
 export interface ForwardingContext {
   readonly irqs: Interrupts;
   /** The physical CPU that a vCPU is on, or will be loaded on. */
   readonly cpuOf: (vcpu: number) => number;
   readonly isInGuest: (vcpu: number) => boolean;
+  /** Whether a vCPU waits for an interrupt. */
+  readonly isWaiting: (vcpu: number) => boolean;
+  /** GICR_CTLR.EnableLPIs of each vCPU. */
+  readonly lpisEnabled: Uint8Array;
+  /** Whether SGIs are to be vSGIs: GICD_CTLR.nASSGIreq. */
+  readonly vsgisWanted: () => boolean;
   /** The vCPU's virtual CPU interface sees this vPE from now on, or none. */
   readonly attach: (vcpu: number, vpe: Vpe | undefined) => void;
 }
@@ -38,22 +47,26 @@ interface ForwardedMsi {
  * but for what that loses: what is pending on the host's side comes back to the guest's whenever a forwarding ends.
  */
 export class Forwarding implements VpeInterrupts {
+  /** A doorbell has rung: something is pending for a vCPU that waits. Its kick follows. */
+  onDoorbell: (vcpu: number) => void = () => {};
   readonly vpes: readonly DriverVpe[];
   /** Something was pending when the vCPU's vPE was last made non-resident, or its doorbell rang since: it is to run. */
   readonly pendingLast: Uint8Array;
-  /** The vCPU waits for an interrupt: its doorbell is asked for, and it gets no vPE until it runs. */
-  readonly waiting: Uint8Array;
   /** The virtual pending table was parsed since the vPE became resident (GICR_VPENDBASER.Dirty is 0). */
   readonly ready: Uint8Array;
   /** Groups enabled when the vPE was last made resident: bit 0 and bit 1. */
   readonly groups: Uint8Array;
+  /** Where the vPE is. Only its vCPU's residency moves it, but a GICv4 may come while that one is loaded already. */
   readonly #resident: Uint8Array;
   /** The vPE is to be made resident anew at the vCPU's next entry. */
   readonly #reload: Uint8Array;
   readonly #set: VpeSet;
   readonly #byMsi = new Map<number, ForwardedMsi>();
   readonly #byLpi = new Map<number, ForwardedMsi>();
+  /** The vCPUs whose LPIs were enabled when {@link endUndeliverable} last looked. */
+  readonly #lpisWereEnabled: Uint8Array;
   #vsgis = false;
+  #hasRun = false;
 
   /** @throws GicError ENOSPC where the host has no room for so many vPEs. */
   constructor(
@@ -64,13 +77,13 @@ export class Forwarding implements VpeInterrupts {
     this.#set = driver.allocate(irqs.vcpus);
     this.vpes = this.#set.vpes;
     this.pendingLast = new Uint8Array(irqs.vcpus);
-    this.waiting = new Uint8Array(irqs.vcpus);
     this.ready = new Uint8Array(irqs.vcpus);
     this.groups = new Uint8Array(irqs.vcpus);
     this.#resident = new Uint8Array(irqs.vcpus);
     this.#reload = new Uint8Array(irqs.vcpus);
+    this.#lpisWereEnabled = context.lpisEnabled.slice();
     for (const [vcpu, vpe] of this.vpes.entries()) {
-      vpe.onDoorbell = () => this.#onDoorbell(vcpu);
+      vpe.onDoorbell = () => this.#ring(vcpu);
       driver.mapVpe(vpe);
     }
     irqs.vpes = this;
@@ -80,20 +93,27 @@ export class Forwarding implements VpeInterrupts {
   close(): void {
     for (const { msi } of [...this.#byMsi.values()]) this.unsetForwarding(msi);
     this.switchVsgis(false);
-    for (let vcpu = 0; vcpu < this.vpes.length; vcpu++) this.put(vcpu);
+    for (let vcpu = 0; vcpu < this.vpes.length; vcpu++) this.put(vcpu, false);
     this.driver.free(this.#set);
     this.context.irqs.vpes = undefined;
   }
 
-  // ---- scheduling
+  // ---- residency: it follows that of the vCPU, which `Vcpus` has
 
   isResident(vcpu: number): boolean {
     return this.#resident[vcpu] !== 0;
   }
 
-  /** The vCPU is loaded on its physical CPU: its vPE becomes resident there, if it does not wait for an interrupt. */
+  /** Before a vCPU is loaded: what userspace has set and only a run makes so, that SGIs are vSGIs. */
+  prepareFirstRun(): void {
+    if (this.#hasRun) return;
+    this.#hasRun = true;
+    this.switchVsgis(this.context.vsgisWanted());
+  }
+
+  /** The vCPU is loaded on its physical CPU: its vPE becomes resident there. */
   load(vcpu: number): void {
-    if (this.#resident[vcpu] || this.waiting[vcpu]) return;
+    if (this.#resident[vcpu]) return;
     const { driver, context } = this;
     const vpe = this.vpes[vcpu];
     driver.moveVpe(vpe, context.cpuOf(vcpu));
@@ -107,12 +127,14 @@ export class Forwarding implements VpeInterrupts {
     context.attach(vcpu, driver.residentOn(vpe.cpu));
   }
 
-  /** The vCPU gives its physical CPU back. One that waits for an interrupt is to be rung for. */
-  put(vcpu: number): void {
-    if (!this.#resident[vcpu]) return;
+  /** The vCPU gives its physical CPU back. One that `waits` for an interrupt is to be rung for. */
+  put(vcpu: number, waits: boolean): void {
+    if (!this.#resident[vcpu]) {
+      if (waits) this.askForDoorbell(vcpu);
+      return;
+    }
     const { driver } = this;
     const vpe = this.vpes[vcpu];
-    const waits = this.waiting[vcpu] !== 0;
     if (waits && driver.version === 40) driver.maskDoorbell(vpe, false);
     this.pendingLast[vcpu] = driver.makeNonResident(vpe, waits) ? 1 : 0;
     this.#resident[vcpu] = 0;
@@ -125,14 +147,8 @@ export class Forwarding implements VpeInterrupts {
     return this.context.irqs.distributorEnabled && this.#vsgis;
   }
 
-  /** The vCPU waits for an interrupt from its next {@link put} on; at once where it is on no CPU, as after a restore. */
-  wait(vcpu: number): void {
-    this.waiting[vcpu] = 1;
-    if (!this.#resident[vcpu]) this.#askForDoorbell(vcpu);
-  }
-
-  /** Of a vCPU that waits, whose vPE was never resident or has been mapped anew: no doorbell would ring for it. */
-  #askForDoorbell(vcpu: number): void {
+  /** Of a vCPU that waits, whose vPE was never resident or has been mapped anew: no doorbell would ring for it yet. */
+  askForDoorbell(vcpu: number): void {
     const { driver, context } = this;
     const vpe = this.vpes[vcpu];
     if (driver.version === 40) driver.maskDoorbell(vpe, false);
@@ -146,7 +162,7 @@ export class Forwarding implements VpeInterrupts {
   prepareEntry(vcpu: number): void {
     if (!this.#reload[vcpu]) return;
     this.#reload[vcpu] = 0;
-    this.put(vcpu);
+    this.put(vcpu, false);
     this.load(vcpu);
   }
 
@@ -155,11 +171,22 @@ export class Forwarding implements VpeInterrupts {
     this.ready[vcpu] = this.#resident[vcpu];
   }
 
-  #onDoorbell(vcpu: number): void {
+  #ring(vcpu: number): void {
     const { driver } = this;
+    this.onDoorbell(vcpu);
     if (driver.version === 40) driver.maskDoorbell(this.vpes[vcpu], true);
     this.pendingLast[vcpu] = 1;
     this.context.irqs.kick(vcpu);
+  }
+
+  /** Whether something is pending for a vCPU that waits, by its doorbell or by what its vPE was left with. */
+  hasRung(vcpu: number): boolean {
+    return this.pendingLast[vcpu] !== 0;
+  }
+
+  /** After a restore: so it was when the vCPU that waits was saved. */
+  setRung(vcpu: number): void {
+    this.pendingLast[vcpu] = 1;
   }
 
   /**
@@ -167,10 +194,10 @@ export class Forwarding implements VpeInterrupts {
    * a vCPU that began to wait while they were disabled, so it is to look by itself.
    */
   distributorSwitched(): void {
-    const { irqs } = this.context;
+    const { irqs, isWaiting } = this.context;
     for (let vcpu = 0; vcpu < this.vpes.length; vcpu++) {
       this.#reload[vcpu] = 1;
-      if (irqs.distributorEnabled && this.waiting[vcpu]) this.pendingLast[vcpu] = 1;
+      if (irqs.distributorEnabled && isWaiting(vcpu)) this.pendingLast[vcpu] = 1;
       irqs.kick(vcpu);
     }
   }
@@ -214,7 +241,7 @@ export class Forwarding implements VpeInterrupts {
   checkForwarding(its: Its, deviceId: number, eventId: number): number {
     const lpi = its.resolve(deviceId, eventId);
     if (lpi < 0) return unresolved(lpi);
-    return testBit(this.context.irqs.onVpe, lpi) ? -ERRNO.EINVAL : 0;
+    return testBit(this.context.irqs.onVpe, lpi) ? FORWARDED : 0;
   }
 
   /** An MSI is forwarded no more: it is the host's again, and what is pending of its LPI is the GIC's again. */
@@ -240,6 +267,29 @@ export class Forwarding implements VpeInterrupts {
     const { irqs, isInGuest } = this.context;
     const owner = irqs.lists.owner[lpi];
     if (owner >= 0 && !isInGuest(owner) && !testBit(irqs.active, lpi)) irqs.lists.remove(lpi);
+  }
+
+  /**
+   * Ends what software would not deliver any more, since the guest has turned its ITS or its LPIs off: for a VMM whose guest
+   * shall not notice that MSIs are forwarded, after each of its writes to the GIC. KVM has no such thing and goes on
+   * forwarding. What was pending is the GIC's again; but where EnableLPIs has gone off it is lost, as it would have been in
+   * software.
+   */
+  endUndeliverable(): void {
+    const { irqs, lpisEnabled } = this.context;
+    for (const { msi, its, deviceId, eventId } of [...this.#byMsi.values()]) {
+      if (this.checkForwarding(its, deviceId, eventId) !== FORWARDED) this.unsetForwarding(msi);
+    }
+    for (let vcpu = 0; vcpu < this.vpes.length; vcpu++) {
+      if (this.#lpisWereEnabled[vcpu] && !lpisEnabled[vcpu]) irqs.dropLpis(vcpu);
+      this.#lpisWereEnabled[vcpu] = lpisEnabled[vcpu];
+    }
+  }
+
+  /** The vCPU to which the LPI of a forwarded MSI goes, or -1. */
+  vcpuOf(msi: number): number {
+    const forwarding = this.#byMsi.get(msi);
+    return forwarding === undefined ? -1 : this.context.irqs.target[forwarding.lpi];
   }
 
   /** Where an MSI is forwarded to. */
@@ -311,7 +361,7 @@ export class Forwarding implements VpeInterrupts {
     } finally {
       for (const [vcpu, vpe] of vpes.entries()) {
         driver.mapVpe(vpe);
-        if (this.waiting[vcpu]) this.#askForDoorbell(vcpu);
+        if (this.context.isWaiting(vcpu)) this.askForDoorbell(vcpu);
       }
     }
   }
@@ -338,7 +388,8 @@ export class Forwarding implements VpeInterrupts {
 
   /** GICv4.0: no doorbell rings for a vLPI that was pending before it was enabled. */
   #look(vcpu: number): void {
-    if (this.driver.version === 40 && this.waiting[vcpu] && !this.pendingLast[vcpu]) this.#askForDoorbell(vcpu);
+    if (this.driver.version === 40 && this.context.isWaiting(vcpu) && !this.pendingLast[vcpu])
+      this.askForDoorbell(vcpu);
   }
 
   // ---- vSGIs

@@ -2,7 +2,7 @@ import type { CpuInterface } from '../cpu-interface/cpu-interface.js';
 import type { Interrupts } from '../interrupts/interrupts.js';
 import type { Its } from '../its/its.js';
 import type { Lpis } from '../its/lpis.js';
-import type { SavedInterface } from '../list-registers/saved-interface.js';
+import type { SavedInterface } from '../vcpus/saved-interface.js';
 
 /** State of the distributor and the redistributors that is not an interrupt's. */
 export class DistributorState {

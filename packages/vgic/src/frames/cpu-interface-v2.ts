@@ -7,7 +7,7 @@ import {
   highestPending,
   idleOrRunningPriority,
 } from '../cpu-interface/gicv.js';
-import type { SavedInterface } from '../list-registers/saved-interface.js';
+import type { SavedInterface } from '../vcpus/saved-interface.js';
 import { Frame, type ReadColumn, type RegisterHandlers, type UserColumns, type WriteColumn } from './frame.js';
 
 /**

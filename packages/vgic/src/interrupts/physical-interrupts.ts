@@ -1,3 +1,4 @@
+import type { StatePart, StateVisitor } from '../checkpoint.js';
 import { clearBit, setBit, testBit, writeBit } from './bitmap.js';
 
 /** How many physical interrupts there are. */
@@ -8,7 +9,7 @@ export const PHYSICAL_INTERRUPT_COUNT = 1024;
  * physical interrupt together with the virtual one (IHI 0069, 4.8 "Maintenance interrupts and hardware interrupts").
  * All virtual machines of a host share one of these.
  */
-export class PhysicalInterrupts {
+export class PhysicalInterrupts implements StatePart {
   readonly #line = new Uint32Array(PHYSICAL_INTERRUPT_COUNT / 32);
   readonly #pending = new Uint32Array(PHYSICAL_INTERRUPT_COUNT / 32);
   readonly #notForwardable = new Uint32Array(PHYSICAL_INTERRUPT_COUNT / 32);
@@ -48,5 +49,12 @@ export class PhysicalInterrupts {
   /** What the CPU interface does when the guest deactivates a list register with HW = 1. */
   deactivate(irq: number): void {
     if (irq < PHYSICAL_INTERRUPT_COUNT) clearBit(this.#active, irq);
+  }
+
+  visitState(state: StateVisitor): void {
+    state.array(this.#line);
+    state.array(this.#pending);
+    state.array(this.#notForwardable);
+    state.array(this.#active);
   }
 }

@@ -121,7 +121,7 @@ export class VgicDevice {
     const frame = this.version === 2 ? DISTRIBUTOR_V2 : DISTRIBUTOR_V3;
     this.addresses.map.add({ base, frame, vcpu: NO_VCPU });
     if (this.version === 2) this.gic?.mapCpuInterface(Number(this.addresses.cpuInterface));
-    this.model.prepareFirstRun();
+    this.model.forwarding?.prepareFirstRun();
     this.#ready = true;
     return 0;
   }

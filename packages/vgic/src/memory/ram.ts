@@ -1,5 +1,9 @@
+import { checkBase, refuse } from '../arguments.js';
+
 const PAGE_SHIFT = 12;
 const PAGE = 1 << PAGE_SHIFT;
+/** Bytes of a page, by which what is written is told. */
+export const PAGE_SIZE = PAGE;
 /** An address may have more than 32 bits; these are the lowest, of which `&` is exact and much faster than `%`. */
 const PAGE_OFFSET = PAGE - 1;
 
@@ -17,11 +21,14 @@ export class Ram {
   /** Told of each 4 KiB page (its address) that the GIC writes: live migration must send it again. */
   onDirty: ((page: number) => void) | undefined;
 
+  /** @throws GicError EINVAL for a base that is no such address, or bytes that are no Uint8Array. */
   constructor(
-    /** Guest-physical address of the first byte, a multiple of 4 KiB. */
+    /** Physical address of the first byte, a multiple of 4 KiB. */
     readonly base: number,
     readonly bytes: Uint8Array,
   ) {
+    if (!(bytes instanceof Uint8Array)) refuse('bytes', 'a Uint8Array', bytes);
+    checkBase('base', base, PAGE, bytes.length);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.size = bytes.byteLength;
     if (bytes.byteOffset % 4 === 0) this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, this.size >>> 2);

@@ -9,8 +9,9 @@ import {
 } from '../architecture/gicv4.js';
 import { LPI_MIN, SGI_COUNT } from '../architecture/intid.js';
 import { LPI_ENABLE } from '../architecture/its.js';
+import { checkBoolean, checkOneOf, checkWhole, isWhole, refuse } from '../arguments.js';
 import { GicError } from '../errors.js';
-import type { Ram } from '../memory/ram.js';
+import { Ram } from '../memory/ram.js';
 import { LPI_BITS, LPI_LIMIT } from './configuration-table.js';
 import type { PhysicalGic } from './physical-gic.js';
 import {
@@ -89,6 +90,8 @@ const ITT_SIZE = VECTORS * 8;
 const INQUIRER = 2 ** VPE_ID_BITS - 1;
 const VPES_MAX = INQUIRER;
 
+/** Physical CPUs that commands can name by their number (RDbase with GITS_TYPER.PTA = 0). */
+const MOST_CPUS = 0x10000;
 /** The most MSIs of host devices: each has an LPI, and each vPE's doorbell has one. */
 export const MOST_MSIS = LPI_LIMIT - LPI_MIN - VPES_MAX;
 const FIRST_DOORBELL = LPI_LIMIT - VPES_MAX;
@@ -124,9 +127,13 @@ export class Gicv4Driver {
   /** @throws GicError EINVAL if the configuration is none, ENOSPC where the host's RAM is too small. */
   constructor(config: Gicv4DriverConfig = {}) {
     const { gicv4 = 41, vsgis = true, cpus = 1, msis = 1024, priorityBits = 5, memory } = config;
-    if (!(msis >= 1 && msis <= MOST_MSIS)) {
-      throw new GicError('EINVAL', `msis: 1 to ${MOST_MSIS}, not ${msis}.`);
-    }
+    checkOneOf('gicv4', gicv4, [40, 41]);
+    checkBoolean('vsgis', vsgis);
+    checkWhole('cpus', cpus, 1, MOST_CPUS);
+    checkWhole('msis', msis, 1, MOST_MSIS);
+    checkWhole('priorityBits', priorityBits, 4, 8);
+    if (memory !== undefined && !(memory instanceof Ram))
+      refuse('memory', 'the Ram in which the host has its tables', memory);
     this.version = gicv4;
     this.hasVsgis = gicv4 === 41 && vsgis;
     this.msis = msis;
@@ -152,6 +159,7 @@ export class Gicv4Driver {
 
   /** A device of the host sends its MSI: to the vPE that it is forwarded to, else to the host. Allocates nothing. */
   send(msi: number): PhysicalMsiResult {
+    if (!isWhole(msi, 0, this.msis - 1)) refuse('msi', `a whole number from 0 to ${this.msis - 1}`, msi);
     this.#prepareDevice(msi >>> VECTORS_SHIFT);
     return this.gic.msi(msi >>> VECTORS_SHIFT, msi & (VECTORS - 1));
   }
@@ -179,9 +187,10 @@ export class Gicv4Driver {
 
   /**
    * The vPEs of one more virtual machine, not mapped yet.
-   * @throws GicError ENOSPC where host RAM or vPEIDs are used up; nothing is taken then.
+   * @throws GicError EINVAL for a count that is none, ENOSPC where host RAM or vPEIDs are used up; nothing is taken then.
    */
   allocate(count: number): VpeSet {
+    checkWhole('count', count, 1, VPES_MAX);
     const ids: number[] = [];
     for (let id = 0; id < VPES_MAX && ids.length < count; id++) if (this.#vpes[id] === undefined) ids.push(id);
     const tables = ids.length < count ? undefined : this.#host.takeAll(count + 1);

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Gicv4Driver, UNMAPPED_INTERRUPT } from '../../src/gicv4.js';
-import { ERRNO, GicError, Ram } from '../../src/index.js';
-import { restoreGic, saveGic } from '../../src/kvm/index.js';
+import { ERRNO, GicError, Ram, restoreGic, saveGic } from '../../src/index.js';
 import { ItsGuest } from '../its-guest.js';
 import { DEVICE, DOORBELL, FIRST_LPI, newDriver, PassedThrough } from './passed-through.js';
 
@@ -416,9 +415,9 @@ describe('a save', () => {
     machine.forward(0);
     machine.msi(0);
     machine.msi(1);
-    const state = saveGic(machine.gic);
+    const saved = saveGic(machine.gic);
     const twin = new PassedThrough({ gicv4: to }, { guest: machine.its, bytes: machine.its.memory.bytes.slice() });
-    restoreGic(twin.gic, state);
+    restoreGic(twin.gic, saved);
     expect(twin.forward(0)).toBe(0);
     expect(twin.taken().sort()).toEqual([FIRST_LPI, FIRST_LPI + 1]);
     // the guest goes on here as well
@@ -433,11 +432,11 @@ describe('a save', () => {
     const machine = forwarded();
     machine.msi(0);
     machine.msi(1);
-    const state = saveGic(machine.gic);
+    const saved = saveGic(machine.gic);
     const ram = { guest: machine.its, bytes: machine.its.memory.bytes.slice() };
     const twin = new PassedThrough({ ...machine.config, gicv4: 41 }, ram);
     if (before) expect(twin.forward(0)).not.toBe(0);
-    restoreGic(twin.gic, state);
+    restoreGic(twin.gic, saved);
     // between the two the device's MSI goes by software
     twin.msi(2);
     if (after) expect(twin.forward(0)).toBe(0);

@@ -1,10 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GITS_REGISTERS } from '../../src/architecture/its.js';
-import { COMMANDS, Command, GicError } from '../../src/index.js';
+import { COMMANDS, Command, GicError, type GicState, restoreGic, saveGic, vgicState } from '../../src/index.js';
 import { testBit } from '../../src/interrupts/bitmap.js';
-import { restoreDetachedLpis } from '../../src/kvm/detached-lpis.js';
-import { type GicState, restoreGic, saveGic, vgicState } from '../../src/kvm/index.js';
+import { restoreDetachedLpis } from '../../src/state/detached-lpis.js';
 import { GICD_BASE, GICR_BASE } from '../guest.js';
 import { ITS_BASE } from '../its-guest.js';
 import { DEVICE, FIRST_LPI, PassedThrough } from './passed-through.js';
@@ -250,7 +249,8 @@ describe.each(VERSIONS)('a hostile snapshot (GICv4 version %i)', (gicv4) => {
   for (let event = 0; event < 4; event++) source.msi(event);
   source.guest.sendSgi(3, [0]);
   source.issue('MOVALL', { target: 0, target2: 1 });
-  const state = JSON.parse(JSON.stringify(saveGic(source.gic))) as GicState;
+  const saved = saveGic(source.gic);
+  const state = JSON.parse(JSON.stringify(saved.state)) as GicState;
   const ram = source.its.memory.bytes.slice();
   const paths = pathsOf(state);
 
@@ -258,7 +258,7 @@ describe.each(VERSIONS)('a hostile snapshot (GICv4 version %i)', (gicv4) => {
     const machine = new PassedThrough({ gicv4, vcpus: VCPUS }, { guest: source.its, bytes });
     let outcome: 'restored' | 'refused' = 'restored';
     try {
-      restoreGic(machine.gic, snapshot as GicState);
+      restoreGic(machine.gic, { ...saved, state: snapshot as GicState });
     } catch (error) {
       if (!(error instanceof GicError)) throw error;
       outcome = 'refused';
@@ -269,7 +269,7 @@ describe.each(VERSIONS)('a hostile snapshot (GICv4 version %i)', (gicv4) => {
     use(machine);
     // once more, over a GIC that is not fresh and forwards
     try {
-      restoreGic(machine.gic, snapshot as GicState);
+      restoreGic(machine.gic, { ...saved, state: snapshot as GicState });
     } catch (error) {
       if (!(error instanceof GicError)) throw error;
     }

@@ -1,0 +1,50 @@
+import { GicError } from './errors.js';
+
+/** Checks of what a caller hands over. Each throws a GicError EINVAL that names the argument, says what it may be, and what it is. */
+
+const LARGEST_SHOWN = 40;
+
+/** What a sentence may show of a value: never more than a few characters, never a conversion that a caller could write. */
+export function show(value: unknown): string {
+  if (typeof value === 'bigint') return `the bigint ${value}n`.slice(0, LARGEST_SHOWN);
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, LARGEST_SHOWN));
+  if (typeof value === 'object') return value === null ? 'null' : 'an object';
+  if (typeof value === 'function') return 'a function';
+  return String(value).slice(0, LARGEST_SHOWN);
+}
+
+/** @throws GicError EINVAL: `name: sentence, not value.` */
+export function refuse(name: string, allowed: string, value: unknown): never {
+  throw new GicError('EINVAL', `${name}: ${allowed}, not ${show(value)}.`);
+}
+
+/** Whether a value is a whole number from `least` to `most`. A bigint is none. */
+export function isWhole(value: unknown, least: number, most: number): value is number {
+  return Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+}
+
+/** A whole number from `least` to `most`. */
+export function checkWhole(name: string, value: unknown, least: number, most: number): void {
+  if (!isWhole(value, least, most)) refuse(name, `a whole number from ${least} to ${most}`, value);
+}
+
+/** One of a few values. */
+export function checkOneOf(name: string, value: unknown, allowed: readonly unknown[]): void {
+  if (!allowed.includes(value)) refuse(name, allowed.map(show).join(' or '), value);
+}
+
+/** true or false. */
+export function checkBoolean(name: string, value: unknown): void {
+  if (typeof value !== 'boolean') refuse(name, 'true or false', value);
+}
+
+/** A guest-physical address at which something of `size` bytes may begin: a multiple of `alignment`, within 52 bits. */
+export function checkBase(name: string, value: unknown, alignment: number, size: number): void {
+  if (!isWhole(value, 0, 2 ** 52 - size) || value % alignment !== 0) {
+    refuse(
+      name,
+      `an address, a multiple of 0x${alignment.toString(16)} with 0x${size.toString(16)} bytes within 52 bits`,
+      value,
+    );
+  }
+}
