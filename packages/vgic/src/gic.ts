@@ -1,3 +1,5 @@
+import { GICC_REGISTERS } from './architecture/gicv2.js';
+import { offsetsOf, WORD } from './architecture/register-map.js';
 import {
   checkConfig,
   cpuInterfaceConfig,
@@ -7,16 +9,19 @@ import {
   type GicConfig,
 } from './config.js';
 import { CpuInterface } from './cpu-interface/cpu-interface.js';
+import { acknowledge, endOfInterrupt } from './cpu-interface/gicv.js';
 import {
   alwaysTraps,
   readSystemRegister,
   systemRegisterAt,
+  TRAPS,
   UNDEFINED,
+  WRITTEN,
   writeSystemRegister,
 } from './cpu-interface/system-registers.js';
 import { ERRNO, GicError } from './errors.js';
 import type { Forwarding } from './forwarding/forwarding.js';
-import { AddressMap } from './frames/address-map.js';
+import { AddressMap, type MappedFrame } from './frames/address-map.js';
 import { DistributorState, type FrameContext } from './frames/context.js';
 import { CPU_INTERFACE_V2 } from './frames/cpu-interface-v2.js';
 import { DISTRIBUTOR_V2 } from './frames/distributor-v2.js';
@@ -32,6 +37,8 @@ import { LPI_BITS_KVM, Lpis } from './its/lpis.js';
 import type { ResampleListener } from './vcpus/delivery.js';
 import type { SavedInterface } from './vcpus/saved-interface.js';
 import { Vcpus } from './vcpus/vcpus.js';
+
+const { GICC_IAR, GICC_EOIR } = offsetsOf(GICC_REGISTERS);
 
 /**
  * A virtual GIC: the distributor, a redistributor and a virtual CPU interface for each vCPU.
@@ -336,42 +343,50 @@ export class Gic implements FrameContext {
    * CPU interface it is in the guest, whether it was before or not.
    */
   read(vcpu: number, address: number, size: number): number {
-    this.high = 0;
     const mapped = this.addresses.find(address, size);
-    const traps = mapped?.frame.traps !== false;
-    const moved = this.#moveFor(vcpu, traps);
+    if (mapped !== undefined && !mapped.frame.traps) return this.#readInGuest(vcpu, mapped, address, size);
+    const entered = this.vcpus.trap(vcpu);
     let value = 0;
-    if (mapped !== undefined) {
-      const { frame, base } = mapped;
-      value = frame.read(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - base, size, vcpu);
+    if (mapped === undefined) {
+      this.high = 0;
+    } else {
+      value = mapped.frame.read(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size, vcpu);
     }
-    if (moved) this.#moveBack(vcpu, traps);
+    if (entered) this.vcpus.resume(vcpu);
     return value >>> 0;
   }
 
   /** A vCPU's store, likewise; `high` is the upper half of 8 bytes. Where nothing is, it is ignored. */
   write(vcpu: number, address: number, size: number, low: number, high: number): void {
     const mapped = this.addresses.find(address, size);
-    const traps = mapped?.frame.traps !== false;
-    const moved = this.#moveFor(vcpu, traps);
-    if (mapped !== undefined) {
-      const { frame, base } = mapped;
-      frame.write(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - base, size, low, high, vcpu);
+    if (mapped !== undefined && !mapped.frame.traps) {
+      this.#writeInGuest(vcpu, mapped, address, size, low);
+      return;
     }
-    if (moved) this.#moveBack(vcpu, traps);
+    const entered = this.vcpus.trap(vcpu);
+    mapped?.frame.write(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size, low, high, vcpu);
+    if (entered) this.vcpus.resume(vcpu);
   }
 
-  /** A vCPU is out of the guest for an access that traps, and in it for any other. Says whether it has to go back. */
-  #moveFor(vcpu: number, traps: boolean): boolean {
-    if (traps) return this.vcpus.trap(vcpu);
-    if (this.isInGuest(vcpu)) return false;
-    this.enter(vcpu);
-    return true;
+  #readInGuest(vcpu: number, { base, frame }: MappedFrame, address: number, size: number): number {
+    const cpu = this.cpuInterface(vcpu);
+    const entered = this.isInGuest(vcpu);
+    if (!entered) this.enter(vcpu);
+    this.high = 0;
+    // an interrupt takes one of these and one GICC_EOIR: V8 inlines what is compared for, and not what a frame looks up
+    const isAcknowledge = address - base === GICC_IAR && size === WORD;
+    const value = isAcknowledge ? acknowledge(cpu, false) : frame.read(this, vcpu, address - base, size, vcpu);
+    if (!entered) this.exit(vcpu);
+    return value >>> 0;
   }
 
-  #moveBack(vcpu: number, traps: boolean): void {
-    if (traps) this.vcpus.resume(vcpu);
-    else this.exit(vcpu);
+  #writeInGuest(vcpu: number, { base, frame }: MappedFrame, address: number, size: number, value: number): void {
+    const cpu = this.cpuInterface(vcpu);
+    const entered = this.isInGuest(vcpu);
+    if (!entered) this.enter(vcpu);
+    if (address - base === GICC_EOIR && size === WORD) endOfInterrupt(cpu, value, this.physical);
+    else frame.write(this, vcpu, address - base, size, value, 0, vcpu);
+    if (!entered) this.exit(vcpu);
   }
 
   /** MRS of an ICC_* register: unsigned 32 bits, or UNDEFINED (-1). */
@@ -390,23 +405,23 @@ export class Gic implements FrameContext {
   writeSystemRegister(vcpu: number, encoding: number, low: number, high: number): boolean {
     if (this.irqs.version !== 3) return false;
     const cpu = this.cpuInterface(vcpu);
-    if (alwaysTraps(encoding)) return this.#emulate(vcpu, encoding, low, high);
-    if (this.isInGuest(vcpu)) return writeSystemRegister(cpu, encoding, low, this.physical);
+    if (this.isInGuest(vcpu)) {
+      const answer = writeSystemRegister(cpu, encoding, low, this.physical);
+      if (answer !== TRAPS) return answer === WRITTEN;
+    }
+    const register = systemRegisterAt(encoding);
+    if (register?.emulate !== undefined) {
+      const entered = this.vcpus.trap(vcpu);
+      register.emulate(this.irqs, vcpu, low, high);
+      if (entered) this.vcpus.resume(vcpu);
+      return true;
+    }
+    // with nothing to emulate nobody would see the vCPU come and go
+    if (register?.trappedBy === 'always') return true;
     this.enter(vcpu);
-    const defined = writeSystemRegister(cpu, encoding, low, this.physical);
+    const answer = writeSystemRegister(cpu, encoding, low, this.physical);
     this.exit(vcpu);
-    return defined;
-  }
-
-  /** An MSR that traps. */
-  #emulate(vcpu: number, encoding: number, low: number, high: number): boolean {
-    const emulate = systemRegisterAt(encoding)?.emulate;
-    // a register without anything to write: nobody would see the vCPU leave the guest
-    if (emulate === undefined) return true;
-    const entered = this.#moveFor(vcpu, true);
-    emulate(this.irqs, vcpu, low, high);
-    if (entered) this.#moveBack(vcpu, true);
-    return true;
+    return answer === WRITTEN;
   }
 
   // ---- what the frames need

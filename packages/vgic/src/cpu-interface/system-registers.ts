@@ -29,8 +29,11 @@ import {
 } from './saved-registers.js';
 import { sendSgi } from './sgi.js';
 
-/** Answer of {@link readSystemRegister} for an access that is UNDEFINED. */
+/** Answer of {@link readSystemRegister} and {@link writeSystemRegister} for an access that is UNDEFINED. */
 export const UNDEFINED = -1;
+/** Answers of {@link writeSystemRegister}: the register is written; it traps, and the hypervisor has to `emulate` it. */
+export const WRITTEN = 0;
+export const TRAPS = 1;
 
 /** What an ICC register does, besides its description: a column that is missing makes the access UNDEFINED. */
 interface Columns extends Partial<UserColumns> {
@@ -163,23 +166,23 @@ export function readSystemRegister(cpu: CpuInterface, encoding: number): number 
 }
 
 /**
- * MSR of an ICC_* register by a vCPU in the guest; those that trap are not here.
- * @returns false for an access that is UNDEFINED.
+ * MSR of an ICC_* register by a vCPU in the guest.
+ * @returns WRITTEN, TRAPS or UNDEFINED.
  */
 export function writeSystemRegister(
   cpu: CpuInterface,
   encoding: number,
   value: number,
   physical: PhysicalInterrupts,
-): boolean {
+): number {
   if (encoding === ICC_EOIR1_EL1) {
     endOfInterrupt(cpu, 1, value, physical);
-    return true;
+    return WRITTEN;
   }
   const row = systemRegisterAt(encoding);
-  if (row?.write === undefined) return false;
+  if (row?.write === undefined) return row?.emulate === undefined ? UNDEFINED : TRAPS;
   row.write(cpu, value, physical);
-  return true;
+  return WRITTEN;
 }
 
 /** Whether a guest's access always traps, so that the vCPU need not be in the guest for it. */

@@ -20,7 +20,9 @@ function place(address: number, length: number, { base, frame }: MappedFrame): n
  */
 export class AddressMap {
   #frames: MappedFrame[] = [];
+  /** The last two frames that were accessed, which are nearly always accessed again. */
   #lastHit: MappedFrame | undefined;
+  #hitBefore: MappedFrame | undefined;
   #overlapping = false;
 
   add(mapped: MappedFrame): void {
@@ -30,12 +32,17 @@ export class AddressMap {
     this.#overlapping ||= this.#frames.some(
       (other) => other !== mapped && other.base < base + frame.size && base < other.base + other.frame.size,
     );
-    this.#lastHit = undefined;
+    this.#forgetHits();
   }
 
   remove(predicate: (mapped: MappedFrame) => boolean): void {
     this.#frames = this.#frames.filter((mapped) => !predicate(mapped));
+    this.#forgetHits();
+  }
+
+  #forgetHits(): void {
     this.#lastHit = undefined;
+    this.#hitBefore = undefined;
   }
 
   /** Where a frame lies, the one of that vCPU if each has its own; undefined if it has no place. */
@@ -46,13 +53,18 @@ export class AddressMap {
   find(address: number, length: number): MappedFrame | undefined {
     const last = this.#lastHit;
     if (last !== undefined && place(address, length, last) === 0) return last;
+    const before = this.#hitBefore;
+    if (before !== undefined && place(address, length, before) === 0) return before;
     const frames = this.#frames;
     for (let from = 0, count = frames.length; count > 0; count >>>= 1) {
       let at = from + (count >>> 1);
       const there = place(address, length, frames[at]);
       if (there === 0) {
         while (at > 0 && place(address, length, frames[at - 1]) === 0) at--;
-        if (!this.#overlapping) this.#lastHit = frames[at];
+        if (!this.#overlapping) {
+          this.#hitBefore = last;
+          this.#lastHit = frames[at];
+        }
         return frames[at];
       }
       if (there > 0) {

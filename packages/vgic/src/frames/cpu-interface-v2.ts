@@ -8,7 +8,6 @@ import {
   idleOrRunningPriority,
 } from '../cpu-interface/gicv.js';
 import type { SavedInterface } from '../vcpus/saved-interface.js';
-import type { FrameContext } from './context.js';
 import { Frame, type ReadColumn, type RegisterHandlers, type UserColumns, type WriteColumn } from './frame.js';
 
 /**
@@ -59,16 +58,35 @@ const ACTIVE_PRIORITIES: RegisterHandlers = {
 };
 
 /** Registers without state, which userspace does not have. */
-function guestRead(read: (cpu: ReturnType<FrameContext['cpuInterface']>) => number): ReadColumn & UserColumns {
-  return { read: (context, vcpu) => read(context.cpuInterface(vcpu)), user: false };
+type GuestRead = ReadColumn & UserColumns;
+type GuestWrite = WriteColumn & UserColumns;
+
+function acknowledges(aliased: boolean): GuestRead {
+  return { read: (context, vcpu) => acknowledge(context.cpuInterface(vcpu), aliased), user: false };
 }
 
-function guestWrite(write: typeof endOfInterrupt): WriteColumn & UserColumns {
-  return {
-    write: (context, vcpu, _at, _width, value) => write(context.cpuInterface(vcpu), value, context.irqs.physical),
-    user: false,
-  };
+function showsPending(aliased: boolean): GuestRead {
+  return { read: (context, vcpu) => highestPending(context.cpuInterface(vcpu), aliased), user: false };
 }
+
+const END_OF_INTERRUPT: GuestWrite = {
+  write(context, vcpu, _at, _width, value) {
+    endOfInterrupt(context.cpuInterface(vcpu), value, context.irqs.physical);
+  },
+  user: false,
+};
+
+const DEACTIVATE: GuestWrite = {
+  write(context, vcpu, _at, _width, value) {
+    deactivateInterrupt(context.cpuInterface(vcpu), value, context.irqs.physical);
+  },
+  user: false,
+};
+
+const RUNNING_PRIORITY: GuestRead = {
+  read: (context, vcpu) => idleOrRunningPriority(context.cpuInterface(vcpu)),
+  user: false,
+};
 
 /** A GICv2's CPU interface: each vCPU finds its own there. */
 export const CPU_INTERFACE_V2 = new Frame(
@@ -78,17 +96,17 @@ export const CPU_INTERFACE_V2 = new Frame(
     // the ABI has the five bits of a GICv2's priority mask right-aligned
     GICC_PMR: field(VMCR_PMR_SHIFT, 0xf8, 3),
     GICC_BPR: field(VMCR_BPR0_SHIFT, 7),
-    GICC_IAR: guestRead((cpu) => acknowledge(cpu, false)),
-    GICC_EOIR: guestWrite(endOfInterrupt),
-    GICC_RPR: guestRead(idleOrRunningPriority),
-    GICC_HPPIR: guestRead((cpu) => highestPending(cpu, false)),
+    GICC_IAR: acknowledges(false),
+    GICC_EOIR: END_OF_INTERRUPT,
+    GICC_RPR: RUNNING_PRIORITY,
+    GICC_HPPIR: showsPending(false),
     GICC_ABPR: field(VMCR_BPR1_SHIFT, 7),
-    GICC_AIAR: guestRead((cpu) => acknowledge(cpu, true)),
-    GICC_AEOIR: guestWrite(endOfInterrupt),
-    GICC_AHPPIR: guestRead((cpu) => highestPending(cpu, true)),
+    GICC_AIAR: acknowledges(true),
+    GICC_AEOIR: END_OF_INTERRUPT,
+    GICC_AHPPIR: showsPending(true),
     GICC_APR: ACTIVE_PRIORITIES,
     GICC_IIDR: { read: () => GICV_IIDR, userRead: () => GICC_IIDR_KVM },
-    GICC_DIR: guestWrite(deactivateInterrupt),
+    GICC_DIR: DEACTIVATE,
   },
   { size: GICV_SIZE, traps: false },
 );

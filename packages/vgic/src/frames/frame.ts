@@ -70,38 +70,86 @@ export interface FrameOptions<Context = FrameContext> {
   readonly recordError?: (context: Context, vcpu: number, bit: number) => void;
 }
 
-/** One register as the frame keeps it: all rows have the same columns, so that V8 reads each in one way. */
+const zero = () => 0;
+const ignore = () => {};
+
+/** One register as the frame keeps it: its columns take any access that the row allows, and userspace's may be missing. */
 interface Row<Context> extends RegisterDescription {
   readonly read: ReadColumn<Context>['read'];
-  readonly readHigh: NonNullable<ReadColumn<Context>['readHigh']>;
   readonly write: WriteColumn<Context>['write'];
   readonly user: boolean;
   readonly userRead: UserColumns<Context>['userRead'];
   readonly userWrite: UserColumns<Context>['userWrite'];
-  /** The bits that can be read: without the write-only fields, in halves. */
-  readonly readableLow: number;
-  readonly readableHigh: number;
 }
 
-const zero = () => 0;
-const ignore = () => {};
+/** The bits of a half that can be read: without the write-only fields. */
+function readableBits({ fields, writeOnlyFields }: RegisterDescription, half: number): number {
+  return fields
+    .filter(({ name, lsb }) => writeOnlyFields.includes(name) && lsb >>> 5 === half)
+    .reduce((bits, { name }) => bits & ~maskOf(fields, name), -1);
+}
 
-function rowOf<Context>(description: RegisterDescription, handlers: Partial<RegisterHandlers<Context>>): Row<Context> {
-  const { read = zero, readHigh = zero, write = ignore, userRead, userWrite } = handlers;
-  const { fields, writeOnlyFields } = description;
-  const hidden = fields.filter(({ name }) => writeOnlyFields.includes(name));
-  const readable = (half: number) =>
-    hidden.filter(({ lsb }) => lsb >>> 5 === half).reduce((bits, { name }) => bits & ~maskOf(fields, name), -1);
+/** A read of 64 bits or of a half of them. The upper half of 64 bits goes to `context.high`. */
+function readByHalves<Context extends FrameBase>(
+  description: RegisterDescription,
+  { read, readHigh = zero }: ReadColumn<Context>,
+): ReadColumn<Context>['read'] {
+  const low = readableBits(description, 0);
+  const high = readableBits(description, 1);
+  return (context, vcpu, at, width, requester) => {
+    const start = at & ~7;
+    if (width !== DOUBLEWORD && at & 4) return readHigh(context, vcpu, start) & high;
+    const value = read(context, vcpu, start, DOUBLEWORD, requester) & low;
+    if (width === DOUBLEWORD) context.high = (readHigh(context, vcpu, start) & high) >>> 0;
+    return value;
+  };
+}
+
+/**
+ * A write of 64 bits or of a half of them; the other half stays as it is. A write-only register acts when its lower half is
+ * written, with zeros above.
+ */
+function writeByHalves<Context>(
+  { access }: RegisterDescription,
+  { read, readHigh = zero, write }: RegisterHandlers<Context>,
+): WriteColumn<Context>['write'] {
+  return (context, vcpu, at, width, low, high, requester) => {
+    const start = at & ~7;
+    if (width === DOUBLEWORD) {
+      write(context, vcpu, start, DOUBLEWORD, low, high, requester);
+    } else if ((at & 4) === 0) {
+      write(context, vcpu, start, DOUBLEWORD, low, readHigh(context, vcpu, start), requester);
+    } else if (access !== 'write-only') {
+      const present = read(context, vcpu, start, DOUBLEWORD, requester);
+      write(context, vcpu, start, DOUBLEWORD, present, low, requester);
+    }
+  };
+}
+
+/** All rows are one kind of object to V8, and have no column that is not called: hot accesses are one call. */
+function rowOf<Context extends FrameBase>(
+  description: RegisterDescription,
+  handlers: Partial<RegisterHandlers<Context>>,
+): Row<Context> {
+  const whole = { read: zero, ...handlers, write: ignore as WriteColumn<Context>['write'] };
+  if (description.access !== 'read-only' && handlers.write !== undefined) whole.write = handlers.write;
+  const wide = description.width === 64;
   return {
-    ...description,
-    read,
-    readHigh,
-    write: description.access === 'read-only' ? ignore : write,
+    name: description.name,
+    offset: description.offset,
+    width: description.width,
+    count: description.count,
+    length: description.length,
+    bitsPerInterrupt: description.bitsPerInterrupt,
+    widths: description.widths,
+    access: description.access,
+    fields: description.fields,
+    writeOnlyFields: description.writeOnlyFields,
+    read: wide ? readByHalves(description, whole) : whole.read,
+    write: wide ? writeByHalves(description, whole) : whole.write,
     user: handlers.user ?? true,
-    userRead,
-    userWrite,
-    readableLow: readable(0),
-    readableHigh: readable(1),
+    userRead: handlers.userRead,
+    userWrite: handlers.userWrite,
   };
 }
 
@@ -155,48 +203,11 @@ export class Frame<
     return this.#sharedOnly && row.bitsPerInterrupt !== 0 && at < (row.bitsPerInterrupt * PRIVATE_COUNT) / 8;
   }
 
-  /** The whole of a register, or of 64 bits a half. Leaves the upper half of an access of 8 bytes in `context.high`. */
-  #load(row: Row<Context>, context: Context, vcpu: number, at: number, width: number, requester: number): number {
-    if (row.width === 32) return row.read(context, vcpu, at, width, requester);
-    const start = at & ~7;
-    if (width !== DOUBLEWORD && at & 4) return row.readHigh(context, vcpu, start) & row.readableHigh;
-    const low = row.read(context, vcpu, start, DOUBLEWORD, requester) & row.readableLow;
-    if (width === DOUBLEWORD) context.high = (row.readHigh(context, vcpu, start) & row.readableHigh) >>> 0;
-    return low;
-  }
-
-  /**
-   * Likewise. A write of half of 64 bits leaves the other half as it is; a write-only register acts when its lower half is
-   * written, with zeros above.
-   */
-  #store(
-    row: Row<Context>,
-    context: Context,
-    vcpu: number,
-    at: number,
-    width: number,
-    low: number,
-    high: number,
-    requester: number,
-  ): void {
-    if (row.width === 32 || width === DOUBLEWORD) {
-      row.write(context, vcpu, at, width, low, high, requester);
-      return;
-    }
-    const start = at & ~7;
-    if ((at & 4) === 0) {
-      row.write(context, vcpu, start, DOUBLEWORD, low, row.readHigh(context, vcpu, start), requester);
-    } else if (row.access !== 'write-only') {
-      const present = row.read(context, vcpu, start, DOUBLEWORD, requester);
-      row.write(context, vcpu, start, DOUBLEWORD, present, low, requester);
-    }
-  }
-
   /**
    * A guest's load of 1, 2, 4 or 8 bytes. Returns the low half; the upper half of 8 bytes is in `context.high`, which is 0
-   * after any other. `requester` is the vCPU that makes the access, by default the one whose frame it is.
+   * after any other. `requester` is the vCPU that makes the access, `vcpu` the one whose frame it is.
    */
-  read(context: Context, vcpu: number, offset: number, width: number, requester = vcpu): number {
+  read(context: Context, vcpu: number, offset: number, width: number, requester: number): number {
     const row = this.at(offset);
     if (row === undefined) this.#recordError?.(context, vcpu, STATUSR_RRD);
     else if (row.access === 'write-only') this.#recordError?.(context, vcpu, STATUSR_RWOD);
@@ -204,7 +215,7 @@ export class Frame<
     if (!this.allows(row, offset, width, context.irqs.count)) return 0;
     const at = offset - row.offset;
     if (this.#reserved(row, at)) return 0;
-    const value = this.#load(row, context, vcpu, at, width, requester);
+    const value = row.read(context, vcpu, at, width, requester);
     // a handler may have kicked a vCPU, and that have read something else
     if (width !== DOUBLEWORD) context.high = 0;
     return value;
@@ -218,14 +229,14 @@ export class Frame<
     width: number,
     low: number,
     high: number,
-    requester = vcpu,
+    requester: number,
   ): void {
     const row = this.at(offset);
     if (row === undefined) this.#recordError?.(context, vcpu, STATUSR_WRD);
     else if (row.access === 'read-only') this.#recordError?.(context, vcpu, STATUSR_WROD);
     if (!this.allows(row, offset, width, context.irqs.count)) return;
     const at = offset - row.offset;
-    if (!this.#reserved(row, at)) this.#store(row, context, vcpu, at, width, low, high, requester);
+    if (!this.#reserved(row, at)) row.write(context, vcpu, at, width, low, high, requester);
   }
 
   /** The register that an access by userspace reaches, or undefined. */
@@ -243,8 +254,8 @@ export class Frame<
     const row = this.#userRow(context, offset, width);
     if (row === undefined) return 0;
     const at = offset - row.offset;
-    const value = row.userRead ? row.userRead(context, vcpu, at) : this.#load(row, context, vcpu, at, width, NO_VCPU);
-    return value >>> 0;
+    if (row.userRead) return row.userRead(context, vcpu, at) >>> 0;
+    return row.read(context, vcpu, at, width, NO_VCPU) >>> 0;
   }
 
   /** Userspace writes 32 bits, or 64. 0, or the negative errno that KVM answers. */
@@ -253,7 +264,7 @@ export class Frame<
     if (row === undefined) return 0;
     const at = offset - row.offset;
     if (row.userWrite) return row.userWrite(context, vcpu, at, low, high);
-    this.#store(row, context, vcpu, at, width, low, high, NO_VCPU);
+    row.write(context, vcpu, at, width, low, high, NO_VCPU);
     return 0;
   }
 

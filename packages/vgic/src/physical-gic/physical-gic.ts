@@ -11,6 +11,7 @@ import {
   VPROPBASER_VALID,
 } from '../architecture/gicv4.js';
 import { PRIVATE_COUNT, SGI_COUNT } from '../architecture/intid.js';
+import { NO_VCPU } from '../interrupts/interrupts.js';
 import { addressOf } from '../its/lpis.js';
 import type { Ram } from '../memory/ram.js';
 import { type ConfigurationTable, ConfigurationTables } from './configuration-table.js';
@@ -87,23 +88,23 @@ export class PhysicalGic {
 
   /** A load from the ITS, 4 or 8 bytes; the upper half of 8 bytes is in `high`. */
   readIts(offset: number, width: number): number {
-    return offset < GITS_V4_SIZE ? PHYSICAL_ITS_FRAME.read(this, 0, offset, width) >>> 0 : 0;
+    return offset < GITS_V4_SIZE ? PHYSICAL_ITS_FRAME.read(this, 0, offset, width, NO_VCPU) >>> 0 : 0;
   }
 
   writeIts(offset: number, width: number, low: number, high = 0): void {
-    if (offset < GITS_V4_SIZE) PHYSICAL_ITS_FRAME.write(this, 0, offset, width, low >>> 0, high >>> 0);
+    if (offset < GITS_V4_SIZE) PHYSICAL_ITS_FRAME.write(this, 0, offset, width, low >>> 0, high >>> 0, NO_VCPU);
   }
 
   /** A load from a CPU's redistributor, all frames. */
   readRedistributor(cpu: number, offset: number, width: number): number {
     if (this.redistributors[cpu] === undefined || offset >= GICR_V4_SIZE) return 0;
-    return PHYSICAL_REDISTRIBUTOR.read(this, cpu, offset, width) >>> 0;
+    return PHYSICAL_REDISTRIBUTOR.read(this, cpu, offset, width, NO_VCPU) >>> 0;
   }
 
   /** The registers keep halves of 32 bits with sign: V8 would allocate for a number above 2^31. */
   writeRedistributor(cpu: number, offset: number, width: number, low: number, high = 0): void {
     if (this.redistributors[cpu] === undefined || offset >= GICR_V4_SIZE) return;
-    PHYSICAL_REDISTRIBUTOR.write(this, cpu, offset, width, low | 0, high | 0);
+    PHYSICAL_REDISTRIBUTOR.write(this, cpu, offset, width, low | 0, high | 0, NO_VCPU);
   }
 
   /** A device writes an EventID to GITS_TRANSLATER. Allocates nothing. */
