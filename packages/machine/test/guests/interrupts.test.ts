@@ -123,7 +123,7 @@ describe('the same guest, cut into pieces', () => {
     const pending = distributor.GICD_ISPENDR as number[];
     const index = pending.findIndex((value) => value !== 0);
     expect(index).toBeGreaterThanOrEqual(0);
-    const GICD_ISPENDR = pending.with(index, pending[index] & (pending[index] - 1));
+    const GICD_ISPENDR = pending.with(index, (pending[index] & (pending[index] - 1)) >>> 0);
     const copy = listen(
       Machine.restore({ ...state, gic: { ...state.gic, distributor: { ...distributor, GICD_ISPENDR } } }),
     );
