@@ -2,6 +2,7 @@ import { GICV_SIZE } from './architecture/gicv2.js';
 import { vcpuOfAffinity } from './architecture/intid.js';
 import { SYSTEM_REGISTERS } from './architecture/system-registers.js';
 import { HCR_EN, ICC_SRE_ALL, LR_GROUP, VMCR_FIQEN, VMCR_PMR_SHIFT } from './architecture/virtual-interface.js';
+import { Checkpoint, type StatePart, type StateVisitor, stateHash } from './checkpoint.js';
 import {
   checkConfig,
   cpuInterfaceConfig,
@@ -55,7 +56,7 @@ function sendsSgi(encoding: number): boolean {
  *
  * No guest access throws. Nothing here reads a clock or a random source: the same calls give the same interrupts.
  */
-export class Gic implements FrameContext {
+export class Gic implements FrameContext, StatePart {
   readonly irqs: Interrupts;
   readonly distributor: DistributorState;
   readonly lpis: Lpis;
@@ -560,5 +561,65 @@ export class Gic implements FrameContext {
     for (let vcpu = 0; vcpu < this.irqs.vcpus; vcpu++) {
       if (this.hasPending(vcpu)) this.irqs.kick(vcpu);
     }
+  }
+
+  // ---- checkpoints
+
+  /**
+   * Copies all state of the GIC within the process, to {@link rollback} to it: for who goes through many ways that things can
+   * go. Nothing is told, and the GIC goes on as if it had not been asked. Not within a call of the GIC's.
+   *
+   * Guest RAM is the caller's and not in it (a small one can be copied likewise: `new Checkpoint().take(ram)`); nor are the
+   * frames' addresses. The physical interrupts are in it, though other virtual machines may share them.
+   * @param into a checkpoint whose memory is used again.
+   *
+   * @example
+   * const before = gic.checkpoint();
+   * gic.setLine(40, true);
+   * gic.rollback(before); // the line is low again
+   */
+  checkpoint(into: Checkpoint = new Checkpoint()): Checkpoint {
+    return into.take(this);
+  }
+
+  /**
+   * Puts the GIC back to a checkpoint, of itself or of one of the same configuration; a checkpoint can be used many times.
+   * @throws GicError EINVAL, and nothing has changed, if the checkpoint is of a GIC of another shape.
+   */
+  rollback(checkpoint: Checkpoint): void {
+    checkpoint.restore(this);
+  }
+
+  /**
+   * A hash of the state that a guest or userspace can see, an integer of 53 bits: equal states have equal hashes. Caches and
+   * counts of kicks are not in it, guest RAM neither ({@link stateHash} takes it too).
+   */
+  hash(): number {
+    return stateHash(this);
+  }
+
+  /** Whether another GIC is in the same state, as far as that can be seen. One of another shape never is. */
+  equals(other: Gic): boolean {
+    return new Checkpoint().takeVisible(this).equals(new Checkpoint().takeVisible(other));
+  }
+
+  visitState(state: StateVisitor): void {
+    const { irqs, lpis } = this;
+    const { cpu } = this.#saved[0];
+    state.shape('version', irqs.version);
+    state.shape('vCPUs', irqs.vcpus);
+    state.shape('interrupts', irqs.count);
+    state.shape('list registers', cpu.listRegisters);
+    state.shape('priority bits', cpu.preemptionBits);
+    state.shape('ITSs', this.its.length);
+    state.shape('memory', lpis.memory?.size ?? 0);
+    this.#hasRun = state.flag(this.#hasRun);
+    if (!state.visible) this.high = state.number(this.high);
+    irqs.visitState(state);
+    this.physical.visitState(state);
+    this.distributor.visitState(state);
+    lpis.visitState(state);
+    for (const its of this.its) its.visitState(state);
+    for (const saved of this.#saved) saved.visitState(state);
   }
 }

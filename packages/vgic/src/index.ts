@@ -1,5 +1,6 @@
 export { affinityOf, type InterruptKind, interruptKind } from './architecture/intid.js';
 export { SYSTEM_REGISTERS, type SystemRegisterName } from './architecture/system-registers.js';
+export { Checkpoint, type StateArray, type StatePart, type StateVisitor, stateHash } from './checkpoint.js';
 export type { GicConfig } from './config.js';
 export { CpuInterface, type CpuInterfaceConfig } from './cpu-interface/cpu-interface.js';
 export { ERRNO, type ErrorCode, GicError } from './errors.js';

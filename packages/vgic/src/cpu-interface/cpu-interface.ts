@@ -1,4 +1,5 @@
 import * as architecture from '../architecture/virtual-interface.js';
+import type { StatePart, StateVisitor } from '../checkpoint.js';
 import { lowestBit } from '../interrupts/bitmap.js';
 
 // V8 folds a module's own constants, not imported ones; the guest's hot path is here
@@ -74,7 +75,7 @@ export interface ResidentVpe {
  * priorities. What the guest's acknowledge, end of interrupt and deactivation do to it is in `system-registers.ts` and
  * `gicv.ts`; the hypervisor's half is in `list-registers/`.
  */
-export class CpuInterface {
+export class CpuInterface implements StatePart {
   /** List registers in two halves: vINTID, and state with priority, group, HW, EOI. */
   readonly lrLow: Uint32Array;
   readonly lrHigh: Uint32Array;
@@ -116,6 +117,21 @@ export class CpuInterface {
     // as signed numbers, which V8 need not keep as doubles
     this.#hcrMask = (config.version === 2 ? GICH_HCR_MASK : ICH_HCR_MASK) | 0;
     this.#lrHighMask = LR_STATE | LR_HW | LR_GROUP | (this.priorityMask << LR_PRIORITY_SHIFT) | LR_PINTID_MASK;
+  }
+
+  /** But for {@link vpe}, which follows from who is resident. */
+  visitState(state: StateVisitor): void {
+    state.array(this.lrLow);
+    state.array(this.lrHigh);
+    state.array(this.ap0r);
+    state.array(this.ap1r);
+    this.hcr = state.number(this.hcr);
+    this.vmcr = state.number(this.vmcr);
+    this.pmr = state.number(this.pmr);
+    this.bpr0 = state.number(this.bpr0);
+    this.bpr1 = state.number(this.bpr1);
+    this.control = state.number(this.control);
+    this.used = state.number(this.used);
   }
 
   /** All registers as after a cold reset. */

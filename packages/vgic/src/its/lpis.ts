@@ -1,5 +1,6 @@
 import { LPI_MIN } from '../architecture/intid.js';
 import { LPI_ENABLE, LPI_PRIORITY_MASK } from '../architecture/its.js';
+import type { StatePart, StateVisitor } from '../checkpoint.js';
 import { setBit, testBit, writeBit } from '../interrupts/bitmap.js';
 import type { Interrupts } from '../interrupts/interrupts.js';
 import type { Ram } from '../memory/ram.js';
@@ -21,7 +22,7 @@ export function addressOf(low: number, high: number): number {
  * LPIs: their configuration and pending tables in guest memory, and what is done when they are enabled.
  * Source: IHI 0069, 5.1 "LPIs".
  */
-export class Lpis {
+export class Lpis implements StatePart {
   /** GICR_CTLR.EnableLPIs of each vCPU. */
   readonly enabled: Uint8Array;
   /** GICR_PROPBASER: one for all vCPUs, as KVM has it. In halves. */
@@ -42,6 +43,14 @@ export class Lpis {
     this.enabled = new Uint8Array(irqs.vcpus);
     this.pendbaserLow = new Uint32Array(irqs.vcpus).fill(initialPendbaser);
     this.pendbaserHigh = new Uint32Array(irqs.vcpus);
+  }
+
+  visitState(state: StateVisitor): void {
+    state.array(this.enabled);
+    this.propbaserLow = state.number(this.propbaserLow);
+    this.propbaserHigh = state.number(this.propbaserHigh);
+    state.array(this.pendbaserLow);
+    state.array(this.pendbaserHigh);
   }
 
   /** One more than the largest INTID that the configuration table has room for. */

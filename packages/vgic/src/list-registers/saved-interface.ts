@@ -1,4 +1,5 @@
 import { HCR_EN, HCR_TALL0, HCR_TALL1, HCR_TC } from '../architecture/virtual-interface.js';
+import type { StatePart, StateVisitor } from '../checkpoint.js';
 import type { CpuInterface } from '../cpu-interface/cpu-interface.js';
 
 /** Where a vCPU is: off its physical CPU, on it, or on it and in the guest. */
@@ -10,7 +11,7 @@ export const IN_GUEST = 2;
  * The hypervisor's copy of a vCPU's virtual CPU interface, which holds while the vCPU is not loaded on a physical CPU.
  * Userspace register access works on this copy.
  */
-export class SavedInterface {
+export class SavedInterface implements StatePart {
   vmcr = 0;
   /** OUT, LOADED or IN_GUEST. */
   residence: 0 | 1 | 2 = OUT;
@@ -31,6 +32,18 @@ export class SavedInterface {
   ) {
     this.priorityBits = cpu.config.priorityBits;
     this.idBits = cpu.config.idBits;
+  }
+
+  visitState(state: StateVisitor): void {
+    this.vmcr = state.number(this.vmcr);
+    this.residence = state.number(this.residence) as 0 | 1 | 2;
+    if (!state.visible) this.kicks = state.number(this.kicks);
+    this.hcr = state.number(this.hcr);
+    state.array(this.ap0r);
+    state.array(this.ap1r);
+    this.priorityBits = state.number(this.priorityBits);
+    this.idBits = state.number(this.idBits);
+    this.cpu.visitState(state);
   }
 
   /** The active priority registers that userspace can reach: word 0, with 6 bits of priority 0 and 1, with 7 all. */
