@@ -6,6 +6,7 @@
  *   node scripts/build-core.mjs [--force] [--text FILE]
  *
  * Does nothing when the sources and the compiler are those of the last build. --text also writes the WebAssembly text.
+ * Refuses imports that go in a circle, between files or between folders: the linter does not read AssemblyScript.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -13,6 +14,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
+import { circleIn } from './import-circles.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const sources = join(root, 'packages/machine/core');
@@ -36,6 +38,19 @@ const textAt = process.argv.indexOf('--text');
 const forced = process.argv.includes('--force') || textAt > 0;
 if (!forced && existsSync(output) && readFileSync(output, 'utf8').startsWith(mark)) process.exit(0);
 
+/** Runs when the compiler has parsed the sources: what they import is as it has read it. */
+const refuseCircles = {
+  afterParse({ sources }) {
+    const ours = sources.filter(({ internalPath }) => !internalPath.startsWith('~lib/'));
+    const imports = ours.flatMap(({ internalPath: from, statements }) =>
+      statements.filter(({ internalPath: to }) => to).map(({ internalPath: to }) => [from, to]),
+    );
+    const betweenFolders = imports.map((pair) => pair.map(dirname)).filter(([from, to]) => from !== to);
+    const circle = circleIn(imports) ?? circleIn(betweenFolders);
+    if (circle) throw new Error(`packages/machine/core: imports go in a circle: ${circle.join(' -> ')}`);
+  },
+};
+
 let bytes;
 let text;
 const { error, stderr } = await asc.main(['index.ts', ...OPTIONS, '--outFile', 'core.wasm', '--textFile', 'core.wat'], {
@@ -45,6 +60,7 @@ const { error, stderr } = await asc.main(['index.ts', ...OPTIONS, '--outFile', '
     else text = contents;
   },
   listFiles: () => [],
+  transforms: [refuseCircles],
 });
 if (error || !bytes) {
   console.error(stderr.toString() || String(error));

@@ -32,12 +32,12 @@ function install() {
   writeFileSync(stamp, lock);
 }
 
-/** The AArch64 core to WebAssembly, then TypeScript; both do nothing when nothing has changed. */
-function build() {
+/** The AArch64 core to WebAssembly, then TypeScript, of all or of these rooms; does nothing when nothing has changed. */
+export function build(...rooms) {
   const first = !existsSync(join(PROJECT, 'packages', 'cli', 'dist', 'main.js'));
   if (first) console.log('Building (AssemblyScript core, then TypeScript) ...');
   run(process.execPath, [join(PROJECT, 'scripts', 'build-core.mjs')], 'Building the AArch64 core');
-  run(process.execPath, [join(PROJECT, 'node_modules', 'typescript', 'bin', 'tsc'), '-b'], 'Compiling');
+  run(process.execPath, [join(PROJECT, 'node_modules', 'typescript', 'bin', 'tsc'), '-b', ...rooms], 'Compiling');
 }
 
 export function prepare() {

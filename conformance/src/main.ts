@@ -1,14 +1,14 @@
 /** `npm run conformance`: vgic against Linux's own VGIC, operation by operation. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { excerpts } from './comparison.js';
-import type { DeclaredDifference } from './differences.js';
+import { lineOf } from './generator/protocol.js';
+import { excerpts } from './harness/comparison.js';
+import type { DeclaredDifference } from './harness/differences.js';
+import { buildOracle, oracleMissing, PROJECT } from './harness/oracle.js';
+import { Pair } from './harness/pair.js';
+import { type Finding, type RunResult, run } from './harness/run.js';
+import { replay, scriptName, scriptsIn, writeFinding } from './harness/script.js';
 import { OptionError, type Options, parseOptions, USAGE } from './options.js';
-import { buildOracle, oracleMissing, PROJECT } from './oracle.js';
-import { Pair } from './pair.js';
-import { lineOf } from './protocol.js';
-import { type Finding, type RunResult, run } from './run.js';
-import { replay, scriptName, scriptsIn, writeFinding } from './script.js';
 
 const FIXED_SEED = 1;
 const REGRESSIONS = join(PROJECT, 'conformance/regressions');

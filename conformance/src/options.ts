@@ -1,8 +1,9 @@
 /** The command line of `npm run conformance`. */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { PROJECT } from './oracle.js';
-import { PROFILES, type Profile } from './profiles.js';
+import { PROJECT } from './harness/oracle.js';
+import { PROFILES } from './profiles/index.js';
+import type { Profile } from './profiles/profile.js';
 
 export const USAGE = `npm run conformance -- [options]
 

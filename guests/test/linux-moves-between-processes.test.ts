@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type AddressInfo, createConnection, createServer as createNetServer, type Socket } from 'node:net';
-import { decodeSnapshot, encodeSnapshot, zlibCompression } from '@vgic/machine';
+import { decodeSnapshot, encodeSnapshot } from '@vgic/machine';
+import { zlibCompression } from '@vgic/machine/node';
 import { describe, expect, it } from 'vitest';
 import { controlClient } from '../../packages/cli/src/control/client.js';
 import type { ControlRequest } from '../../packages/cli/src/control/requests.js';

@@ -1,8 +1,17 @@
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
-import { type Backends, type CompleteDevice, DEVICE_TYPES, type DeviceConfig, type Disk } from '@vgic/machine';
-import { type Command, InvalidArgumentError } from 'commander';
+import {
+  type Backends,
+  type CompleteDevice,
+  DEVICE_OPTIONS,
+  DEVICE_TYPES,
+  type DeviceConfig,
+  type DeviceType,
+  type Disk,
+} from '@vgic/machine';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { unreadableBecause } from './input-file.js';
 import { Refusal, STATUS } from './refusal.js';
+import { didYouMean } from './suggestion.js';
 
 /** A device named on the command line: how the machine has it, and what it has of this computer. */
 export interface DeviceRequest {
@@ -21,11 +30,13 @@ const OF_THIS_COMPUTER: Record<string, keyof Omit<DeviceRequest, 'config'>> = {
 
 /** Adds `--device` to a command. */
 export function addDeviceOptions(command: Command): Command {
-  return command.option(
-    '--device <device>',
-    'put a device on the PCIe bus, such as virtio-net-pci or virtio-blk-pci,file=disk.img; may be repeated',
-    (text: string, before: DeviceRequest[]) => [...before, parseDevice(text)],
-    [],
+  return command.addOption(
+    new Option(
+      '--device <device>',
+      'put a device on the PCIe bus, such as virtio-net-pci or virtio-blk-pci,file=disk.img; may be repeated',
+    )
+      .argParser((text: string, before: DeviceRequest[]) => [...before, parseDevice(text)])
+      .default([], 'none'),
   );
 }
 
@@ -33,12 +44,13 @@ export function addDeviceOptions(command: Command): Command {
 export function parseDevice(text: string): DeviceRequest {
   const [type, ...parts] = text.split(',');
   if (!(DEVICE_TYPES as string[]).includes(type))
-    throw new InvalidArgumentError(`Possible are ${DEVICE_TYPES.join(', ')}.`);
+    throw new InvalidArgumentError(`Possible are ${DEVICE_TYPES.join(', ')}.${didYouMean(type, DEVICE_TYPES)}`);
   const values: Record<string, string | true> = {};
   for (const part of parts) {
     const [, name, , value] = /^([^=]*)(=(.*))?$/s.exec(part)!;
     if (name === '' || value === '') throw new InvalidArgumentError('An option is NAME or NAME=VALUE.');
-    if (name in values) throw new InvalidArgumentError(`${name} is given twice.`);
+    checkOption(type as DeviceType, name);
+    if (Object.hasOwn(values, name)) throw new InvalidArgumentError(`${name} is given twice.`);
     values[name] = value ?? true;
   }
   const request: DeviceRequest = { config: { type } as DeviceConfig };
@@ -52,6 +64,14 @@ export function parseDevice(text: string): DeviceRequest {
   if (type === 'virtio-blk-pci' && request.file === undefined)
     throw new InvalidArgumentError('A virtio-blk-pci needs file=PATH.');
   return request;
+}
+
+function checkOption(type: DeviceType, name: string): void {
+  const options = [...DEVICE_OPTIONS[type], ...(OF_THIS_COMPUTER[type] === undefined ? [] : [OF_THIS_COMPUTER[type]])];
+  if (options.includes(name)) return;
+  throw new InvalidArgumentError(
+    `A ${type} has no option ${name}; possible are ${options.join(', ')}.${didYouMean(name, options)}`,
+  );
 }
 
 /** What the devices of a machine have of this computer, networks apart. `requests` are for the devices of their types, in order. */

@@ -1,6 +1,6 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { CompleteDevice, HostNetwork, HostSocket, HostSocketListener, Machine } from '@vgic/machine';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { Refusal } from './refusal.js';
 
 /** A way through between this computer and the guest. Both ends are TCP ports; this computer's are of 127.0.0.1. */
@@ -15,11 +15,13 @@ const LOOPBACK = '127.0.0.1';
 
 /** Adds `--forward` to a command. */
 export function addForwardOptions(command: Command): Command {
-  return command.option(
-    '--forward <way>',
-    'guest:PORT[:HOSTPORT] leads 10.0.2.2:PORT of the guest to 127.0.0.1 here; host:HOSTPORT:PORT leads this port to the guest; may be repeated',
-    (text: string, before: ForwardRequest[]) => [...before, parseForward(text)],
-    [],
+  return command.addOption(
+    new Option(
+      '--forward <way>',
+      'guest:PORT[:HOSTPORT] leads 10.0.2.2:PORT of the guest to 127.0.0.1 here; host:HOSTPORT:PORT leads this port to the guest; may be repeated',
+    )
+      .argParser((text: string, before: ForwardRequest[]) => [...before, parseForward(text)])
+      .default([], 'none'),
   );
 }
 

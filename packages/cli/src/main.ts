@@ -6,6 +6,7 @@ import { migrateCommand } from './commands/migrate.js';
 import { restoreCommand } from './commands/restore.js';
 import { runCommand } from './commands/run.js';
 import { Refusal, STATUS } from './refusal.js';
+import { VERSION } from './version.js';
 
 const HELP = `
 Examples:
@@ -16,21 +17,28 @@ Examples:
 function program(): Command {
   const command = new Command('vgic')
     .description('Run, save, restore and migrate Arm guests on a virtual GIC (the VGIC of KVM)')
-    .version('0.1.0')
+    .version(VERSION)
     .addCommand(runCommand())
     .addCommand(restoreCommand())
     .addCommand(migrateCommand())
     .addCommand(controlCommand())
     .addCommand(demoCommand())
     .addCommand(execCommand())
-    .addHelpText('after', HELP);
+    .addHelpText('after', HELP)
+    // With their arguments the names would leave no room for what the commands do.
+    .configureHelp({ subcommandTerm: (each) => each.name() });
   for (const each of [command, ...command.commands]) {
     each
       .exitOverride()
-      .showSuggestionAfterError(false)
-      .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'vgic: ')) });
+      .showSuggestionAfterError()
+      .configureOutput({ outputError: (text, write) => write(inOneLine(text)) });
   }
   return command;
+}
+
+/** An error as this command tells it: with its name, and a suggestion behind it. */
+function inOneLine(error: string): string {
+  return error.replace(/^error: /, 'vgic: ').replace(/\n\((Did you mean .*)\)/, '. $1');
 }
 
 // A reader that has gone away (EPIPE) has had enough. Otherwise the output is incomplete, and the status says so.

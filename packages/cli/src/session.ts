@@ -1,4 +1,6 @@
-import { type Machine, type Outcome, SnapshotError, writeSnapshot } from '@vgic/machine';
+import { statSync } from 'node:fs';
+import { type Machine, type Outcome, Runner, SnapshotError, type Turn } from '@vgic/machine';
+import { writeSnapshot } from '@vgic/machine/node';
 import type { ControlServer } from './control/server.js';
 import { Steering } from './control/steering.js';
 import type { Forwarding } from './forwarding.js';
@@ -6,20 +8,11 @@ import { Refusal, STATUS } from './refusal.js';
 import type { SaveRequest } from './save-request.js';
 import { Terminal } from './terminal.js';
 import { TextWatch } from './text-watch.js';
-import { formatTime } from './values.js';
-
-/** Virtual time of a slice, after which output goes out and input comes in. */
-const SLICE = 5_000_000;
-/** The same while the guest is migrated, in turn with its slices. */
-const MIGRATING_SLICE = 1_000_000;
-/** A guest that is this much (ms) behind the clock is not hurried to catch up. */
-const LARGEST_LAG = 100;
-/** Milliseconds to look again for input while the guest can do nothing without. */
-const IDLE = 1000;
+import { formatSize, formatTime } from './values.js';
 
 export interface SessionOptions {
-  /** Builds the machine anew for PSCI SYSTEM_RESET; without it a reset ends the session. */
-  restart?: (() => Machine) | undefined;
+  /** Builds the machine anew for PSCI SYSTEM_RESET; false: a reset is the guest's end; undefined: there is nothing to build it from. */
+  reboot?: (() => Machine) | false | undefined;
   save?: SaveRequest | undefined;
   /** Ports of this computer that lead to the guest. */
   forwarding: Forwarding;
@@ -33,45 +26,38 @@ export interface SessionOptions {
 
 /** Runs a guest with its console on the terminal, until it ends, is saved, has moved, or the person at the terminal quits. */
 export class Session {
-  #machine: Machine;
-  readonly #restart: (() => Machine) | undefined;
+  readonly #runner: Runner;
   readonly #save: SaveRequest | undefined;
+  /** A reset is an end as good as another. */
+  readonly #mayReset: boolean;
   readonly #forwarding: Forwarding;
   readonly #terminal: Terminal;
   readonly #steering: Steering;
+  /** Virtual time goes no faster than the clock, whoever is at the console. */
+  readonly #pace: boolean;
   /** Typed while the machine is being handed over: whom it is for is not known yet. */
   #typed: Uint8Array[] = [];
   #watch: TextWatch | undefined;
   /** The text to wait for has been printed. */
   #seen = false;
-  /** Virtual time goes no faster than the clock: always, */
-  readonly #pace: boolean;
-  /** and now. */
-  #paced = false;
-  /** Wall clock minus virtual time, in milliseconds. */
-  #offset = 0;
+  /** What to say of the snapshot when the terminal is as it was. */
+  #saved: string | undefined;
+  /** The session has come to its end, whatever becomes of the guest. */
+  #over = false;
 
-  constructor(machine: Machine, { restart, save, control, forwarding, paused = false, pace = false }: SessionOptions) {
-    this.#machine = machine;
-    this.#restart = restart;
+  constructor(machine: Machine, { reboot, save, control, forwarding, paused = false, pace = false }: SessionOptions) {
     this.#save = save;
+    this.#mayReset = reboot === false;
     this.#pace = pace;
     this.#forwarding = forwarding;
-    forwarding.onActivity = () => this.#terminal.wake();
+    this.#runner = new Runner(machine, { paused, ...(reboot && { reboot }) });
+    forwarding.onActivity = () => this.#runner.wake();
     this.#terminal = new Terminal({
       input: (bytes) => this.#input(bytes),
-      unread: () => this.#machine.unreadConsoleInput,
+      unread: () => this.#runner.machine.unreadConsoleInput,
+      wake: () => this.#runner.wake(),
     });
-    const session = this;
-    this.#steering = new Steering(
-      {
-        get machine() {
-          return session.#machine;
-        },
-        wake: () => this.#terminal.wake(),
-      },
-      paused,
-    );
+    this.#steering = new Steering(this.#runner);
     control?.putInCharge(this.#steering);
     if (paused) process.stderr.write('The guest stands until "resume" comes over the control socket.\n');
     if (save?.at !== undefined && save.at < machine.time) {
@@ -83,17 +69,25 @@ export class Session {
 
   /** Comes back when the guest has ended well or has been saved; throws Refusal otherwise. */
   async run(): Promise<void> {
+    const runner = this.#runner;
     try {
       await this.#forwarding.open();
       this.#terminal.open();
-      this.#attach();
-      while (!(await this.#step()));
+      this.#attach(runner.machine);
+      runner.on('output', (bytes) => this.#terminal.send(bytes));
+      if (this.#save?.on !== undefined) runner.on('byte', (byte) => this.#look(byte));
+      runner.on('turn', (turn) => this.#turnOver(turn));
+      runner.on('reboot', (machine) => this.#attach(machine));
+      if (this.#steering.over) return;
+      const outcome = await runner.start(this.#save?.at);
+      if (!this.#over && !this.#steering.over) this.#end(outcome);
     } finally {
       this.#forwarding.close();
       await this.#terminal.flush();
       this.#terminal.close();
       this.#steering.close();
     }
+    if (this.#saved) process.stderr.write(`${this.#saved}\n`);
   }
 
   /** Where the guest has gone, when it has moved. */
@@ -103,58 +97,50 @@ export class Session {
 
   #input(bytes: Uint8Array): void {
     if (this.#steering.handingOver) this.#typed.push(bytes);
-    else this.#machine.sendConsoleInput(bytes);
+    else this.#runner.sendConsoleInput(bytes);
   }
 
-  #attach(): void {
-    this.#watch = this.#save?.on === undefined ? undefined : new TextWatch(this.#save.on);
-    this.#offset = performance.now() - this.#machine.time / 1e6;
-    this.#forwarding.attach(this.#machine);
-    this.#machine.onConsoleOutput = (byte) => {
-      this.#terminal.send(byte);
-      if (this.#watch?.see(byte)) {
-        this.#seen = true;
-        this.#machine.stop();
-      }
-    };
+  #attach(machine: Machine): void {
+    this.#forwarding.attach(machine);
+    if (this.#save?.on !== undefined) this.#watch = new TextWatch(this.#save.on);
   }
 
-  /** One slice; true when the session is over. */
-  async #step(): Promise<boolean> {
-    const steering = this.#steering;
-    if (steering.quit || steering.gone !== undefined) return true;
-    if (!steering.handingOver) for (const bytes of this.#typed.splice(0)) this.#machine.sendConsoleInput(bytes);
-    if (!steering.guestMayRun) return this.#stand();
-    const machine = this.#machine;
-    const began = performance.now();
-    const slice = steering.migrating ? MIGRATING_SLICE : SLICE;
-    const outcome = machine.run(Math.min(machine.time + slice, this.#save?.at ?? Number.POSITIVE_INFINITY));
-    const ran = performance.now() - began;
+  #look(byte: number): void {
+    if (!this.#watch?.see(byte)) return;
+    this.#seen = true;
+    this.#runner.stop();
+  }
+
+  #stop(): void {
+    this.#over = true;
+    this.#runner.stop();
+  }
+
+  /** Everybody else's turn: the console's, the migration's. */
+  async #turnOver({ outcome, milliseconds, held }: Turn): Promise<void> {
+    const runner = this.#runner;
+    const { machine } = runner;
     await this.#terminal.flush();
     this.#checkOutput();
-    if (this.#terminal.outputError || this.#terminal.quit) return true;
-    if (this.#save && (this.#seen || machine.time === this.#save.at)) {
+    if (this.#terminal.outputError || this.#terminal.quit) return this.#stop();
+    if (outcome && this.#save && (this.#seen || machine.time === this.#save.at)) {
       this.#write(this.#save.path);
-      return true;
+      return this.#stop();
     }
-    const cut = outcome.reason === 'time' || outcome.reason === 'stopped';
-    if (cut || outcome.reason === 'waiting') await steering.turn(ran);
-    if (!steering.guestMayRun) return this.#terminal.quit;
-    if (cut) {
-      await this.#terminal.listen(this.#ahead());
-    } else if (outcome.reason === 'waiting') {
-      await this.#awaitInput();
-    } else return this.#end(outcome);
-    return this.#terminal.quit;
-  }
-
-  /** The guest stands: it is paused, or handed over. */
-  async #stand(): Promise<boolean> {
-    if (this.#steering.migrating) await this.#steering.turn(0);
-    await this.#terminal.listen(this.#steering.migrating ? 0 : IDLE);
-    // No virtual time has passed meanwhile.
-    this.#offset = performance.now() - this.#machine.time / 1e6;
-    return this.#terminal.quit;
+    if (outcome && outcome.reason in ENDS) {
+      this.#steering.machineEnds(`The guest ${ENDS[outcome.reason as keyof typeof ENDS]}.`);
+      return;
+    }
+    await this.#steering.turn(milliseconds, held);
+    while (this.#steering.handingOver && !this.#steering.over && !this.#terminal.quit) await this.#steering.turn(0, 0);
+    if (this.#terminal.quit) return this.#stop();
+    for (const bytes of this.#typed.splice(0)) runner.sendConsoleInput(bytes);
+    this.#terminal.takeInput();
+    if (outcome?.reason === 'waiting' && !runner.paused) this.#checkInput();
+    const runs = outcome !== undefined && outcome.reason !== 'waiting';
+    // Without turns of the guest the migration's would not come again.
+    if (this.#steering.migrating && !runs) runner.wake();
+    runner.pace = this.#pace || this.#terminal.interactive || machine.hostConnections > 0;
   }
 
   /** A reader that has gone away has had enough; a full disk is a failure. */
@@ -164,65 +150,50 @@ export class Session {
     throw new Refusal(`The console's output cannot be written: ${error.code ?? error.message}.`, STATUS.failed);
   }
 
-  /** The guest has come to an end by itself. */
-  #end(outcome: Outcome): boolean {
-    const time = formatTime(this.#machine.time);
-    const ends = { off: 'has switched itself off', reset: 'has been reset', lockup: 'has locked up' };
-    if (outcome.reason in ends) this.#steering.machineEnds(`The guest ${ends[outcome.reason as keyof typeof ends]}.`);
-    if (outcome.reason === 'lockup') throw new Refusal(outcome.message, STATUS.failed);
-    if (outcome.reason === 'off') {
-      if (!this.#save) return true;
-      const missed =
-        this.#save.on === undefined ? formatTime(this.#save.at!) : `it printed ${JSON.stringify(this.#save.on)}`;
-      throw new Refusal(
-        `The guest switched itself off at ${time}, before ${missed}: nothing was saved.`,
-        STATUS.failed,
-      );
-    }
-    if (!this.#restart) {
-      throw new Refusal(
-        `The guest asked for a reset at ${time}; a snapshot has no images to restart from.`,
-        STATUS.failed,
-      );
-    }
-    this.#machine = this.#restart();
-    this.#attach();
-    return false;
-  }
-
-  async #awaitInput(): Promise<void> {
+  /** Every vCPU waits for input: is there somebody from whom it may come? */
+  #checkInput(): void {
+    const { machine } = this.#runner;
     const { at } = this.#save ?? {};
     if (at !== undefined) {
       throw new Refusal(
-        `Every vCPU waits for console input from ${formatTime(this.#machine.time)} on: ${formatTime(at)} never comes, nothing was saved.`,
+        `Every vCPU waits for console input from ${formatTime(machine.time)} on: ${formatTime(at)} never comes, nothing was saved.`,
         STATUS.failed,
       );
     }
-    if (this.#terminal.inputEnded && this.#machine.hostConnections === 0 && !this.#forwarding.listens) {
+    if (this.#terminal.inputEnded && machine.hostConnections === 0 && !this.#forwarding.listens) {
       throw new Refusal('Every vCPU waits for console input, which has ended: the guest cannot go on.', STATUS.failed);
     }
-    await this.#terminal.listen(this.#steering.migrating ? 0 : IDLE);
-    // No virtual time has passed, however long the person took.
-    this.#offset = performance.now() - this.#machine.time / 1e6;
   }
 
-  /** Milliseconds by which virtual time is ahead of the clock; without `pace` only people and other computers are waited for. */
-  #ahead(): number {
-    const paced = this.#pace || this.#terminal.interactive || this.#machine.hostConnections > 0;
-    if (paced && !this.#paced) this.#offset = performance.now() - this.#machine.time / 1e6;
-    this.#paced = paced;
-    if (!paced) return 0;
-    const ahead = this.#machine.time / 1e6 + this.#offset - performance.now();
-    if (ahead < -LARGEST_LAG) this.#offset -= ahead;
-    return ahead;
+  /** The guest has come to an end by itself. */
+  #end(outcome: Outcome): void {
+    const time = formatTime(this.#runner.machine.time);
+    if (outcome.reason === 'lockup') throw new Refusal(outcome.message, STATUS.failed);
+    if (outcome.reason === 'reset' && !this.#mayReset) {
+      throw new Refusal(
+        `The guest asked for a reset at ${time}; there is no program here to start it again.`,
+        STATUS.failed,
+      );
+    }
+    if (!this.#save) return;
+    const missed =
+      this.#save.on === undefined ? formatTime(this.#save.at!) : `it printed ${JSON.stringify(this.#save.on)}`;
+    throw new Refusal(
+      `The guest ${ENDS[outcome.reason as keyof typeof ENDS]} at ${time}, before ${missed}: nothing was saved.`,
+      STATUS.failed,
+    );
   }
 
   #write(path: string): void {
+    const { machine } = this.#runner;
     try {
-      writeSnapshot(path, this.#machine);
+      writeSnapshot(path, machine);
+      this.#saved = `Saved to ${path}: ${formatSize(statSync(path).size)}, at ${formatTime(machine.time)} of the guest's time.`;
     } catch (error) {
       if (error instanceof SnapshotError) throw new Refusal(error.message, STATUS.failed);
       throw error;
     }
   }
 }
+
+const ENDS = { off: 'has switched itself off', reset: 'has been reset', lockup: 'has locked up' };

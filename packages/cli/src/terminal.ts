@@ -2,7 +2,16 @@
 
 const CTRL_A = 0x01;
 const LETTER_A = 0x61;
+const LETTER_H = 0x68;
 const LETTER_X = 0x78;
+const HELP = [
+  '',
+  'Ctrl-A H  this help',
+  'Ctrl-A X  quit: the guest is gone',
+  'Ctrl-A A  type Ctrl-A',
+  'All other keys go to the guest.',
+  '',
+].join('\n');
 /** Input that the guest has not read, from which on no more is taken from the pipe. */
 const ENOUGH_INPUT = 1 << 16;
 
@@ -12,6 +21,8 @@ export interface TerminalUser {
   input(bytes: Uint8Array): void;
   /** Bytes given to `input` that the guest has not read. */
   unread(): number;
+  /** Something else has happened that a guest which waits is to hear of. */
+  wake(): void;
 }
 
 /** Bytes gone to stdout as the guest sent them, bytes come from stdin as typed. */
@@ -26,10 +37,9 @@ export class Terminal {
   outputError: NodeJS.ErrnoException | undefined;
 
   readonly #user: TerminalUser;
-  #output: number[] = [];
+  #output: Uint8Array[] = [];
   #escape = false;
   #paused = false;
-  #wake: () => void = () => {};
 
   constructor(user: TerminalUser) {
     this.#user = user;
@@ -45,7 +55,9 @@ export class Terminal {
       process.stdin.setRawMode(true);
       // Node's own handlers would leave the terminal raw.
       for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, this.#onSignal);
-      process.stderr.write('Ctrl-A X quits, Ctrl-A A types Ctrl-A.\r\n');
+      process.on('SIGTSTP', this.#onSuspend);
+      process.on('SIGCONT', this.#onContinue);
+      process.stderr.write('Ctrl-A X quits, Ctrl-A A types Ctrl-A, Ctrl-A H helps.\n');
     }
   }
 
@@ -57,19 +69,20 @@ export class Terminal {
     process.stdin.pause();
     process.stdin.unref?.();
     for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.off(signal, this.#onSignal);
+    process.off('SIGTSTP', this.#onSuspend);
+    process.off('SIGCONT', this.#onContinue);
   }
 
-  /** A byte of the guest's. It goes out with the next `flush`. */
-  send(byte: number): void {
-    this.#output.push(byte);
+  /** Bytes of the guest's. They go out with the next `flush`. */
+  send(bytes: Uint8Array): void {
+    this.#output.push(bytes);
   }
 
   /** Writes what the guest has sent; comes back when the reader has room for more. */
   async flush(): Promise<void> {
     // Devices on the bus write by themselves; what they have written also goes out first.
     if ((this.#output.length === 0 && !process.stdout.writableNeedDrain) || this.outputError) return;
-    const bytes = Uint8Array.from(this.#output);
-    this.#output = [];
+    const bytes = Buffer.concat(this.#output.splice(0));
     await new Promise<void>((resolve) => {
       process.stdout.write(bytes, (error) => {
         if (error) this.outputError = error;
@@ -78,30 +91,11 @@ export class Terminal {
     });
   }
 
-  /** Ends a `listen` early: something else has come in. */
-  wake(): void {
-    this.#wake();
-  }
-
-  /** Lets input come in: until `milliseconds` have passed, or something came. */
-  async listen(milliseconds: number): Promise<void> {
-    if (this.#paused && this.#user.unread() < ENOUGH_INPUT / 2) {
-      this.#paused = false;
-      process.stdin.resume();
-    }
-    if (this.quit) return;
-    if (milliseconds <= 0) {
-      await new Promise((resolve) => setImmediate(resolve));
-      return;
-    }
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, Math.min(milliseconds, 2 ** 31 - 1));
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#wake = () => {};
+  /** Takes more from the pipe, if it had to wait until the guest has read what came before. */
+  takeInput(): void {
+    if (!this.#paused || this.#user.unread() >= ENOUGH_INPUT / 2) return;
+    this.#paused = false;
+    process.stdin.resume();
   }
 
   #onData = (data: Buffer): void => {
@@ -111,22 +105,33 @@ export class Terminal {
       this.#paused = true;
       process.stdin.pause();
     }
-    this.#wake();
+    this.#user.wake();
   };
 
   #onEnd = (): void => {
     this.inputEnded = true;
-    this.#wake();
+    this.#user.wake();
   };
 
   #onOutputError = (error: NodeJS.ErrnoException): void => {
     this.outputError = error;
-    this.#wake();
+    this.#user.wake();
   };
 
   #onSignal = (signal: NodeJS.Signals): void => {
     process.stdin.setRawMode(false);
     process.kill(process.pid, signal);
+  };
+
+  #onSuspend = (): void => {
+    process.stdin.setRawMode(false);
+    process.kill(process.pid, 'SIGSTOP');
+  };
+
+  /** The shell had the terminal. Node believes it to be raw still, and changes nothing unless told the opposite first. */
+  #onContinue = (): void => {
+    process.stdin.setRawMode(false);
+    process.stdin.setRawMode(true);
   };
 
   #withoutEscapes(data: Uint8Array): Uint8Array {
@@ -139,6 +144,7 @@ export class Terminal {
       }
       this.#escape = false;
       if ((byte | 0x20) === LETTER_X) this.quit = true;
+      else if ((byte | 0x20) === LETTER_H) process.stderr.write(HELP);
       else if ((byte | 0x20) === LETTER_A || byte === CTRL_A) typed.push(CTRL_A);
       else typed.push(CTRL_A, byte);
     }

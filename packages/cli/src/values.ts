@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { didYouMean } from './suggestion.js';
 
 /** Nanoseconds of virtual time in each unit of a duration. */
 const UNITS: Record<string, number> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 };
@@ -20,6 +21,27 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
   };
 }
 
+const MEMORY_UNITS: Record<string, number> = { '': 1, M: 1, G: 1024 };
+const MOST_MEMORY = 3072;
+
+/** `512`, `512M` or `1G`, as QEMU takes it: MiB. */
+export function parseMemory(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)([MG]?)$/.exec(text.toUpperCase());
+  const size = match ? Number(match[1]) * MEMORY_UNITS[match[2]] : Number.NaN;
+  if (!Number.isInteger(size)) throw new InvalidArgumentError('It is no size; write 512, 512M or 1G.');
+  if (size < 2 || size > MOST_MEMORY)
+    throw new InvalidArgumentError(`Possible is 2 to ${MOST_MEMORY} MiB, that is 3G.`);
+  return size;
+}
+
+/** A parser of one of a few words. */
+export function oneOf<Word extends string>(words: readonly Word[]): (text: string) => Word {
+  return (text) => {
+    if ((words as readonly string[]).includes(text)) return text as Word;
+    throw new InvalidArgumentError(`Possible are ${words.join(', ')}.${didYouMean(text, words)}`);
+  };
+}
+
 const GICV4 = new Map([
   ['4.0', 40],
   ['4.1', 41],
@@ -37,6 +59,11 @@ export function gicv4Version(text: string): 0 | 40 | 41 {
 export function nonEmpty(text: string): string {
   if (text === '') throw new InvalidArgumentError('It is empty.');
   return text;
+}
+
+/** A size for people, in KiB or MiB. */
+export function formatSize(bytes: number): string {
+  return bytes < 2 ** 20 ? `${Math.ceil(bytes / 1024)} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }
 
 /** A virtual time for people: at most three digits after the point, in the largest unit that fits. */

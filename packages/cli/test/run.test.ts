@@ -67,6 +67,21 @@ describe('vgic run', () => {
     expect(output).toMatch(/^rrr+$/);
   });
 
+  it('ends at a reset with status 0 when told not to start again, unless something was still to be saved', () => {
+    const once = ['run', '--no-reboot', '--kernel', program('reset')];
+    expect(vgic(once)).toEqual({ status: 0, signal: null, stdout: 'r', stderr: '' });
+    expect(vgic([...once, '--save', file('never'), '--at', '1s'])).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^vgic: The guest has been reset at .*, before 1 s: nothing was saved\.\n$/),
+    });
+  });
+
+  it('takes memory in MiB, or with a unit', () => {
+    for (const memory of ['128', '128M', '1g']) {
+      expect(vgic(['run', '--kernel', program('hello'), '--memory', memory])).toMatchObject({ status: 0, stderr: '' });
+    }
+  });
+
   it('says on stderr where and why the guest locked up, with status 1', () => {
     const { status, stdout, stderr } = vgic(['run', '--kernel', program('wild')]);
     expect([status, stdout]).toEqual([1, '']);
@@ -130,7 +145,8 @@ describe('bad input', () => {
     ['nine vCPUs', ['--kernel', good, '--smp', '9'], /Possible is 1 to 8\./],
     ['vCPUs that are no number', ['--kernel', good, '--smp', 'two'], /Possible is 1 to 8\./],
     ['an odd number of MiB', ['--kernel', good, '--memory', '129'], /units of 2 MiB/],
-    ['too much memory', ['--kernel', good, '--memory', '4096'], /Possible is 2 to 3072\./],
+    ['too much memory', ['--kernel', good, '--memory', '4096'], /Possible is 2 to 3072 MiB, that is 3G\./],
+    ['memory in another unit', ['--kernel', good, '--memory', '1T'], /It is no size; write 512, 512M or 1G\./],
     ['a GICv4', ['--kernel', good, '--gic', '4'], /Possible is 2 to 3\./],
     ['17 list registers', ['--kernel', good, '--list-registers', '17'], /Possible is 1 to 16\./],
     ['a time without a unit', ['--kernel', good, '--save', file('s'), '--at', '5'], /It is no time; write 500ms/],
@@ -148,7 +164,14 @@ describe('bad input', () => {
       /directory is missing or not writable/,
     ],
     ['a snapshot over a directory', ['--kernel', good, '--save', file('directory'), '--at', '1ms'], /it is no file/],
-    ['an option that is not there', ['--kernel', good, '--turbo'], /unknown option '--turbo'/],
+    ['an option that is not there', ['--kernel', good, '--turbo'], /unknown option '--turbo'\n/],
+    ['an option with a key gone wrong', ['--kernal', good], /unknown option '--kernal'\. Did you mean --kernel\?/],
+    ['a device with one', ['--kernel', good, '--device', 'virtio-netpci'], /Did you mean virtio-net-pci\?/],
+    [
+      'a device option with one',
+      ['--kernel', good, '--device', 'virtio-blk-pci,fiel=x'],
+      /has no option fiel; possible are slot, readonly, file\. Did you mean file\?/,
+    ],
     ['an argument too many', ['--kernel', good, 'more'], /too many arguments/],
   ])('%s: one sentence on stderr, status 2, nothing on stdout and nothing written', (_, args, message) => {
     const before = readdirSync(dirname(file('x')));
@@ -171,6 +194,11 @@ describe('bad input', () => {
 
   it('an unknown command, or none: help or a sentence, status 2', () => {
     expect(vgic(['fly'])).toMatchObject({ status: 2, stdout: '', stderr: "vgic: unknown command 'fly'\n" });
+    expect(vgic(['rnu'])).toMatchObject({ status: 2, stderr: "vgic: unknown command 'rnu'. Did you mean run?\n" });
+    expect(vgic(['control', 'x', 'stauts'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/Did you mean status\?\n$/),
+    });
     expect(vgic([])).toMatchObject({ status: 2, stderr: expect.stringMatching(/Usage: vgic/) });
   });
 });
@@ -186,6 +214,7 @@ describe('help', () => {
         '--append',
         '--smp',
         '--memory',
+        '--no-reboot',
         '--gic',
         '--list-registers',
         '--save',
@@ -195,12 +224,15 @@ describe('help', () => {
         'Exit status',
       ],
     ],
-    [['restore'], ['--save', '--at', '--on', 'Ctrl-A X', 'Exit status']],
+    [['restore'], ['--save', '--at', '--on', '--no-reboot', 'Ctrl-A X', 'Exit status']],
+    [['migrate'], ['--downtime-limit', 'Exit status']],
+    [['control'], ['--force', 'snapshot FILE']],
     [['demo'], ['--json']],
-  ])('of %j tells every option', (command, words) => {
+    [['exec'], ['--strict', 'Exit status']],
+  ])('of %j tells every option, in 80 columns', (command, words) => {
     const { status, stdout } = vgic([...command, '--help']);
     expect(status).toBe(0);
     for (const word of words) expect(stdout).toContain(word);
-    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(125);
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 });

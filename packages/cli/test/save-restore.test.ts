@@ -11,7 +11,8 @@ describe('vgic run --save and vgic restore', () => {
   it('saves when the console has printed a text; restored in a new process the guest prints the rest', () => {
     write('hello');
     const saved = vgic(['run', '--kernel', kernel, '--save', file('a'), '--on', 'hello, w']);
-    expect(saved).toEqual({ status: 0, signal: null, stdout: 'hello, w', stderr: '' });
+    expect(saved).toMatchObject({ status: 0, signal: null, stdout: 'hello, w' });
+    expect(saved.stderr).toMatch(/^Saved to .*\/a: [1-9]\d* KiB, at \d+ ns of the guest's time\.\n$/);
     expect(vgic(['restore', file('a')])).toEqual({ status: 0, signal: null, stdout: 'orld\n', stderr: '' });
     // Restoring does not use it up.
     expect(vgic(['restore', file('a')]).stdout).toBe('orld\n');
@@ -20,7 +21,12 @@ describe('vgic run --save and vgic restore', () => {
   it('saves at a virtual time, to the instruction: the same again gives the same file', () => {
     write('timer');
     const save = (name: string) => vgic(['run', '--kernel', kernel, '--save', file(name), '--at', '2500us']);
-    expect(save('b')).toEqual({ status: 0, signal: null, stdout: '..', stderr: '' });
+    expect(save('b')).toEqual({
+      status: 0,
+      signal: null,
+      stdout: '..',
+      stderr: expect.stringMatching(/^Saved to .*\/b: \d+ KiB, at 2\.5 ms of the guest's time\.\n$/),
+    });
     expect(save('c').status).toBe(0);
     expect(readFileSync(file('b')).equals(readFileSync(file('c')))).toBe(true);
     expect(vgic(['restore', file('b')])).toEqual({ status: 0, signal: null, stdout: '...', stderr: '' });
@@ -89,9 +95,10 @@ describe('vgic run --save and vgic restore', () => {
     expect(vgic(['restore', file('k')])).toMatchObject({
       status: 1,
       stderr: expect.stringMatching(
-        /^vgic: The guest asked for a reset at .*; a snapshot has no images to restart from\.\n$/,
+        /^vgic: The guest asked for a reset at .*; there is no program here to start it again\.\n$/,
       ),
     });
+    expect(vgic(['restore', file('k'), '--no-reboot'])).toMatchObject({ status: 0, stderr: '' });
   });
 
   it.each<[string, (good: Buffer) => Buffer, RegExp]>([

@@ -2,8 +2,9 @@ import { InvalidArgumentError } from 'commander';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readAccount } from '../src/demo/guest-account.js';
+import { didYouMean } from '../src/suggestion.js';
 import { TextWatch } from '../src/text-watch.js';
-import { formatTime, parseTime } from '../src/values.js';
+import { formatSize, formatTime, parseMemory, parseTime } from '../src/values.js';
 
 describe('times', () => {
   it.each([
@@ -29,6 +30,60 @@ describe('times', () => {
     [3e9, '3 s'],
   ])('%d is told as %s', (time, text) => {
     expect(formatTime(time)).toBe(text);
+  });
+});
+
+describe('sizes', () => {
+  it.each([
+    ['512', 512],
+    ['512M', 512],
+    ['1G', 1024],
+    ['1.5g', 1536],
+    ['3G', 3072],
+  ])('%s of memory are %d MiB', (text, size) => {
+    expect(parseMemory(text)).toBe(size);
+  });
+
+  it.each(['', 'G', '1', '0', '4G', '1.3G', '1K', '0x10', '1 G', '-2', '1GB'])(
+    '"%s" of memory there cannot be',
+    (text) => {
+      expect(() => parseMemory(text)).toThrow(InvalidArgumentError);
+    },
+  );
+
+  it.each([
+    [1, '1 KiB'],
+    [57_000, '56 KiB'],
+    [2 ** 20, '1.0 MiB'],
+  ])('%d bytes are told as %s', (bytes, text) => {
+    expect(formatSize(bytes)).toBe(text);
+  });
+});
+
+describe('what somebody may have meant', () => {
+  const words = ['create', 'mmio_read', 'mmio_write', 'sync'];
+
+  it.each([
+    ['craete', 'create'],
+    ['mmio_wirte', 'mmio_write'],
+    ['MMIO_READ', 'mmio_read'],
+    ['synk', 'sync'],
+    ['sycn', 'sync'],
+  ])('by %s is %s', (typed, meant) => {
+    expect(didYouMean(typed, words)).toBe(` Did you mean ${meant}?`);
+  });
+
+  it.each(['', 'x', 'destroy', 'abcd', 'y'.repeat(1_000_000)])('by "%.10s" is nothing', (typed) => {
+    expect(didYouMean(typed, words)).toBe('');
+  });
+
+  it('by a word with one letter gone wrong is that word', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...words), fc.nat(8), fc.constantFrom('', 'q', 'qq'), (word, at, wrong) => {
+        const typed = word.slice(0, at) + wrong + word.slice(at + 1);
+        expect(didYouMean(typed, [word])).toBe(` Did you mean ${word}?`);
+      }),
+    );
   });
 });
 

@@ -1,12 +1,25 @@
 /** What the WebAssembly module exports. The TypeScript wrapper in src/core is its only user. */
 
-import { fillArithmeticTables, nzcv, setNzcv } from './arithmetic';
-import { dropAllCode, dropCode, fetch, instructionWord } from './code';
-import { clearDirtyLog, markDirty, setLogging } from './dirty';
-import { pstate as pstateOf, resetState, takeIllegalState, takeInterrupt } from './exceptions';
-import { execute } from './execute';
-import { EXIT_BUDGET, EXIT_LOCKUP, EXIT_STOPPED, NO_EXIT, exitReason, exitWith } from './exit';
+import { pstate as pstateOf, resetState, takeIllegalState, takeInterrupt } from './execute/exceptions';
+import { execute } from './execute/execute';
+import { fetch } from './execute/fetch';
+import { setGicSystemRegisters, valueOf } from './execute/system-registers';
+import {
+  beginRun,
+  endRun,
+  executed as executedInstructions,
+  nextRise,
+  output,
+  setTime as setTimeTo,
+} from './execute/timer';
 import { FPCR_BITS, FPSR_BITS } from './floating-point/status';
+import { fillCrcTables } from './integer/crc';
+import { fillConditions, nzcv, setNzcv } from './integer/flags';
+import { dropAllCode, dropCode } from './memory/code';
+import { clearDirtyLog, markDirty, setLogging } from './memory/dirty';
+import { instructionWord } from './memory/mmu';
+import { clearEmptyBank, codeBank, dataBank, emptyBank, flushAll, flushVcpu, spMisaligned } from './memory/tlb';
+import { EXIT_BUDGET, EXIT_LOCKUP, EXIT_STOPPED, NO_EXIT, exitReason, exitWith } from './state/exit';
 import {
   CNTFRQ,
   CONTEXT_USED,
@@ -40,18 +53,8 @@ import {
   ram,
   ramSize,
   select,
-} from './layout';
-import { SP_EL0_ENCODING, fillRegisterIndex, registerRow } from './registers';
-import { setGicSystemRegisters, valueOf } from './system-registers';
-import {
-  beginRun,
-  endRun,
-  executed as executedInstructions,
-  nextRise,
-  output,
-  setTime as setTimeTo,
-} from './timer';
-import { clearEmptyBank, codeBank, dataBank, emptyBank, flushAll, flushVcpu, spMisaligned } from './tlb';
+} from './state/layout';
+import { SP_EL0_ENCODING, fillRegisterIndex, registerRow } from './state/registers';
 
 /** SCTLR_EL1 at reset: MMU and caches off, SP alignment checks on, WFI and WFE of EL0 not trapped; RES1 bits. */
 const SCTLR_RESET: u64 = 0x30d50838;
@@ -62,7 +65,8 @@ export function init(vcpuCount: u32, ramBase: f64, ramSize: f64, gicSystemRegist
   if (vcpuCount < 1 || vcpuCount > MAX_VCPUS) return false;
   if (!layOut(vcpuCount, <u64>ramBase, <u64>ramSize)) return false;
   setGicSystemRegisters(gicSystemRegisters);
-  fillArithmeticTables();
+  fillConditions();
+  fillCrcTables();
   fillRegisterIndex();
   clearEmptyBank();
   flushAll();

@@ -67,6 +67,11 @@ const OPTIONS: { [Type in DeviceType]: Record<keyof DeviceOptions[Type], OptionR
 /** The types of device there are. */
 export const DEVICE_TYPES = Object.keys(OPTIONS) as DeviceType[];
 
+/** What can be said of a device of each type. */
+export const DEVICE_OPTIONS: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
+  Object.entries(OPTIONS).map(([type, rules]) => [type, ['slot', ...Object.keys(rules)]]),
+);
+
 /** Fills in what was left out; RangeError with one sentence when there can be no such devices. */
 export function completeDevices(given: unknown): CompleteDevice[] {
   if (!Array.isArray(given)) throw new RangeError('The devices of a machine are a list.');

@@ -1,3 +1,4 @@
+import type { RamPages } from 'vgic';
 import type { GicState } from 'vgic/kvm';
 import { type CompleteConfig, completeConfig } from './config.js';
 import type { Outcome } from './machine.js';
@@ -5,7 +6,7 @@ import { checkMsiDeviceState, type MsiDeviceState } from './msi-device.js';
 import { checkPassthroughState, type PassthroughState } from './passthrough.js';
 import { checkPl011State, type Pl011State } from './pl011.js';
 import { checkScheduleState, type ScheduleState } from './scheduler.js';
-import { checkRamState, type RamState } from './snapshot/ram-state.js';
+import { checkPages, checkRamState, type RamState } from './snapshot/ram-state.js';
 import { SnapshotError } from './snapshot/snapshot-error.js';
 import type { VirtioPciState } from './virtio/virtio-pci.js';
 
@@ -27,10 +28,9 @@ export interface MachineState {
   devices: VirtioPciState[];
   /** With direct injection: what of it goes on after a restore. Else null. */
   passthrough: PassthroughState | null;
-  /** With the ITS's tables and the LPIs' pending tables as the GIC's save has written them. */
+  /** The pages that come with the GIC's state: the ITS's tables and the LPIs' pending tables, which lie over RAM. */
+  tables: RamPages;
   ram: RamState;
-  /** What the guest had in the pages that the GIC's save has written: it goes on with them. */
-  beneath: RamState;
 }
 
 /** Refuses a state that no machine can have, before anything is built from it. The GIC, the core and the devices judge their parts. */
@@ -41,7 +41,7 @@ export function checkMachineState(state: MachineState): void {
   } catch (error) {
     throw new SnapshotError(`The snapshot is of a machine that this version cannot be: ${(error as Error).message}`);
   }
-  const { time, vcpus, schedule, uart, msiDevice, passthrough, ram, beneath, ended } = state;
+  const { time, vcpus, schedule, uart, msiDevice, passthrough, tables, ram, ended } = state;
   const problem =
     (Number.isSafeInteger(time) && time >= 0 ? undefined : 'the time is impossible') ??
     (isEnd(ended) ? undefined : 'the way it ended is impossible') ??
@@ -51,7 +51,7 @@ export function checkMachineState(state: MachineState): void {
     checkMsiDeviceState(msiDevice, config.gic === 3) ??
     checkPassthroughState(passthrough, config.vcpus) ??
     checkRamState(ram, config.memory) ??
-    checkRamState(beneath, config.memory);
+    checkPages(tables, config.memory);
   if (problem) throw new SnapshotError(`The snapshot has impossible contents: ${problem}.`);
 }
 

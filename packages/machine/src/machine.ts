@@ -1,8 +1,6 @@
 import { Gic } from 'vgic';
-import { restoreGic, saveGic } from 'vgic/kvm';
 import { Bus, type BusDevice } from './bus.js';
 import { type CompleteConfig, completeConfig, type MachineConfig } from './config.js';
-import { configDifference } from './config-difference.js';
 import { Core, type CoreHost, Exit } from './core/index.js';
 import { Dma } from './dma.js';
 import { GicMemory } from './gic-memory.js';
@@ -15,12 +13,14 @@ import { type MsiCounts, noMsis, Passthrough, physicalGicv4 } from './passthroug
 import { type Backends, type HostSocket, type HostSocketListener, PcieDevices } from './pcie-devices.js';
 import { Pl011 } from './pl011.js';
 import { callPsci, code, type PsciHost } from './psci.js';
+import { checkRestorable, restoreParts, type StatefulParts, saveParts } from './saving.js';
 import { Scheduler } from './scheduler.js';
-import { collectRam, fillRam, type RamState } from './snapshot/ram-state.js';
+import { collectRam, type RamState } from './snapshot/ram-state.js';
 import { SnapshotError } from './snapshot/snapshot-error.js';
 
 /** Why a run came back. After `off`, `reset` and `lockup` the machine stays as it is, and every run says so again. */
 export type Outcome =
+  /** The virtual time has come, or so much work is done. */
   | { reason: 'time' }
   | { reason: 'off' }
   | { reason: 'reset' }
@@ -37,6 +37,8 @@ export interface RestoreOptions {
 
 /** Virtual time that a run without a limit lasts: short enough that console input and pacing have their turn. */
 export const DEFAULT_RUN = 10_000_000;
+/** What an entry into the guest, or a skip of idle time, adds to the work of a run, in instructions. */
+const WORK_OF_A_SLICE = 100;
 /** Entries into the guest without one instruction executed that are one too many: the core would never go on. */
 const PATIENCE = 64;
 const TIMERS = ['virtual', 'physical'] as const;
@@ -50,13 +52,13 @@ const NOBODY = -1;
 export class Machine {
   readonly config: CompleteConfig;
   readonly gic: Gic;
+  /** @internal */
   readonly core: Core;
   /** Called with every byte that the guest sends to its console. */
   onConsoleOutput: (byte: number) => void = () => {};
 
   readonly #bus = new Bus();
   readonly #uart: Pl011;
-  readonly #gicMemory: GicMemory;
   /** Only with an ITS, to which it sends. */
   readonly #msiDevice: MsiDevice | undefined;
   readonly #pcie: PcieDevices;
@@ -106,13 +108,12 @@ export class Machine {
       if (error instanceof RangeError) throw error;
       throw new RangeError(`This computer has no room for a machine with ${memory / 2 ** 20} MiB of memory.`);
     }
-    this.#gicMemory = new GicMemory(this.core);
     const gicv4Driver = gicv4 === 0 ? undefined : physicalGicv4(gicv4, vcpus);
     this.gic = new Gic({
       version,
       vcpus,
       listRegisters,
-      ...(version === 3 && { memory: this.#gicMemory, itsBases: [regionOf('gic-its').base] }),
+      ...(version === 3 && { memory: new GicMemory(this.core), itsBases: [regionOf('gic-its').base] }),
       ...(gicv4Driver && { gicv4Driver }),
     });
     this.gic.onKick = (vcpu) => {
@@ -187,24 +188,26 @@ export class Machine {
 
   /**
    * Runs until that virtual time at most, exact to the instruction. Without it, for 10 ms of virtual time at most:
-   * call it again and again.
+   * call it again and again. `work` bounds what the run costs here: instructions, and some for each thing that happens
+   * in between. How long a virtual time takes depends on how much of it the guest idles.
    */
-  run(limit: number = this.#time + DEFAULT_RUN): Outcome {
+  run(limit: number = this.#time + DEFAULT_RUN, work: number = Number.POSITIVE_INFINITY): Outcome {
     if (!this.#loaded) throw new Error('This machine has no program; load one first.');
     if (this.#inGuest !== NOBODY) throw new Error('This machine is running already.');
     if (Number.isNaN(limit)) throw new RangeError('A machine cannot run until NaN.');
+    if (!(work >= 1)) throw new RangeError(`A machine cannot run for ${work} instructions of work.`);
     // There is no part of an instruction.
     const until = Math.floor(limit);
     this.#stopRequested = false;
     try {
-      return this.#runUntil(until);
+      return this.#runUntil(until, Math.floor(work));
     } finally {
       this.#leaveGuest();
     }
   }
 
-  #runUntil(until: number): Outcome {
-    for (;;) {
+  #runUntil(until: number, work: number): Outcome {
+    for (let left = work; ; left -= WORK_OF_A_SLICE) {
       // Also before coming back: what is due at this moment belongs to this moment, whoever looks at it.
       if (this.#time >= this.#nextEvent) this.#fireDue();
       if (this.#thrown) {
@@ -214,12 +217,14 @@ export class Machine {
       }
       if (this.#ended) return this.#ended;
       if (this.#stopRequested) return { reason: 'stopped' };
-      if (this.#time >= until) return { reason: 'time' };
+      if (this.#time >= until || left <= 0) return { reason: 'time' };
       const event = this.#nextEvent;
       const vcpu = this.#scheduler.next((candidate) => this.gic.hasPending(candidate));
-      if (vcpu !== NOBODY)
-        this.#runSlice(vcpu, Math.min(this.#scheduler.remaining, until - this.#time, event - this.#time));
-      else if (this.#scheduler.allOff) {
+      if (vcpu !== NOBODY) {
+        const began = this.#time;
+        this.#runSlice(vcpu, Math.min(this.#scheduler.remaining, until - began, event - began, left));
+        left -= this.#time - began;
+      } else if (this.#scheduler.allOff) {
         this.#ended = {
           reason: 'lockup',
           message: 'Every vCPU has switched itself off by PSCI CPU_OFF: none is left to run.',
@@ -272,27 +277,7 @@ export class Machine {
    */
   save(collect: (ram: Uint8Array) => RamState = collectRam): MachineState {
     if (this.#resident !== NOBODY) throw new Error('A machine cannot be saved in the middle of an instruction.');
-    // The guest is not to notice: what the GIC writes to RAM, to be saved there, is taken back.
-    const passthrough = this.#passthrough?.stop() ?? null;
-    const { value: saved, before: beneath } = this.#gicMemory.undoing(() => ({
-      gic: saveGic(this.gic),
-      ram: collect(this.core.ram),
-    }));
-    this.#passthrough?.start(passthrough);
-    return {
-      config: structuredClone(this.config),
-      time: this.#time,
-      ended: this.#ended && { ...this.#ended },
-      schedule: this.#scheduler.save(),
-      vcpus: Array.from({ length: this.config.vcpus }, (_, vcpu) => this.core.saveVcpu(vcpu)),
-      gic: saved.gic,
-      uart: this.#uart.save(),
-      msiDevice: this.#msiDevice?.save() ?? [],
-      devices: this.#pcie.save(),
-      passthrough,
-      ram: saved.ram,
-      beneath,
-    };
+    return saveParts(this.#parts(), { time: this.#time, ended: this.#ended }, collect);
   }
 
   /** The machine of a state, standing between the same two instructions; SnapshotError when no machine can have that state. */
@@ -311,31 +296,30 @@ export class Machine {
   /**
    * A fresh machine of the same configuration becomes that of the state. Pages of RAM that the state leaves out stay as
    * they are: a migration has put them there. After a SnapshotError the machine is of no use.
+   * @internal
    */
   adopt(state: MachineState): void {
     if (this.#loaded) throw new Error('This machine has its program already; build another one.');
-    checkMachineState(state);
-    const difference = configDifference(this.config, state.config, { ours: 'this machine', theirs: 'the saved one' });
-    if (difference) throw new SnapshotError(`The snapshot is of another machine: ${difference}.`);
-    const problem = this.#pcie.check(state.devices);
-    if (problem) throw new SnapshotError(`The snapshot has impossible contents: ${problem}.`);
-    fillRam(this.core.ram, state.ram);
-    this.core.ramChanged(0, this.core.ram.length);
+    const parts = this.#parts();
+    checkRestorable(parts, state);
     this.#setTime(state.time);
-    state.vcpus.forEach((bytes, vcpu) => {
-      refusing(`vCPU ${vcpu}`, () => this.core.restoreVcpu(vcpu, bytes));
-    });
-    this.#gicMemory.undoing(() => refusing('the GIC', () => restoreGic(this.gic, state.gic)));
-    this.#gicMemory.putBack(state.beneath);
-    this.#scheduler.restore(state.schedule);
-    // The GIC was saved with its lines: driving them anew would be an edge to an interrupt that is edge-triggered.
-    this.#uart.restore(state.uart);
-    this.#msiDevice?.restore(state.msiDevice);
-    this.#pcie.restore(state.devices);
-    this.#passthrough?.start(state.passthrough);
+    restoreParts(parts, state);
     for (let vcpu = 0; vcpu < this.config.vcpus; vcpu++) this.#timerLines[vcpu] = this.#timerLevels(vcpu);
     this.#ended = state.ended;
     this.#loaded = true;
+  }
+
+  #parts(): StatefulParts {
+    return {
+      config: this.config,
+      core: this.core,
+      gic: this.gic,
+      scheduler: this.#scheduler,
+      uart: this.#uart,
+      msiDevice: this.#msiDevice,
+      pcie: this.#pcie,
+      passthrough: this.#passthrough,
+    };
   }
 
   #setTime(time: number): void {
@@ -577,15 +561,5 @@ export class Machine {
       systemOff: () => end('off'),
       systemReset: () => end('reset'),
     };
-  }
-}
-
-/** Does a part of a restore; what it throws becomes one sentence. */
-function refusing(part: string, restore: () => void): void {
-  try {
-    restore();
-  } catch (error) {
-    const reason = (error as Error).message.replace(/\.$/, '');
-    throw new SnapshotError(`The snapshot has impossible contents in ${part}: ${reason}.`);
   }
 }

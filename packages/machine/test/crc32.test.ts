@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { crc32 } from '../src/crc32.js';
-import { zlibCrc32 } from '../src/snapshot/zlib-crc32.js';
+import { zlibCrc32 } from '../src/node/zlib-crc32.js';
 
 describe('crc32', () => {
   it('is the CRC of zlib: 0xcbf43926 for the nine digits', () => {

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import type { RamPages } from 'vgic';
 import { expect } from 'vitest';
 import { crc32 } from '../src/crc32.js';
 import { Machine, type MachineConfig, type MachineState } from '../src/index.js';
@@ -34,16 +35,15 @@ export function listen(machine: Machine): GuestRun {
 
 /** A state with its large parts as checksums: equal for equal machines, and quickly compared. */
 export function digest(state: MachineState) {
-  const brief = ({ pages, contents, size }: MachineState['ram']) => ({
-    size,
+  const brief = ({ pages, contents }: RamPages) => ({
     pages: Array.from(pages).join(),
     contents: crc32(contents),
   });
   return {
     ...state,
     vcpus: state.vcpus.map((bytes) => Buffer.from(bytes).toString('hex')),
-    ram: brief(state.ram),
-    beneath: brief(state.beneath),
+    ram: { size: state.ram.size, ...brief(state.ram) },
+    tables: brief(state.tables),
   };
 }
 

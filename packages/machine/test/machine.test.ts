@@ -40,6 +40,19 @@ describe('a run', () => {
     expect(machine.time).toBe(10_123_456);
   });
 
+  it('is bounded by the work that it costs, too: each instruction of a busy guest, next to nothing of idle time', () => {
+    const { machine } = boot('spin');
+    for (const work of [1, 2, 19_999, 20_000, 50_000]) {
+      const { time } = machine;
+      expect(machine.run(1e9, work)).toEqual({ reason: 'time' });
+      expect(machine.time - time).toBeGreaterThanOrEqual(Math.min(work, 19_000));
+      expect(machine.time - time).toBeLessThanOrEqual(work);
+    }
+    const idle = boot('timer');
+    expect(idle.machine.run(20_000_000, 10_000)).toEqual({ reason: 'off' });
+    for (const work of [0, -1, Number.NaN]) expect(() => machine.run(1e9, work)).toThrow(RangeError);
+  });
+
   it('knows no part of an instruction: it stops at the last whole one', () => {
     const { machine } = boot('spin');
     for (let until = 0; until < 40; until += 0.3) {

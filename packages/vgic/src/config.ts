@@ -1,9 +1,13 @@
+import { GICD_V3_SIZE } from './architecture/distributor-v3.js';
+import { GICD_V2_SIZE, GICV_SIZE } from './architecture/gicv2.js';
 import { GICV2_MAX_VCPUS, GICV3_MAX_VCPUS, PRIVATE_COUNT, SPI_LIMIT } from './architecture/intid.js';
+import { ITS_SIZE } from './architecture/its.js';
+import { GICR_SIZE } from './architecture/redistributor.js';
+import { checkBase, checkBoolean, checkOneOf, checkWhole, isWhole, refuse } from './arguments.js';
 import type { CpuInterfaceConfig } from './cpu-interface/cpu-interface.js';
-import { GicError } from './errors.js';
-import type { PhysicalInterrupts } from './interrupts/physical-interrupts.js';
+import { PhysicalInterrupts } from './interrupts/physical-interrupts.js';
 import { LPI_BITS_KVM } from './its/lpis.js';
-import type { Ram } from './memory/ram.js';
+import { Ram } from './memory/ram.js';
 import type { Gicv4Driver } from './physical-gic/gicv4-driver.js';
 
 /** What a GIC is like. Addresses are guest-physical; the defaults are those of QEMU's `virt` board. */
@@ -20,20 +24,23 @@ export interface GicConfig {
   readonly listRegisters?: number;
   /** Bits of priority of the CPU interface, 5 to 8. Default 5. */
   readonly priorityBits?: number;
-  /** ICC_CTLR_EL1.IDbits: 0 (16 bits) or 1 (24 bits). Default 0. */
+  /** ICC_CTLR_EL1.IDbits, 3 bits: 0 (INTIDs of 16 bits), 1 (of 24); the others are reserved and taken as they are. Default 0. */
   readonly idBits?: number;
   /** ICC_CTLR_EL1.A3V. Default true. */
   readonly affinity3?: boolean;
   /** ICC_CTLR_EL1.SEIS. Default false. */
   readonly seis?: boolean;
+  /** GICD. A multiple of 64 KiB, for a GICv2 of 4 KiB. Default 0x08000000. */
   readonly distributorBase?: number;
+  /** GICv3: the redistributor of vCPU 0, a multiple of 64 KiB; those of the others follow, 128 KiB each. Default 0x080a0000. */
   readonly redistributorBase?: number;
+  /** GICv2: GICC as the guest sees it (the host's GICV), a multiple of 4 KiB. Default 0x08010000. */
   readonly cpuInterfaceBase?: number;
   /** GICv3: guest RAM, where an ITS has its tables and LPIs their configuration. Needed for `Gic.addIts`. */
   readonly memory?: Ram;
   /** Bits of an LPI's INTID, 16 (as KVM has it) to 24; more than 16 need `idBits: 1`. Default 16. */
   readonly intidBits?: number;
-  /** ITSs, by their guest-physical addresses. Default none. */
+  /** ITSs, by their guest-physical addresses, multiples of 64 KiB: GITS_TRANSLATER is at 0x10040 from there. Default none. */
   readonly itsBases?: readonly number[];
   /** Physical interrupts that virtual ones can be tied to, shared by the virtual machines of one host. Default: its own. */
   readonly physicalInterrupts?: PhysicalInterrupts;
@@ -50,31 +57,79 @@ export const DEFAULT_DISTRIBUTOR_BASE = 0x08000000;
 export const DEFAULT_REDISTRIBUTOR_BASE = 0x080a0000;
 export const DEFAULT_CPU_INTERFACE_BASE = 0x08010000;
 
-function require(condition: boolean, sentence: string): void {
-  if (!condition) throw new GicError('EINVAL', sentence);
+const PAGE_4K = 0x1000;
+const PAGE_64K = 0x10000;
+
+/** A frame of a configuration: the field that places it, and the range of guest-physical addresses that it takes. */
+interface PlacedFrame {
+  readonly field: string;
+  readonly base: unknown;
+  readonly size: number;
 }
 
-function whole(value: number, low: number, high: number): boolean {
-  return Number.isInteger(value) && value >= low && value <= high;
+function framesOf(config: GicConfig): PlacedFrame[] {
+  const { version, vcpus, distributorBase = DEFAULT_DISTRIBUTOR_BASE, itsBases = [] } = config;
+  if (version === 2) {
+    const { cpuInterfaceBase = DEFAULT_CPU_INTERFACE_BASE } = config;
+    return [
+      { field: 'distributorBase', base: distributorBase, size: GICD_V2_SIZE },
+      { field: 'cpuInterfaceBase', base: cpuInterfaceBase, size: GICV_SIZE },
+    ];
+  }
+  const { redistributorBase = DEFAULT_REDISTRIBUTOR_BASE } = config;
+  return [
+    { field: 'distributorBase', base: distributorBase, size: GICD_V3_SIZE },
+    { field: 'redistributorBase', base: redistributorBase, size: vcpus * GICR_SIZE },
+    ...itsBases.map((base, n) => ({ field: `itsBases[${n}]`, base, size: ITS_SIZE })),
+  ];
+}
+
+/** Each frame at an address of its own. */
+function checkFrames(config: GicConfig): void {
+  const alignment = config.version === 2 ? PAGE_4K : PAGE_64K;
+  const checked: { field: string; base: number; end: number }[] = [];
+  for (const { field, base, size } of framesOf(config)) {
+    checkBase(field, base, alignment, size);
+    const begin = base as number;
+    const over = checked.find((other) => begin < other.end && other.base < begin + size);
+    if (over !== undefined) {
+      refuse(field, `an address where its 0x${size.toString(16)} bytes do not overlap those of ${over.field}`, base);
+    }
+    checked.push({ field, base: begin, end: begin + size });
+  }
 }
 
 /** @throws GicError EINVAL, with a sentence that names the field, if the configuration is none. */
 export function checkConfig(config: GicConfig): void {
-  const { version, vcpus, interrupts = 256, listRegisters = 4, priorityBits = 5, hostVersion = version } = config;
-  require(version === 2 || version === 3, `version: a GIC is version 2 or 3, not ${version}.`);
-  require(hostVersion === 2 || hostVersion === 3, `hostVersion: a host's GIC is version 2 or 3, not ${hostVersion}.`);
-  require(hostVersion >= version, 'hostVersion: a GICv3 guest needs a GICv3 host.');
-  const most = version === 2 ? GICV2_MAX_VCPUS : GICV3_MAX_VCPUS;
-  require(whole(vcpus, 1, most), `vcpus: a GICv${version} has 1 to ${most} vCPUs, not ${vcpus}.`);
-  require(whole(interrupts, 2 * PRIVATE_COUNT, SPI_LIMIT) &&
-    interrupts % 32 === 0, `interrupts: a multiple of 32 from 64 to ${SPI_LIMIT}, not ${interrupts}.`);
-  require(whole(listRegisters, 1, 16), `listRegisters: 1 to 16, not ${listRegisters}.`);
-  require(hostVersion === 3 || config.gicv4Driver === undefined, 'gicv4Driver: it needs a GICv3 host.');
-  const { intidBits = LPI_BITS_KVM } = config;
-  require(whole(intidBits, 16, 24), `intidBits: 16 to 24, not ${intidBits}.`);
-  require(intidBits === 16 || config.idBits === 1, 'intidBits: more than 16 need a CPU interface with idBits 1.');
-  require(version === 3 || !config.itsBases?.length, 'itsBases: a GICv2 has no ITS.');
-  require(whole(priorityBits, 5, 8), `priorityBits: 5 to 8, not ${priorityBits}.`);
+  if (typeof config !== 'object' || config === null) refuse('config', 'an object', config);
+  const { version, vcpus, interrupts = 256, hostVersion = version, itsBases = [], idBits = 0 } = config;
+  checkOneOf('version', version, [2, 3]);
+  checkWhole('vcpus', vcpus, 1, version === 2 ? GICV2_MAX_VCPUS : GICV3_MAX_VCPUS);
+  if (!isWhole(interrupts, 2 * PRIVATE_COUNT, SPI_LIMIT) || interrupts % 32 !== 0) {
+    refuse('interrupts', `a multiple of 32 from ${2 * PRIVATE_COUNT} to ${SPI_LIMIT}`, interrupts);
+  }
+  checkOneOf('hostVersion', hostVersion, version === 3 ? [3] : [2, 3]);
+  checkWhole('listRegisters', config.listRegisters ?? 4, 1, 16);
+  checkWhole('priorityBits', config.priorityBits ?? 5, 5, 8);
+  checkWhole('idBits', idBits, 0, 7);
+  checkBoolean('affinity3', config.affinity3 ?? true);
+  checkBoolean('seis', config.seis ?? false);
+  const { intidBits = LPI_BITS_KVM, memory, gicv4Driver, physicalInterrupts } = config;
+  checkWhole('intidBits', intidBits, 16, 24);
+  if (intidBits > 16 && idBits === 0) refuse('intidBits', '16 where idBits is 0', intidBits);
+  if (memory !== undefined && !(memory instanceof Ram)) refuse('memory', "the guest's Ram", memory);
+  if (physicalInterrupts !== undefined && !(physicalInterrupts instanceof PhysicalInterrupts)) {
+    refuse('physicalInterrupts', 'PhysicalInterrupts', physicalInterrupts);
+  }
+  if (gicv4Driver !== undefined && hostVersion !== 3)
+    refuse('gicv4Driver', 'undefined where hostVersion is 2', gicv4Driver);
+  if (!Array.isArray(itsBases)) refuse('itsBases', 'an array of addresses', itsBases);
+  if (itsBases.length > 0 && version === 2)
+    refuse('itsBases', 'empty where version is 2: a GICv2 has no ITS', itsBases);
+  if (itsBases.length > 0 && memory === undefined) {
+    refuse('memory', "the guest's Ram where there are itsBases: an ITS keeps its tables there", memory);
+  }
+  checkFrames(config);
 }
 
 /** The hardware parameters of a configuration's virtual CPU interface. */

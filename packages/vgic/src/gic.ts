@@ -1,7 +1,3 @@
-import { GICV_SIZE } from './architecture/gicv2.js';
-import { vcpuOfAffinity } from './architecture/intid.js';
-import { SYSTEM_REGISTERS } from './architecture/system-registers.js';
-import { HCR_EN, ICC_SRE_ALL, LR_GROUP, VMCR_FIQEN, VMCR_PMR_SHIFT } from './architecture/virtual-interface.js';
 import { Checkpoint, type StatePart, type StateVisitor, stateHash } from './checkpoint.js';
 import {
   checkConfig,
@@ -12,10 +8,10 @@ import {
   type GicConfig,
 } from './config.js';
 import { CpuInterface } from './cpu-interface/cpu-interface.js';
-import { readGicv, signalledListRegister, writeGicv } from './cpu-interface/gicv.js';
 import {
+  alwaysTraps,
   readSystemRegister,
-  signalledGroup,
+  systemRegisterAt,
   UNDEFINED,
   writeSystemRegister,
 } from './cpu-interface/system-registers.js';
@@ -23,6 +19,7 @@ import { ERRNO, GicError } from './errors.js';
 import { Forwarding } from './forwarding/forwarding.js';
 import { AddressMap } from './frames/address-map.js';
 import { DistributorState, type FrameContext } from './frames/context.js';
+import { CPU_INTERFACE_V2 } from './frames/cpu-interface-v2.js';
 import { DISTRIBUTOR_V2 } from './frames/distributor-v2.js';
 import { DISTRIBUTOR_V3 } from './frames/distributor-v3.js';
 import { ITS_FRAME, resetTables } from './frames/its.js';
@@ -33,18 +30,9 @@ import { Interrupts, NO_VCPU } from './interrupts/interrupts.js';
 import { PhysicalInterrupts } from './interrupts/physical-interrupts.js';
 import { Its } from './its/its.js';
 import { LPI_BITS_KVM, Lpis } from './its/lpis.js';
-import { fillListRegisters, foldListRegisters, type ResampleListener } from './list-registers/entry.js';
-import { IN_GUEST, LOADED, OUT, SavedInterface } from './list-registers/saved-interface.js';
-
-/** ICC_SGI1R_EL1 and its siblings, in halves (IHI 0069, 12.2.19). */
-const SGI_IRM = 1 << 8;
-
-const { ICC_SRE_EL1, ICC_SGI0R_EL1, ICC_SGI1R_EL1, ICC_ASGI1R_EL1 } = SYSTEM_REGISTERS;
-
-/** Write-only registers that trap. */
-function sendsSgi(encoding: number): boolean {
-  return encoding === ICC_SGI1R_EL1 || encoding === ICC_ASGI1R_EL1 || encoding === ICC_SGI0R_EL1;
-}
+import type { ResampleListener } from './vcpus/delivery.js';
+import type { SavedInterface } from './vcpus/saved-interface.js';
+import { Vcpus } from './vcpus/vcpus.js';
 
 /**
  * A virtual GIC: the distributor, a redistributor and a virtual CPU interface for each vCPU.
@@ -73,17 +61,11 @@ export class Gic implements FrameContext, StatePart {
   /** The guest has ended a level-sensitive SPI: its source may have to raise the line again (irqfd's resampler). */
   onResample: ResampleListener = () => {};
 
-  /** Upper half of the last 64-bit read. */
+  /** Upper half of the last 64-bit {@link read}; 0 after any other. */
   high = 0;
-  requester = NO_VCPU;
 
-  readonly #saved: SavedInterface[] = [];
-  /** GICv2: where the guest finds its CPU interface, or -1. */
-  #cpuInterfaceBase = -1;
-  #guestsStopped = 0;
-  #hasRun = false;
-  /** The vCPUs that were in the guest then. */
-  readonly #stopped: Uint8Array;
+  /** Where each vCPU is, and the state that moves with it. */
+  readonly vcpus: Vcpus;
 
   /**
    * @param parts a caller that places frames and vCPUs on physical CPUs by itself, as KVM's device does, brings them.
@@ -98,22 +80,14 @@ export class Gic implements FrameContext, StatePart {
     const { version, vcpus } = config;
     this.physical = config.physicalInterrupts ?? new PhysicalInterrupts();
     this.irqs = new Interrupts(version, vcpus, config.interrupts ?? 256, this.physical);
-    this.irqs.kick = (vcpu) => {
-      this.#saved[vcpu].kicks++;
-      this.onKick(vcpu);
-    };
     this.distributor = new DistributorState(vcpus);
-    this.#stopped = new Uint8Array(vcpus);
     const pendbaser = version === 3 ? TABLE_BASE_RESET : 0;
     this.lpis = new Lpis(this.irqs, pendbaser, config.memory, config.intidBits ?? LPI_BITS_KVM);
     this.addresses = parts?.addresses ?? new AddressMap();
     this.redistributorRegions = parts?.redistributorRegions ?? new RedistributorRegions();
     const hardware = cpuInterfaceConfig(config);
-    for (let vcpu = 0; vcpu < vcpus; vcpu++) {
-      const saved = new SavedInterface(parts?.cpuInterfaces[vcpu] ?? new CpuInterface(hardware), version);
-      saved.trapSystemRegisters();
-      this.#saved.push(saved);
-    }
+    const cpuInterfaces = parts?.cpuInterfaces ?? Array.from({ length: vcpus }, () => new CpuInterface(hardware));
+    this.vcpus = new Vcpus(this, cpuInterfaces);
     if (parts === undefined) {
       this.#placeFrames();
       this.startForwarding();
@@ -131,9 +105,11 @@ export class Gic implements FrameContext, StatePart {
     this.forwarding = new Forwarding(driver, {
       irqs: this.irqs,
       cpuOf: this.config.cpuOf ?? ((vcpu) => vcpu),
-      isInGuest: (vcpu) => this.isInGuest(vcpu),
+      isInGuest: (vcpu) => this.vcpus.isInGuest(vcpu),
+      isWaiting: (vcpu) => this.vcpus.isWaiting(vcpu),
+      vsgisWanted: () => this.distributor.vsgis,
       attach: (vcpu, vpe) => {
-        this.#saved[vcpu].cpu.vpe = vpe;
+        this.cpuInterface(vcpu).vpe = vpe;
       },
     });
   }
@@ -259,233 +235,148 @@ export class Gic implements FrameContext, StatePart {
 
   // ---- guest entry and exit
 
-  /** The vCPU enters the guest; one that is in it already leaves and enters again. */
-  enter(vcpu: number): void {
-    const saved = this.#saved[vcpu];
-    if (saved.residence === OUT) this.load(vcpu);
-    else if (saved.residence === IN_GUEST) this.leave(vcpu);
-    saved.kicks = 0;
-    // with nothing to deliver an entry is done here: idle vCPUs enter often
-    if (this.irqs.lists.isEmpty(vcpu) && this.forwarding === undefined) saved.residence = IN_GUEST;
-    else this.resume(vcpu);
-  }
-
-  /** The vCPU leaves the guest and its physical CPU. */
-  exit(vcpu: number): void {
-    this.put(vcpu);
-  }
-
   /**
-   * A loaded vCPU enters the guest again after it was stopped there: no kick is forgotten. One that `onKick` has made enter
-   * meanwhile leaves first, since list registers may not be filled twice; one that it has taken off its CPU stays off.
+   * The vCPU enters the guest: what is pending for it goes into its list registers. One that is in the guest leaves it
+   * first; one that is not loaded is.
    */
-  resume(vcpu: number): void {
-    const saved = this.#saved[vcpu];
-    if (saved.residence === OUT) return;
-    if (saved.residence === IN_GUEST) this.leave(vcpu);
-    saved.residence = IN_GUEST;
-    const { forwarding } = this;
-    forwarding?.prepareEntry(vcpu);
-    fillListRegisters(this.irqs, saved, vcpu);
-    if (forwarding === undefined) return;
-    // a vPE may have something to signal when the list registers have nothing
-    saved.cpu.setHcr(saved.hcr);
-    forwarding.commit(vcpu);
+  enter(vcpu: number): void {
+    this.vcpus.enter(vcpu);
+  }
+
+  /** The vCPU leaves the guest and its physical CPU. The other half of {@link enter} for those who don't schedule. */
+  exit(vcpu: number): void {
+    this.vcpus.put(vcpu);
+  }
+
+  /** The vCPU executes WFI: as {@link exit}, and with a GICv4 its doorbell is asked for. {@link hasPending} ends it. */
+  wait(vcpu: number): void {
+    this.vcpus.wait(vcpu);
+  }
+
+  /** For those who schedule: the vCPU gets its physical CPU, on which it can enter and leave the guest until {@link put}. */
+  load(vcpu: number): void {
+    this.vcpus.load(vcpu);
   }
 
   /** The vCPU leaves the guest, but stays on its physical CPU. */
   leave(vcpu: number): void {
-    const saved = this.#saved[vcpu];
-    if (saved.residence !== IN_GUEST) return;
-    const { irqs } = this;
-    saved.residence = LOADED;
-    if (irqs.lists.isEmpty(vcpu)) return;
-    if (this.forwarding !== undefined && saved.cpu.used === 0) saved.cpu.setHcr(saved.hcr & ~HCR_EN);
-    foldListRegisters(irqs, saved, vcpu, this.onResample);
+    this.vcpus.leave(vcpu);
   }
 
-  /** The vCPU gets its physical CPU: its saved interface is put there. */
-  load(vcpu: number): void {
-    const saved = this.#saved[vcpu];
-    if (saved.residence !== OUT) return;
-    saved.load();
-    saved.residence = LOADED;
-    const { forwarding } = this;
-    if (forwarding === undefined) return;
-    this.prepareFirstRun();
-    // its vPE may have something to signal from now on
-    saved.cpu.setHcr(saved.hcr);
-    forwarding.waiting[vcpu] = 0;
-    forwarding.load(vcpu);
-  }
-
-  /** What userspace has set and only a run makes so: SGIs that are vSGIs. */
-  prepareFirstRun(): void {
-    if (this.#hasRun) return;
-    this.#hasRun = true;
-    this.forwarding?.switchVsgis(this.distributor.vsgis);
-  }
-
-  /**
-   * The vCPU executes WFI: it leaves the guest and its physical CPU, and {@link hasPending} says when it is to go on. After a
-   * restore, of a vCPU that was saved so.
-   */
-  wait(vcpu: number): void {
-    this.forwarding?.wait(vcpu);
-    this.put(vcpu);
-  }
-
-  /** A vCPU that waits is scheduled in and out again, without going on: its interface is on its CPU meanwhile. */
-  lookAround(vcpu: number): void {
-    const saved = this.#saved[vcpu];
-    if (saved.residence !== OUT) return;
-    saved.load();
-    if (this.forwarding !== undefined) saved.cpu.setHcr(0);
-    saved.put();
-  }
-
-  /** The vCPU gives its physical CPU back. */
+  /** The vCPU gives its physical CPU back, and leaves the guest if it is in it. */
   put(vcpu: number): void {
-    const saved = this.#saved[vcpu];
-    this.leave(vcpu);
-    if (saved.residence === OUT) return;
-    this.forwarding?.put(vcpu);
-    if (this.forwarding !== undefined) saved.cpu.setHcr(0);
-    saved.put();
-    saved.residence = OUT;
+    this.vcpus.put(vcpu);
   }
 
   isInGuest(vcpu: number): boolean {
-    return this.#saved[vcpu].residence === IN_GUEST;
+    return this.vcpus.isInGuest(vcpu);
   }
 
+  /** On its physical CPU, in the guest or not. */
   isLoaded(vcpu: number): boolean {
-    return this.#saved[vcpu].residence !== OUT;
+    return this.vcpus.isLoaded(vcpu);
   }
 
-  /** Kicks since the vCPU's last entry. */
+  /** Kicks since the vCPU's last {@link enter}, those included that an entry has answered by itself. */
   kicks(vcpu: number): number {
-    return this.#saved[vcpu].kicks;
+    return this.vcpus.kicks(vcpu);
   }
 
   /** Whether a vCPU outside the guest has an interrupt that ends its WFI. */
   hasPending(vcpu: number): boolean {
-    if (this.forwarding?.pendingLast[vcpu] && this.irqs.distributorEnabled) return true;
-    return this.irqs.hasDeliverable(vcpu, this.#saved[vcpu].vmcr >>> VMCR_PMR_SHIFT);
+    return this.vcpus.hasPending(vcpu);
   }
 
-  // ---- the signals of a vCPU in the guest
-
-  cpuInterface(vcpu: number): CpuInterface {
-    return this.#saved[vcpu].cpu;
-  }
-
-  savedInterface(vcpu: number): SavedInterface {
-    return this.#saved[vcpu];
-  }
-
-  /** The group of the interrupt signalled to a vCPU in the guest: 0, 1, or -1 for none. */
-  #signalledGroup(vcpu: number): number {
-    const { cpu, residence } = this.#saved[vcpu];
-    if (residence !== IN_GUEST || (cpu.used === 0 && cpu.vpe === undefined) || !(cpu.hcr & HCR_EN)) return -1;
-    if (this.irqs.version === 3) return signalledGroup(cpu);
-    const n = signalledListRegister(cpu);
-    return n < 0 ? -1 : cpu.lrHigh[n] & LR_GROUP ? 1 : 0;
-  }
-
-  /** The virtual IRQ input of the core. */
+  /** The virtual IRQ input of the core of a vCPU in the guest. */
   irqAsserted(vcpu: number): boolean {
-    const group = this.#signalledGroup(vcpu);
-    return group === 1 || (group === 0 && !(this.#saved[vcpu].cpu.vmcr & VMCR_FIQEN));
+    return this.vcpus.irqAsserted(vcpu);
   }
 
   /** The virtual FIQ input of the core: group 0, with GICv2 only if GICV_CTLR.FIQEn says so. */
   fiqAsserted(vcpu: number): boolean {
-    return this.#signalledGroup(vcpu) === 0 && (this.#saved[vcpu].cpu.vmcr & VMCR_FIQEN) !== 0;
+    return this.vcpus.fiqAsserted(vcpu);
   }
 
-  /** A maintenance interrupt: the vCPU should leave the guest and enter again. */
+  /** A maintenance interrupt: the vCPU in the guest should leave it and enter again. */
   maintenanceAsserted(vcpu: number): boolean {
-    const { cpu, residence } = this.#saved[vcpu];
-    return residence === IN_GUEST && (cpu.hcr & HCR_EN) !== 0 && cpu.maintenanceStatus() !== 0;
+    return this.vcpus.maintenanceAsserted(vcpu);
+  }
+
+  cpuInterface(vcpu: number): CpuInterface {
+    return this.vcpus.interfaces[vcpu].cpu;
+  }
+
+  savedInterface(vcpu: number): SavedInterface {
+    return this.vcpus.interfaces[vcpu];
   }
 
   // ---- the guest's accesses
 
   /** GICv2: where the guest finds the virtual CPU interface. */
   mapCpuInterface(base: number): void {
-    this.#cpuInterfaceBase = base;
+    this.addresses.add({ base, frame: CPU_INTERFACE_V2, vcpu: NO_VCPU });
   }
 
-  /** Whether that is a GICv2's CPU interface. */
+  /** Whether that is a GICv2's CPU interface, which a vCPU reaches without leaving the guest. */
   isCpuInterface(address: number, size: number): boolean {
-    const base = this.#cpuInterfaceBase;
-    return base >= 0 && address >= base && address + size <= base + GICV_SIZE;
+    return this.addresses.find(address, size)?.frame.traps === false;
   }
 
   /** Whether a load or store of `size` bytes at a guest-physical address is for the GIC. */
   contains(address: number, size = 1): boolean {
-    return this.isCpuInterface(address, size) || this.addresses.find(address, size) !== undefined;
+    return this.addresses.find(address, size) !== undefined;
   }
 
   /**
    * A vCPU's load of 1, 2, 4 or 8 bytes at a guest-physical address. Returns the low half; the upper half of 8 bytes is in
-   * {@link high}. Where nothing is, it reads as zero. A vCPU in the guest leaves it for the access and enters again.
+   * {@link high}. Where nothing is, it reads as zero. A vCPU in the guest leaves it for the access and enters again; for its
+   * CPU interface it is in the guest, whether it was before or not.
    */
   read(vcpu: number, address: number, size: number): number {
     this.high = 0;
-    if (this.isCpuInterface(address, size)) return this.#accessCpuInterface(vcpu, address, size, false, 0);
-    const entered = this.#trap(vcpu);
     const mapped = this.addresses.find(address, size);
+    const traps = mapped?.frame.traps !== false;
+    const moved = this.#moveFor(vcpu, traps);
     let value = 0;
     if (mapped !== undefined) {
-      value = mapped.frame.read(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size);
+      const { frame, base } = mapped;
+      value = frame.read(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - base, size, vcpu);
     }
-    if (entered) this.resume(vcpu);
+    if (moved) this.#moveBack(vcpu, traps);
     return value >>> 0;
   }
 
   /** A vCPU's store, likewise; `high` is the upper half of 8 bytes. Where nothing is, it is ignored. */
   write(vcpu: number, address: number, size: number, low: number, high: number): void {
-    if (this.isCpuInterface(address, size)) {
-      this.#accessCpuInterface(vcpu, address, size, true, low);
-      return;
-    }
-    const entered = this.#trap(vcpu);
     const mapped = this.addresses.find(address, size);
-    mapped?.frame.write(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size, low, high);
-    if (entered) this.resume(vcpu);
+    const traps = mapped?.frame.traps !== false;
+    const moved = this.#moveFor(vcpu, traps);
+    if (mapped !== undefined) {
+      const { frame, base } = mapped;
+      frame.write(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - base, size, low, high, vcpu);
+    }
+    if (moved) this.#moveBack(vcpu, traps);
   }
 
-  /** The guest's access traps: its vCPU leaves the guest. Says whether it has to enter again. */
-  #trap(vcpu: number): boolean {
-    this.requester = vcpu;
-    if (this.#saved[vcpu].residence !== IN_GUEST) return false;
-    this.leave(vcpu);
+  /** A vCPU is out of the guest for an access that traps, and in it for any other. Says whether it has to go back. */
+  #moveFor(vcpu: number, traps: boolean): boolean {
+    if (traps) return this.vcpus.trap(vcpu);
+    if (this.isInGuest(vcpu)) return false;
+    this.enter(vcpu);
     return true;
   }
 
-  #accessCpuInterface(vcpu: number, address: number, size: number, write: boolean, value: number): number {
-    if (size !== 4 || (address & 3) !== 0) return 0;
-    const offset = address - this.#cpuInterfaceBase;
-    const { cpu, residence } = this.#saved[vcpu];
-    const entered = residence === IN_GUEST;
-    if (!entered) this.enter(vcpu);
-    let result = 0;
-    if (write) writeGicv(cpu, offset, value, this.physical);
-    else result = readGicv(cpu, offset) >>> 0;
-    if (!entered) this.exit(vcpu);
-    return result;
+  #moveBack(vcpu: number, traps: boolean): void {
+    if (traps) this.vcpus.resume(vcpu);
+    else this.exit(vcpu);
   }
 
   /** MRS of an ICC_* register: unsigned 32 bits, or UNDEFINED (-1). */
   readSystemRegister(vcpu: number, encoding: number): number {
     this.high = 0;
     if (this.irqs.version !== 3) return UNDEFINED;
-    if (encoding === ICC_SRE_EL1) return ICC_SRE_ALL;
-    const { cpu, residence } = this.#saved[vcpu];
-    if (residence === IN_GUEST) return readSystemRegister(cpu, encoding);
-    if (sendsSgi(encoding)) return UNDEFINED;
+    const cpu = this.cpuInterface(vcpu);
+    if (this.isInGuest(vcpu) || alwaysTraps(encoding)) return readSystemRegister(cpu, encoding);
     this.enter(vcpu);
     const value = readSystemRegister(cpu, encoding);
     this.exit(vcpu);
@@ -495,45 +386,24 @@ export class Gic implements FrameContext, StatePart {
   /** MSR of an ICC_* register, SGIs included; false where it is UNDEFINED. */
   writeSystemRegister(vcpu: number, encoding: number, low: number, high: number): boolean {
     if (this.irqs.version !== 3) return false;
-    if (encoding === ICC_SRE_EL1) return true;
-    if (sendsSgi(encoding)) {
-      const entered = this.#trap(vcpu);
-      this.#sendSgi(vcpu, low, high, encoding === ICC_SGI1R_EL1);
-      if (entered) this.resume(vcpu);
-      return true;
-    }
-    const { cpu, residence } = this.#saved[vcpu];
-    if (residence === IN_GUEST) return writeSystemRegister(cpu, encoding, low, this.physical);
+    const cpu = this.cpuInterface(vcpu);
+    if (alwaysTraps(encoding)) return this.#emulate(vcpu, encoding, low, high);
+    if (this.isInGuest(vcpu)) return writeSystemRegister(cpu, encoding, low, this.physical);
     this.enter(vcpu);
     const defined = writeSystemRegister(cpu, encoding, low, this.physical);
     this.exit(vcpu);
     return defined;
   }
 
-  /**
-   * Sends an SGI to the vCPUs that a value of ICC_SGI<n>R_EL1 names. Group 1 SGIs only through ICC_SGI1R_EL1; the others
-   * reach a group 0 SGI alone, and the range selector is ignored, as KVM has it.
-   */
-  #sendSgi(sender: number, low: number, high: number, group1: boolean): void {
-    const sgi = (low >>> 24) & 0xf;
-    if (high & SGI_IRM) {
-      for (let vcpu = 0; vcpu < this.irqs.vcpus; vcpu++) {
-        if (vcpu !== sender) this.#pendSgi(vcpu, sgi, group1);
-      }
-      return;
-    }
-    if (high & 0xff0000) return;
-    const cluster = ((high & 0xff) << 16) | (((low >>> 16) & 0xff) << 8);
-    for (let list = low & 0xffff; list !== 0; list &= list - 1) {
-      const vcpu = vcpuOfAffinity(cluster | (31 - Math.clz32(list & -list)), this.irqs.vcpus);
-      if (vcpu >= 0) this.#pendSgi(vcpu, sgi, group1);
-    }
-  }
-
-  #pendSgi(vcpu: number, sgi: number, group1: boolean): void {
-    const { irqs } = this;
-    if (irqs.group[vcpu] & (1 << sgi) && !group1) return;
-    irqs.pend(irqs.indexOf(vcpu, sgi));
+  /** An MSR that traps. */
+  #emulate(vcpu: number, encoding: number, low: number, high: number): boolean {
+    const emulate = systemRegisterAt(encoding)?.emulate;
+    // a register without anything to write: nobody would see the vCPU leave the guest
+    if (emulate === undefined) return true;
+    const entered = this.#moveFor(vcpu, true);
+    emulate(this.irqs, vcpu, low, high);
+    if (entered) this.#moveBack(vcpu, true);
+    return true;
   }
 
   // ---- what the frames need
@@ -543,24 +413,15 @@ export class Gic implements FrameContext, StatePart {
   }
 
   stopGuests(): void {
-    if (this.#guestsStopped++ > 0) return;
-    for (let vcpu = 0; vcpu < this.irqs.vcpus; vcpu++) {
-      this.#stopped[vcpu] = this.isInGuest(vcpu) ? 1 : 0;
-      this.leave(vcpu);
-    }
+    this.vcpus.stopGuests();
   }
 
   resumeGuests(): void {
-    if (--this.#guestsStopped > 0) return;
-    for (let vcpu = 0; vcpu < this.irqs.vcpus; vcpu++) {
-      if (this.#stopped[vcpu]) this.resume(vcpu);
-    }
+    this.vcpus.resumeGuests();
   }
 
   kickDeliverable(): void {
-    for (let vcpu = 0; vcpu < this.irqs.vcpus; vcpu++) {
-      if (this.hasPending(vcpu)) this.irqs.kick(vcpu);
-    }
+    this.vcpus.kickDeliverable();
   }
 
   // ---- checkpoints
@@ -605,7 +466,7 @@ export class Gic implements FrameContext, StatePart {
 
   visitState(state: StateVisitor): void {
     const { irqs, lpis } = this;
-    const { cpu } = this.#saved[0];
+    const cpu = this.cpuInterface(0);
     state.shape('version', irqs.version);
     state.shape('vCPUs', irqs.vcpus);
     state.shape('interrupts', irqs.count);
@@ -613,13 +474,12 @@ export class Gic implements FrameContext, StatePart {
     state.shape('priority bits', cpu.preemptionBits);
     state.shape('ITSs', this.its.length);
     state.shape('memory', lpis.memory?.size ?? 0);
-    this.#hasRun = state.flag(this.#hasRun);
     if (!state.visible) this.high = state.number(this.high);
     irqs.visitState(state);
     this.physical.visitState(state);
     this.distributor.visitState(state);
     lpis.visitState(state);
     for (const its of this.its) its.visitState(state);
-    for (const saved of this.#saved) saved.visitState(state);
+    this.vcpus.visitState(state);
   }
 }

@@ -7,5 +7,6 @@ export { ERRNO, type ErrorCode, GicError } from './errors.js';
 export { Gic } from './gic.js';
 export { PhysicalInterrupts } from './interrupts/physical-interrupts.js';
 export { COMMANDS, Command, type CommandName, type FieldName } from './its/commands.js';
+export { NO_PAGES, PageOverlay, type RamPages } from './memory/page-overlay.js';
 export { Ram } from './memory/ram.js';
 export { type Census, census } from './state/census.js';

@@ -166,7 +166,7 @@ const SCRATCH = [
   /\.#(keys|gathered|sorted|starts)$/, // a list being sorted
   /\.#(lastHit|lastDevice)(\.|$)/,
   /\.#command\.words$/,
-  /^\.(requester|#stopped)$/,
+  /^\.vcpus\.#stopped$/,
 ];
 
 function fieldsThatChanged<Operation>(

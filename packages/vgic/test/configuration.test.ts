@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { affinityOf, ERRNO, Gic, type GicConfig, GicError, interruptKind } from '../src/index.js';
+import { affinityOf, ERRNO, Gic, type GicConfig, GicError, interruptKind, Ram } from '../src/index.js';
 import { GICD_BASE, GICR_BASE, Guest } from './guest.js';
 
 describe('GicConfig', () => {
@@ -25,7 +25,34 @@ describe('GicConfig', () => {
     [{ listRegisters: 2.5 }, /listRegisters/],
     [{ priorityBits: 4 }, /priorityBits/],
     [{ priorityBits: 9 }, /priorityBits/],
-  ])('%j is refused: EINVAL, with a sentence that names it', (wrong, name) => {
+    [{ vcpus: 4n }, /^vcpus: a whole number from 1 to 512, not the bigint 4n\.$/],
+    [{ idBits: 8 }, /^idBits: a whole number from 0 to 7, not 8\.$/],
+    [{ affinity3: 1 }, /^affinity3/],
+    [{ seis: 'no' }, /^seis/],
+    [{ intidBits: 25, idBits: 1 }, /^intidBits/],
+    [{ intidBits: 20 }, /^intidBits: 16 where idBits is 0, not 20\.$/],
+    [{ memory: new Uint8Array(4096) }, /^memory/],
+    [{ physicalInterrupts: {} }, /^physicalInterrupts/],
+    [{ itsBases: [0x08080000] }, /^memory: .* itsBases/],
+    [{ itsBases: 0x08080000 }, /^itsBases: an array of addresses/],
+    [{ version: 2, itsBases: [0x08080000] }, /^itsBases: empty where version is 2/],
+    [{ distributorBase: -0x10000 }, /^distributorBase: an address, .*, not -65536\.$/],
+    [{ distributorBase: 0x08001000 }, /^distributorBase: an address, a multiple of 0x10000 /],
+    [{ distributorBase: Number.NaN }, /^distributorBase/],
+    [{ distributorBase: 0x08000000n }, /^distributorBase: .*, not the bigint 134217728n\.$/],
+    [{ redistributorBase: 2 ** 52 }, /^redistributorBase/],
+    [
+      { redistributorBase: 0x08000000 },
+      /^redistributorBase: .* do not overlap those of distributorBase, not 134217728\.$/,
+    ],
+    [{ vcpus: 4, distributorBase: 0x080d0000 }, /^redistributorBase: .* do not overlap those of distributorBase/],
+    [
+      { memory: new Ram(0, new Uint8Array(4096)), itsBases: [0x07000000, 0x07010000] },
+      /^itsBases\[1\]: .* those of itsBases\[0\]/,
+    ],
+    [{ version: 2, cpuInterfaceBase: 0x08000800 }, /^cpuInterfaceBase: an address, a multiple of 0x1000 /],
+    [{ version: 2, cpuInterfaceBase: 0x07fff000 }, /^cpuInterfaceBase: .* do not overlap those of distributorBase/],
+  ])('a configuration that is none is refused: EINVAL, with a sentence that names the field (%#)', (wrong, name) => {
     let error: unknown;
     try {
       new Gic({ version: 3, vcpus: 1, ...wrong } as GicConfig);

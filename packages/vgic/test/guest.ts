@@ -1,7 +1,7 @@
 import { GICD_V3_REGISTERS } from '../src/architecture/distributor-v3.js';
-import { GICD_V2_REGISTERS, GICV } from '../src/architecture/gicv2.js';
+import { GICC_REGISTERS, GICD_V2_REGISTERS } from '../src/architecture/gicv2.js';
 import { GICR_REGISTERS, GICR_SIZE } from '../src/architecture/redistributor.js';
-import type { RegisterDescription } from '../src/architecture/register-map.js';
+import { type NamesOf, offsetsOf, type RegisterDescription } from '../src/architecture/register-map.js';
 import { LR_STATE } from '../src/architecture/virtual-interface.js';
 import { Gic, type GicConfig, SYSTEM_REGISTERS, type SystemRegisterName } from '../src/index.js';
 
@@ -14,7 +14,9 @@ export const GICV_BASE = 0x08010000;
 export const SPURIOUS = 1023;
 export const ALL_ONES = 0xffffffff;
 
-export type GicvName = keyof typeof GICV;
+/** The registers of GICV, which a guest knows as GICC, without that. */
+export type GicvName = NamesOf<typeof GICC_REGISTERS> extends `GICC_${infer Name}` ? Name : never;
+const GICC = offsetsOf(GICC_REGISTERS);
 
 /**
  * A small guest: it drives a GIC as software on its vCPUs does, by the architecture's register names. Where a register is
@@ -154,10 +156,10 @@ export class Guest {
     this.gic.writeSystemRegister(vcpu, SYSTEM_REGISTERS[name], value, high);
   }
   gicvLoad(name: GicvName, vcpu = 0): number {
-    return this.gic.read(vcpu, GICV_BASE + GICV[name], 4);
+    return this.gic.read(vcpu, GICV_BASE + GICC[`GICC_${name}`], 4);
   }
   gicvStore(name: GicvName, value: number, vcpu = 0): void {
-    this.gic.write(vcpu, GICV_BASE + GICV[name], 4, value, 0);
+    this.gic.write(vcpu, GICV_BASE + GICC[`GICC_${name}`], 4, value, 0);
   }
 
   acknowledge(vcpu = 0): number {

@@ -21,7 +21,7 @@ function stateOf(version: 2 | 3): GicState {
   guest.enter(0);
   guest.acknowledge(0);
   guest.exit(0);
-  return JSON.parse(JSON.stringify(saveGic(guest.gic)));
+  return JSON.parse(JSON.stringify(saveGic(guest.gic).state));
 }
 
 type Path = (string | number)[];
@@ -135,7 +135,7 @@ function survive(version: 2 | 3, state: unknown): 'restored' | 'refused' {
   const gic = new Gic({ version, ...CONFIG });
   let outcome: 'restored' | 'refused' = 'restored';
   try {
-    restoreGic(gic, state as GicState);
+    restoreGic(gic, { state: state as GicState });
   } catch (error) {
     if (!(error instanceof GicError)) throw error;
     expect(error.message.length).toBeLessThan(500);
@@ -236,7 +236,7 @@ describe('a hostile state that can’t be printed, or is not even a list', () =>
     const gic = new Gic({ version: 3, ...CONFIG });
     let error: unknown;
     try {
-      restoreGic(gic, state as GicState);
+      restoreGic(gic, { state: state as GicState });
     } catch (thrown) {
       error = thrown;
     }

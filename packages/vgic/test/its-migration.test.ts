@@ -1,20 +1,24 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { PageOverlay, Ram, type RamPages } from '../src/index.js';
 import { type GicState, restoreGic, saveGic, vgicState } from '../src/kvm/index.js';
 import { ITS_TABLE_ABIS } from '../src/state/its-tables.js';
 import { ItsGuest, RAM_BASE } from './its-guest.js';
 import { commands, EVENTS, FIRST, type Operation, Run, sequence, start, traffic, upheavals } from './its-traffic.js';
 
-/** A GIC with ITSs moves: saveGic, its RAM copied, restoreGic. The guest notices nothing. */
+/** A GIC with ITSs moves: its RAM copied, saveGic, restoreGic. The guest notices nothing. */
 
-type Tamper = (state: GicState, ram: Uint8Array, guest: ItsGuest) => GicState | undefined;
+/** Changes a state on its way, or its tables as they lie over RAM. */
+type Tamper = (state: GicState, tables: PageOverlay, guest: ItsGuest) => GicState | undefined;
 
 function migrated(guest: ItsGuest, tamper: Tamper = (state) => state): ItsGuest {
-  const state: GicState = JSON.parse(JSON.stringify(saveGic(guest.gic)));
   const ram = guest.memory.bytes.slice();
-  const altered = tamper(state, ram, guest) ?? state;
+  const { state, pages } = saveGic(guest.gic);
+  const tables = new PageOverlay(new Ram(RAM_BASE, ram), pages);
+  const altered = tamper(JSON.parse(JSON.stringify(state)), tables, guest) ?? state;
+  const tampered = tables.pages();
   const twin = ItsGuest.arrived(guest, ram);
-  restoreGic(twin.gic, altered);
+  restoreGic(twin.gic, { state: { ...altered, pages: tampered.pages.length }, pages: tampered });
   return twin;
 }
 
@@ -187,6 +191,67 @@ describe('no MSI is lost or invented by moving', () => {
   });
 });
 
+describe('the guest’s RAM', () => {
+  /** A guest of whose LPIs one is pending in each way, and what the dirty tracker hears of its RAM. */
+  function watched(): { guest: ItsGuest; written: number[] } {
+    const { guest } = start();
+    for (let event = 0; event < EVENTS; event++) guest.msi(0, event);
+    guest.unmapDevice(0);
+    const written: number[] = [];
+    guest.memory.onDirty = (page) => written.push(page);
+    return { guest, written };
+  }
+
+  it('is not written by a save, nor by a restore; what the save has to say there lies over it in pages', () => {
+    const { guest, written } = watched();
+    const ram = guest.memory.bytes.slice();
+    const saved = saveGic(guest.gic);
+    expect(written).toEqual([]);
+    expect(Buffer.from(guest.memory.bytes).equals(ram)).toBe(true);
+    expect(saved.pages.pages.length).toBeGreaterThan(5);
+    const pages = saved.pages.contents.slice();
+    const twin = ItsGuest.arrived(guest, ram.slice());
+    twin.memory.onDirty = (page) => written.push(page);
+    restoreGic(twin.gic, saved);
+    expect(written).toEqual([]);
+    expect(Buffer.from(twin.memory.bytes).equals(ram)).toBe(true);
+    expect(saved.pages.contents).toEqual(pages);
+    expect([0, 1, 2].flatMap((vcpu) => twin.taken(vcpu)).sort()).toEqual([8192, 8193, 8194, 8195]);
+  });
+
+  it('has none of what was pending at the save when the guest turns EnableLPIs off and on', () => {
+    const { guest } = watched();
+    const twin = migrated(guest);
+    for (const each of [guest, twin]) {
+      for (let vcpu = 0; vcpu < 3; vcpu++) {
+        each.disableLpis(vcpu);
+        each.enableLpis(vcpu, false);
+      }
+      expect([0, 1, 2].flatMap((vcpu) => each.taken(vcpu))).toEqual([]);
+    }
+  });
+
+  it.each([
+    ['without its pages', () => undefined],
+    [
+      'with a page less',
+      ({ pages, contents }: RamPages) => ({ pages: pages.slice(1), contents: contents.slice(4096) }),
+    ],
+    ['with pages in another order', ({ pages, contents }: RamPages) => ({ pages: pages.slice().reverse(), contents })],
+    ['with pages beyond RAM', ({ pages, contents }: RamPages) => ({ pages: pages.map((n) => n + 256), contents })],
+    ['with a part of a page', ({ pages, contents }: RamPages) => ({ pages, contents: contents.slice(1) })],
+    ['with something that is no pages', () => [1, 2, 3] as unknown as RamPages],
+  ])('a state %s is refused', (_what, tamper: (pages: RamPages) => RamPages | undefined) => {
+    const { guest } = start();
+    const { state, pages } = saveGic(guest.gic);
+    const twin = ItsGuest.arrived(guest, guest.memory.bytes.slice());
+    const altered = tamper(pages);
+    expect(() => restoreGic(twin.gic, { state, ...(altered && { pages: altered }) })).toThrow(
+      expect.objectContaining({ name: 'GicError', code: 'EINVAL', message: expect.stringContaining('pages') }),
+    );
+  });
+});
+
 describe('negative controls of moving', () => {
   const findsLoss = (tamper: Tamper) => {
     const result = fc.check(
@@ -196,33 +261,37 @@ describe('negative controls of moving', () => {
     expect(result.failed).toBe(true);
     expect((result.errorInstance as Error).name).toMatch(/AssertionError|GicError/);
   };
+  const clear = (tables: PageOverlay, from: number, length: number) => {
+    for (let at = 0; at < length; at += 8) tables.store64(from + at, 0, 0);
+  };
   /** Without the order of the queues, which by itself refuses what is not there. */
   const withoutQueues = (state: GicState): GicState => ({ ...state, queues: state.queues.map(() => []) });
 
   it('without the pending tables MSIs are lost', () => {
-    findsLoss((state, ram, { pending }) => {
-      for (const table of pending) ram.fill(0, table - RAM_BASE, table - RAM_BASE + 0x2000);
+    findsLoss((state, tables, { pending }) => {
+      for (const table of pending) clear(tables, table, 0x2000);
       return withoutQueues(state);
     });
   });
 
   it('without the translation tables they are', () => {
-    findsLoss((state, ram, { tables }) => {
-      for (const { devices } of tables) ram.fill(0, devices - RAM_BASE, devices - RAM_BASE + 0x10000);
+    findsLoss((state, tables, guest) => {
+      for (const { devices } of guest.tables) clear(tables, devices, 0x10000);
       return withoutQueues(state);
     });
   });
 
   it('without the collection tables they are', () => {
-    findsLoss((state, ram, { tables }) => {
-      for (const { collections } of tables) ram.fill(0, collections - RAM_BASE, collections - RAM_BASE + 0x10000);
+    findsLoss((state, tables, guest) => {
+      for (const { collections } of guest.tables) clear(tables, collections, 0x10000);
       return state;
     });
   });
 
   it('with a pending bit too many one is invented', () => {
-    findsLoss((state, ram, { pending }) => {
-      ram[pending[0] - RAM_BASE + (FIRST >>> 3)] |= 1;
+    findsLoss((state, tables, { pending }) => {
+      const at = pending[0] + (FIRST >>> 3);
+      tables.store8(at, tables.load8(at) | 1);
       return state;
     });
   });

@@ -15,7 +15,7 @@ type Tamper = (state: GicState) => unknown;
 /** A fresh GIC of the same kind that goes on from here, and the guests on it. */
 function restored(actors: Actors, config: GicConfig, tamper: Tamper = (state) => state): Actors {
   const gic = new Gic(config);
-  restoreGic(gic, tamper(copy(saveGic(actors.guest.gic))) as GicState);
+  restoreGic(gic, { state: tamper(copy(saveGic(actors.guest.gic).state)) as GicState });
   const twin = new Actors(new Guest(config, gic));
   for (const [vcpu, stack] of actors.stacks.entries()) twin.stacks[vcpu].push(...stack);
   for (const [vcpu, dropped] of actors.dropped.entries()) twin.dropped[vcpu].push(...dropped);
@@ -142,12 +142,12 @@ describe('save and restore', () => {
     (version) => {
       const guest = busy(version);
       const before = vgicState(guest.gic);
-      const state = saveGic(guest.gic);
+      const { state } = saveGic(guest.gic);
       expect(vgicState(guest.gic)).toBe(before);
       expect(copy(state)).toEqual(state);
       const gic = new Gic(guest.gic.config);
-      restoreGic(gic, copy(state));
-      expect(saveGic(gic)).toEqual(state);
+      restoreGic(gic, { state: copy(state) });
+      expect(saveGic(gic).state).toEqual(state);
     },
   );
 
@@ -221,7 +221,7 @@ describe('save and restore', () => {
     'the records of a GICv%i are accepted by KVM’s device, in their order, and carry the state',
     (version) => {
       const guest = busy(version);
-      const { records } = saveGic(guest.gic);
+      const { records } = saveGic(guest.gic).state;
       const { device, guest: other } = readyMachine(version, { vcpus: 2 });
       for (const { group, attr, value } of records) {
         expect(device.set(group, BigInt(attr), { value: BigInt(value) }), `${group} ${attr}`).toBe(0);

@@ -5,9 +5,11 @@ import { formatReport, runDemo } from '../demo/report.js';
 import { Refusal, STATUS } from '../refusal.js';
 
 const HELP = `
-Boots the bare-metal guest guests/interrupts on 4 vCPUs with a GICv3, runs it until interrupts are in every state at
-once, saves the whole machine to a file, restores it in a new process, and lets the guest go on to its end. The guest
-counts every interrupt; the exit status is 1 when one was lost or came without having been sent.`;
+Boots the bare-metal guest guests/interrupts on 4 vCPUs with a GICv3, runs it
+until interrupts are in every state at once, saves the whole machine to a file,
+restores it in a new process, and lets the guest go on to its end. The guest
+counts every interrupt; the exit status is 1 when one was lost or came without
+having been sent.`;
 
 /** `vgic demo` */
 export function demoCommand(): Command {

@@ -5,7 +5,7 @@ import type { Line } from '../control/server.js';
 import { type Address, formatAddress, parseAddress } from '../migration/address.js';
 import { MigrationDisplay, summary } from '../migration/display.js';
 import { Refusal, STATUS } from '../refusal.js';
-import { wholeNumber } from '../values.js';
+import { oneOf, wholeNumber } from '../values.js';
 
 interface MigrateOptions {
   downtimeLimit: number;
@@ -16,15 +16,20 @@ interface MigrateOptions {
   json?: true;
 }
 
+const AT_LAST = ['give-up', 'stop'] as const;
+
 const HELP = `
-The guest goes on while its memory is sent, then stands still for a moment and goes on at the destination:
-"vgic run --incoming ADDRESS" with the same machine options, started before. The source ends with exit status 0 when the
-destination runs. If anything fails the guest goes on where it was, and has noticed nothing. With file:PATH the machine
-is written to a file as it stands, and the source ends.
+The guest goes on while its memory is sent, then stands still for a moment and
+goes on at the destination: "vgic run --incoming ADDRESS" with the same machine
+options, started before. The source ends with exit status 0 when the destination
+runs. If anything fails the guest goes on where it was, and has noticed nothing.
+With file:PATH the machine is written to a file as it stands, and the source
+ends.
 
 Ctrl-C calls the migration off.
 
-Exit status: 0 the destination runs (or the file is written), 1 the guest goes on where it was, 2 bad options.
+Exit status: 0 the destination runs (or the file is written), 1 the guest goes
+on where it was, 2 bad options.
 
 Examples:
   vgic run --kernel guest.elf --control guest.control
@@ -41,7 +46,10 @@ export function migrateCommand(): Command {
     .option('--rounds <n>', 'the most rounds over its memory', wholeNumber(1, MOST_ROUNDS), 30)
     .option('--no-throttle', 'never hold back a guest that dirties its memory faster than it can be sent')
     .addOption(
-      new Option('--at-last <what>', 'when no round was good enough').choices(['give-up', 'stop']).default('give-up'),
+      new Option('--at-last <what>', 'when no round was good enough')
+        .choices(AT_LAST)
+        .argParser(oneOf(AT_LAST))
+        .default('give-up'),
     )
     .option('--compress', 'compress memory while the guest runs, for a slow connection')
     .option('--json', 'print each event as a line of JSON')

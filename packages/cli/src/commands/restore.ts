@@ -1,4 +1,5 @@
-import type { BackendSource, Machine, RestoreOptions } from '@vgic/machine';
+import type { Machine, RestoreOptions } from '@vgic/machine';
+import type { BackendSource } from '@vgic/machine/node';
 import { Command } from 'commander';
 import { addDeviceOptions, type DeviceRequest, openBackends } from '../device-options.js';
 import { addForwardOptions, Forwarding, type ForwardRequest } from '../forwarding.js';
@@ -14,12 +15,17 @@ interface BackendOptions {
   forward: ForwardRequest[];
 }
 
+type OwnOptions = SaveOptions & ControlOptions & RestoreOptions & BackendOptions & { reboot: boolean };
+
 const HELP = `
-The guest goes on at the instruction before which it was saved, and does exactly what it would have done there.
-The devices are the snapshot's; --device says what those of a type have of this computer, in their order: a
-virtio-blk-pci needs the file with the contents that it had when the guest was saved. TCP connections to this computer
-are reset.
+The guest goes on at the instruction before which it was saved, and does exactly
+what it would have done there. The devices are the snapshot's; --device says
+what those of a type have of this computer, in their order: a virtio-blk-pci
+needs the file with the contents that it had when the guest was saved. TCP
+connections to this computer are reset.
 ${CONSOLE_HELP}
+PSCI SYSTEM_RESET ends with exit status 1, since a snapshot has no program to
+start again from; with --no-reboot that is no failure.
 
 Examples:
   vgic restore guest.snapshot
@@ -31,14 +37,16 @@ export function restoreCommand(): Command {
   const command = new Command('restore')
     .description('Go on with a guest that was saved')
     .argument('<file>', 'the snapshot')
-    .option('--gicv4 <version>', "this host's GICv4, 4.0, 4.1 or none; unless told, as it was", gicv4Version);
+    .option('--gicv4 <version>', "this host's GICv4, 4.0, 4.1 or none; unless told, as it was", gicv4Version)
+    .option('--no-reboot', 'a reset of the guest is its end, and no failure');
   return addControlOptions(addSaveOptions(addForwardOptions(addDeviceOptions(command))))
     .addHelpText('after', HELP)
-    .action(async (file: string, options: SaveOptions & ControlOptions & RestoreOptions & BackendOptions) => {
+    .action(async (file: string, options: OwnOptions) => {
       const save = saveRequest(options);
       const { machine, forwarding } = restoreMachine(file, options);
-      const { paused, pace } = options;
-      await controlled(options, (control) => new Session(machine, { save, control, forwarding, paused, pace }).run());
+      const { paused, pace, reboot } = options;
+      const session = { save, forwarding, paused, pace, reboot: reboot ? undefined : false } as const;
+      await controlled(options, (control) => new Session(machine, { ...session, control }).run());
     });
 }
 

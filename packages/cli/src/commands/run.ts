@@ -11,7 +11,7 @@ import { machineFromFile } from '../migration/saved-machine.js';
 import { Refusal } from '../refusal.js';
 import { addSaveOptions, type SaveOptions, saveRequest } from '../save-request.js';
 import { Session } from '../session.js';
-import { gicv4Version, wholeNumber } from '../values.js';
+import { gicv4Version, parseMemory, wholeNumber } from '../values.js';
 import { addControlOptions, type ControlOptions, controlled } from './controlled.js';
 import { CONSOLE_HELP } from './help.js';
 
@@ -27,21 +27,27 @@ interface RunOptions extends SaveOptions, ControlOptions {
   device: DeviceRequest[];
   forward: ForwardRequest[];
   gicv4: CompleteConfig['gicv4'];
+  reboot: boolean;
 }
 
 const MIB = 2 ** 20;
 
 const HELP = `
-The kernel is an ELF-64 file, an arm64 Image (also gzip'd, also EFI zboot) or a bare binary for 0x40080000.
-The board has the memory map of QEMU's virt; X0 is the address of its device tree.
+The kernel is an ELF-64 file, an arm64 Image (also gzip'd, also EFI zboot) or a
+bare binary for 0x40080000. The board has the memory map of QEMU's virt; X0 is
+the address of its device tree.
 ${CONSOLE_HELP}
-PSCI SYSTEM_OFF ends with exit status 0, SYSTEM_RESET starts the program again from its images.
-With --incoming the guest comes from another vgic, by "vgic migrate", to a machine with the same options; no kernel is
-needed then, unless for a reset.
+PSCI SYSTEM_OFF ends with exit status 0. SYSTEM_RESET starts the program again
+from its images, in a fresh machine with the same devices; with --no-reboot it
+ends with exit status 0 too.
+With --incoming the guest comes from another vgic, by "vgic migrate", to a
+machine with the same options; no kernel is needed then, unless for a reset.
 
 Examples:
-  vgic run --kernel Image --initrd initrd.img --append "console=ttyAMA0" --smp 4 --memory 512
-  vgic run --kernel Image --initrd initrd.img --device virtio-net-pci --device virtio-blk-pci,file=disk.img,readonly
+  vgic run --kernel Image --initrd initrd.img --append "console=ttyAMA0" \\
+    --smp 4 --memory 1G
+  vgic run --kernel Image --initrd initrd.img --device virtio-net-pci \\
+    --device virtio-blk-pci,file=disk.img,readonly
   vgic run --kernel guest.elf --save guest.snapshot --on "login:"
   vgic restore guest.snapshot
   vgic run --kernel guest.elf --control guest.control
@@ -55,10 +61,11 @@ export function runCommand(): Command {
     .option('--initrd <file>', 'an initial RAM disk for a Linux kernel')
     .option('--append <text>', "the kernel's command line")
     .option('--smp <n>', 'vCPUs, 1 to 8', wholeNumber(1, 8), 1)
-    .option('--memory <MB>', 'RAM in MiB, an even number to 3072', wholeNumber(2, 3072), 128)
+    .option('--memory <size>', 'RAM: 512 or 512M for MiB, 2G for GiB; an even number of MiB up to 3G', parseMemory, 128)
     .option('--gic <version>', 'the interrupt controller, GICv2 or GICv3', wholeNumber(2, 3), 3)
     .option('--list-registers <n>', "list registers of each vCPU's interface, 1 to 16", wholeNumber(1, 16), 4)
     .option('--gicv4 <version>', "the host's GICv4, 4.0 or 4.1, to which the test device's MSIs go", gicv4Version, 0)
+    .option('--no-reboot', 'end when the guest asks for a reset, instead of starting its program again')
     .option(
       '--incoming <address>',
       'wait for a running machine at unix:PATH or tcp:HOST:PORT, or take the one in file:PATH',
@@ -78,7 +85,7 @@ export function runCommand(): Command {
           ? await arriveAt(incoming, config, backends, control)
           : { machine: start!(), paused: false };
         await new Session(machine, {
-          restart: start,
+          reboot: options.reboot ? start : false,
           save,
           control,
           forwarding,

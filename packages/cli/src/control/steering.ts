@@ -1,4 +1,5 @@
-import { type Machine, type Progress, SnapshotError, writeSnapshot } from '@vgic/machine';
+import { type Progress, type Runner, SnapshotError } from '@vgic/machine';
+import { writeSnapshot } from '@vgic/machine/node';
 import { type Address, formatAddress } from '../migration/address.js';
 import { Outgoing } from '../migration/outgoing.js';
 import { BadRequest, type ControlRequest, type MigrateRequest, migrationOf } from './requests.js';
@@ -7,21 +8,17 @@ import type { Controlled, Line } from './server.js';
 /** Milliseconds between two events of a migration's progress. */
 const PROGRESS_INTERVAL = 100;
 
-/** The session that is steered. */
-export interface Steered {
-  readonly machine: Machine;
-  /** The session is to look at what has changed, if it waits. */
-  wake(): void;
-}
+/** Virtual time of the guest's turns while it is migrated, in turn with them. */
+const MIGRATING_SLICE = 1_000_000;
 
 /** What whoever holds the control socket wants of a session, and the migration under way. */
 export class Steering implements Controlled {
-  /** The guest stands until it is told to go on. */
-  paused: boolean;
-  quit = false;
   /** Where the guest has gone: nothing runs here any more. */
   gone: string | undefined;
-  readonly #session: Steered;
+  readonly #runner: Runner;
+  /** Virtual time of the guest's turns otherwise. */
+  readonly #slice: number;
+  #quit = false;
   #outgoing: Outgoing | undefined;
   /** Being connected, or written. */
   #starting = false;
@@ -29,13 +26,14 @@ export class Steering implements Controlled {
   #last: Line | undefined;
   #report: () => void = () => {};
 
-  constructor(session: Steered, paused: boolean) {
-    this.#session = session;
-    this.paused = paused;
+  constructor(runner: Runner) {
+    this.#runner = runner;
+    this.#slice = runner.slice;
   }
 
-  get guestMayRun(): boolean {
-    return !this.paused && !this.quit && this.gone === undefined && this.#ours;
+  /** Nothing is to run here any more. */
+  get over(): boolean {
+    return this.#quit || this.gone !== undefined;
   }
 
   /** The machine is here, and what comes for it may be given to it. */
@@ -52,10 +50,11 @@ export class Steering implements Controlled {
     return this.#outgoing !== undefined;
   }
 
-  /** The migration's turn, after the guest has run for so many milliseconds. */
-  async turn(guestMilliseconds: number): Promise<void> {
-    await this.#outgoing?.turn(guestMilliseconds);
+  /** The migration's turn, after the guest has run for so many milliseconds and while it is held back for so many. */
+  async turn(guestMilliseconds: number, held: number): Promise<void> {
+    await this.#outgoing?.turn(guestMilliseconds, held);
     this.#lookAtMigration();
+    if (this.#outgoing) this.#runner.throttle = this.#outgoing.throttle;
   }
 
   /** The machine will not be what it was: a migration of it is off. */
@@ -74,17 +73,18 @@ export class Steering implements Controlled {
       case 'status':
         return this.#status();
       case 'pause':
-        this.paused = true;
+        this.#runner.pause();
         return {};
       case 'resume':
         this.#resume(request.force ?? false);
         break;
       case 'quit':
-        this.quit = true;
+        this.#quit = true;
+        this.#runner.stop();
         break;
       case 'snapshot':
         this.#snapshot(request.file);
-        return { file: request.file, time: this.#session.machine.time };
+        return { file: request.file, time: this.#runner.machine.time };
       case 'migrate':
         return this.#migrate(request, tell);
       case 'migrate-cancel':
@@ -94,21 +94,23 @@ export class Steering implements Controlled {
         }
         this.#lookAtMigration();
     }
-    this.#session.wake();
+    this.#runner.wake();
     return {};
   }
 
   #status(): Line {
-    const { machine } = this.#session;
+    const { machine } = this.#runner;
     const migration = this.#outgoing
       ? progressLine(this.#outgoing.progress, formatAddress(this.#outgoing.address))
       : this.#last;
-    const state = this.gone !== undefined ? 'gone' : !this.#ours ? 'handing-over' : this.paused ? 'paused' : 'running';
+    const state =
+      this.gone !== undefined ? 'gone' : !this.#ours ? 'handing-over' : this.#runner.paused ? 'paused' : 'running';
     return { state, time: machine.time, config: machine.config, ...(migration && { migration }) };
   }
 
   #resume(force: boolean): void {
-    if (this.#outgoing?.progress.phase === 'unknown') {
+    const phase = this.#outgoing?.progress.phase;
+    if (this.#outgoing && (phase === 'unknown' || phase === 'asking')) {
       if (!force) {
         throw new BadRequest(
           'Only the destination knows whether it runs the machine; with "force" you say that it does not and never will.',
@@ -117,13 +119,13 @@ export class Steering implements Controlled {
       this.#outgoing.reclaim();
       this.#lookAtMigration();
     }
-    this.paused = false;
+    this.#runner.resume();
   }
 
   #snapshot(path: string): void {
     if (!this.#ours) throw new BadRequest('The machine is being handed over.');
     try {
-      writeSnapshot(path, this.#session.machine);
+      writeSnapshot(path, this.#runner.machine);
     } catch (error) {
       if (error instanceof SnapshotError) throw new BadRequest(error.message);
       throw error;
@@ -137,17 +139,18 @@ export class Steering implements Controlled {
     if (address.kind === 'file') return this.#toFile(address, tell);
     this.#starting = true;
     try {
-      this.#outgoing = await Outgoing.start(() => this.#session.machine, address, {
+      this.#outgoing = await Outgoing.start(() => this.#runner.machine, address, {
         limits,
         compress: request.compress ?? false,
-        paused: () => this.paused,
-        wake: () => this.#session.wake(),
+        paused: () => this.#runner.paused,
+        wake: () => this.#runner.wake(),
       });
     } catch (error) {
       throw new BadRequest(`There is no destination at ${destination}: ${(error as Error).message}.`);
     } finally {
       this.#starting = false;
     }
+    this.#runner.slice = MIGRATING_SLICE;
     const report = () => {
       if (this.#outgoing) tell({ event: 'migration', ...progressLine(this.#outgoing.progress, destination) });
     };
@@ -156,7 +159,7 @@ export class Steering implements Controlled {
       clearInterval(timer);
       tell({ event: 'migration', ...this.#last });
     };
-    this.#session.wake();
+    this.#runner.wake();
     return { destination };
   }
 
@@ -166,8 +169,7 @@ export class Steering implements Controlled {
     this.#snapshot(address.path);
     const destination = formatAddress(address);
     this.#last = { phase: 'moved', destination, milliseconds: performance.now() - began };
-    this.gone = destination;
-    this.#session.wake();
+    this.#leave(destination);
     tell({ event: 'migration', ...this.#last });
     return { destination };
   }
@@ -179,8 +181,16 @@ export class Steering implements Controlled {
     if (progress.phase !== 'moved' && progress.phase !== 'failed') return;
     this.#last = progressLine(progress, formatAddress(outgoing.address));
     this.#outgoing = undefined;
-    if (progress.phase === 'moved') this.gone = formatAddress(outgoing.address);
+    this.#runner.slice = this.#slice;
+    this.#runner.throttle = 0;
+    if (progress.phase === 'moved') this.#leave(formatAddress(outgoing.address));
     this.#report();
+  }
+
+  /** The machine is somewhere else. */
+  #leave(destination: string): void {
+    this.gone = destination;
+    this.#runner.stop();
   }
 }
 

@@ -1,4 +1,5 @@
-import { Machine, type Outcome, type Program, readSnapshot, writeSnapshot } from '@vgic/machine';
+import { Machine, type Outcome, type Program } from '@vgic/machine';
+import { readSnapshot, writeSnapshot } from '@vgic/machine/node';
 import { type Census, census } from 'vgic';
 import { Refusal, STATUS } from '../refusal.js';
 import { TextWatch } from '../text-watch.js';

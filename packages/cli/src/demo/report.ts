@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,8 +29,10 @@ export interface DemoReport {
   passed: boolean;
 }
 
-const GUEST = fileURLToPath(new URL('../../../../guests/interrupts/interrupts.bin', import.meta.url));
-const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
+/** Where the guest is: beside the command, which is one file when installed, or in its room of the checkout. */
+const GUESTS = ['./interrupts.bin', '../../../../guests/interrupts/interrupts.bin'].map((path) =>
+  fileURLToPath(new URL(path, import.meta.url)),
+);
 /** Wall-clock milliseconds that the second process may take. */
 const PATIENCE = 300_000;
 
@@ -50,15 +52,14 @@ export function runDemo(): DemoReport {
 }
 
 function readGuest(): Uint8Array {
-  try {
-    return readFileSync(GUEST);
-  } catch {
-    throw new Refusal(`The guest of the demonstration is missing: ${GUEST}.`);
-  }
+  const guest = GUESTS.find((path) => existsSync(path));
+  if (guest === undefined) throw new Refusal(`The guest of the demonstration is missing: ${GUESTS.join(' or ')}.`);
+  return readFileSync(guest);
 }
 
 function otherProcess(snapshot: string): Half {
-  const child = spawnSync(process.execPath, [MAIN, 'demo', '--second-half', snapshot], {
+  // the same command as this one
+  const child = spawnSync(process.execPath, [process.argv[1], 'demo', '--second-half', snapshot], {
     encoding: 'utf8',
     maxBuffer: 64 * 2 ** 20,
     timeout: PATIENCE,

@@ -44,7 +44,7 @@ function what(line: Line): string {
   const { rounds } = numbers(line);
   if (line.phase === 'copying') return `Round ${rounds + 1}`;
   if (line.phase === 'greeting') return 'Greeting';
-  if (line.phase === 'unknown') return 'The connection is broken; asking the destination';
+  if (line.phase === 'unknown' || line.phase === 'asking') return 'The connection is broken; asking the destination';
   return 'Handing over';
 }
 

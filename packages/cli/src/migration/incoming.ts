@@ -1,5 +1,6 @@
 import type { Server, Socket } from 'node:net';
-import { type Backends, type CompleteConfig, MigrationDestination, zlibCompression, zlibCrc32 } from '@vgic/machine';
+import { type Backends, type CompleteConfig, MigrationDestination } from '@vgic/machine';
+import { zlibCompression, zlibCrc32 } from '@vgic/machine/node';
 import { Refusal, STATUS } from '../refusal.js';
 import { formatAddress } from './address.js';
 import type { Arrival } from './arrival.js';

@@ -1,13 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
-import {
-  type Machine,
-  MigrationSource,
-  type PaceLimits,
-  type Progress,
-  zlibCompression,
-  zlibCrc32,
-} from '@vgic/machine';
+import { type Machine, MigrationSource, type PaceLimits, type Progress } from '@vgic/machine';
+import { zlibCompression, zlibCrc32 } from '@vgic/machine/node';
 import { formatAddress } from './address.js';
 import { connect, reason, type SocketAddress, SocketChannel } from './socket.js';
 
@@ -68,6 +62,11 @@ export class Outgoing {
     return this.#source.progress;
   }
 
+  /** The part of the time in which the guest is to be held back. */
+  get throttle(): number {
+    return this.#source.throttle;
+  }
+
   /** False when it is too late. */
   cancel(why: string): boolean {
     return this.#source.cancel(why);
@@ -84,13 +83,11 @@ export class Outgoing {
     this.#source.cancel('The source has ended.');
   }
 
-  /** The migration's turn, after the guest has run for so long: as long a one, and longer when the guest is to be held back. */
-  async turn(guestMilliseconds: number): Promise<void> {
+  /** The migration's turn, after the guest has run for so long: as long a one, and longer when the guest is held back longer. */
+  async turn(guestMilliseconds: number, held: number): Promise<void> {
     const source = this.#source;
     const began = performance.now();
     source.guestRan(guestMilliseconds);
-    const { throttle } = source;
-    const held = (guestMilliseconds * throttle) / (1 - throttle);
     const longest = Math.max(guestMilliseconds, held, LEAST_TURN);
     for (;;) {
       const more = source.advance();

@@ -1,13 +1,12 @@
 import {
-  type BackendSource,
   type Backends,
   type CompleteConfig,
   configDifference,
   type Machine,
   type RestoreOptions,
-  readSnapshot,
   SnapshotError,
 } from '@vgic/machine';
+import { type BackendSource, readSnapshot } from '@vgic/machine/node';
 import { Refusal } from '../refusal.js';
 
 /** The machine of a snapshot file; Refusal with one sentence when it cannot be restored. */

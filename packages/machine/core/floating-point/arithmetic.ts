@@ -3,7 +3,7 @@
  * mode, NaN and flag in software. The engine's own arithmetic is used where it gives the same.
  */
 
-import { multiplyHighUnsigned } from '../arithmetic';
+import { multiplyHighUnsigned } from '../integer/arithmetic';
 import {
   DOUBLE,
   Kind,

@@ -1,6 +1,6 @@
 /** FPCR and FPSR (Arm ARM C5.2): control, and the cumulative exception flags. No exception is ever trapped. */
 
-import { FPCR, FPSR } from '../layout';
+import { FPCR, FPSR } from '../state/layout';
 
 /** AHP, DN, FZ and RMode. */
 export const FPCR_BITS: u32 = 0x07c00000;

@@ -1,6 +1,6 @@
 /** Whether FP and Advanced SIMD instructions may execute (Arm ARM D13, CPACR_EL1.FPEN). */
 
-import { CPACR, EL } from '../layout';
+import { CPACR, EL } from '../state/layout';
 
 /** FPEN<0> lets EL1, FPEN<1:0> = 0b11 lets EL0 as well. */
 export function simdEnabled(): bool {

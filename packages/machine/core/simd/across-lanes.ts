@@ -2,7 +2,7 @@
 
 import { add } from '../floating-point/arithmetic';
 import { extreme, extremeNumber } from '../floating-point/compare';
-import { bit, bits } from '../fields';
+import { bit, bits } from '../instruction/fields';
 import { isLess } from './element';
 import {
   element,

@@ -1,8 +1,8 @@
 /** Advanced SIMD copy, permute, extract, table lookup and modified immediate: what moves elements about (Arm ARM C4.1). */
 
-import { destination, bit, bits, rdOf, rnOf, source } from '../fields';
-import { CURRENT, SIMD_TABLE } from '../layout';
-import { OP_RN } from '../ops';
+import { destination, bit, bits, rdOf, rnOf, source } from '../instruction/fields';
+import { OP_RN } from '../instruction/ops';
+import { CURRENT, SIMD_TABLE } from '../state/layout';
 import {
   beginResult,
   commitResult,

@@ -2,7 +2,7 @@
 
 import { fusedMultiplyAdd, multiply, multiplyExtended } from '../floating-point/arithmetic';
 import { signBit } from '../floating-point/format';
-import { bit, bits } from '../fields';
+import { bit, bits } from '../instruction/fields';
 import { multiplyDoublingHigh } from './element';
 import {
   beginResult,

@@ -1,17 +1,17 @@
 /**
  * Loads and stores of V registers, the fast way: what the TLB lets through. Everything else returns false and is done by
- * its word in simd/slow.ts.
+ * its word in execute/simd.ts.
  *
  * The micro-op of a transfer: rn is the slot of the base, rm that of the V register; of the immediate bytes 0 to 3 are
  * the offset of the access, 4 and 5 what is added to the base afterwards, 6 is log2 of the bytes, 7 the second register.
  */
 
-import { extended } from '../arithmetic';
-import { pageOffset } from '../code';
-import { bit, bits, orSp, raOf, rdOf, rmOf, rnOf, signedBits, source } from '../fields';
-import { CODE_VA, CURRENT, PAGE_SHIFT, TLB_ENTRIES, TLB_ENTRY } from '../layout';
-import { OP_IMMEDIATE, OP_RM, OP_RN, Op, emit } from '../ops';
-import { TLB_ADDEND, TLB_READ, TLB_WRITE } from '../tlb';
+import { bit, bits, orSp, raOf, rdOf, rmOf, rnOf, signedBits, source } from '../instruction/fields';
+import { OP_IMMEDIATE, OP_RM, OP_RN, Op, emit } from '../instruction/ops';
+import { extended } from '../integer/arithmetic';
+import { pageOffset } from '../memory/code';
+import { TLB_ADDEND, TLB_READ, TLB_WRITE } from '../memory/tlb';
+import { CODE_VA, CURRENT, PAGE_SHIFT, TLB_ENTRIES, TLB_ENTRY } from '../state/layout';
 import { Executor, emitSimd, vOf, vSlot, wordOf } from './registers';
 
 /** log2 of the bytes of a transfer by size and opc<1>; above 4 there is none. */

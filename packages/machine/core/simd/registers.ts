@@ -1,7 +1,7 @@
 /** The V registers and their elements; what all executors of FP and Advanced SIMD instructions share. */
 
-import { CURRENT, SIMD_RESULT, V } from '../layout';
-import { OP_IMMEDIATE, OP_RM, Op, emit } from '../ops';
+import { OP_IMMEDIATE, OP_RM, Op, emit } from '../instruction/ops';
+import { CURRENT, SIMD_RESULT, V } from '../state/layout';
 
 /**
  * Executes a micro-op of Op.Simd. False when it must go the slow way: nothing is written then. Only loads and stores

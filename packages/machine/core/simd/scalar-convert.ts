@@ -2,9 +2,9 @@
 
 import { fromFixed, toFixed } from '../floating-point/convert';
 import { Rounding, roundingMode } from '../floating-point/status';
-import { bit, bits, destination, is64, rdOf, rnOf, source } from '../fields';
-import { CURRENT } from '../layout';
-import { OP_RN } from '../ops';
+import { bit, bits, destination, is64, rdOf, rnOf, source } from '../instruction/fields';
+import { OP_RN } from '../instruction/ops';
+import { CURRENT } from '../state/layout';
 import { element, emitSimd, operationOf, setElement, setScalar, vd, vn, wordOf } from './registers';
 
 /** opcode fields; bit 0 is unsigned, or for FMOV to the V register. */

@@ -1,12 +1,12 @@
 /** Floating-point data processing, compare, select and immediate (Arm ARM C4.1). The type is 0 for singles, 1 for doubles. */
 
-import { holds, setNzcv } from '../arithmetic';
 import { add, divide, fusedMultiplyAdd, multiply, squareRoot, subtract } from '../floating-point/arithmetic';
 import { compare, extreme, extremeNumber } from '../floating-point/compare';
 import { convert, roundToIntegral } from '../floating-point/convert';
 import { DOUBLE, HALF, SINGLE, signBit } from '../floating-point/format';
 import { Rounding, roundingMode } from '../floating-point/status';
-import { bit, bits } from '../fields';
+import { bit, bits } from '../instruction/fields';
+import { holds, setNzcv } from '../integer/flags';
 import { expandedFloat } from './copy';
 import { element, emitSimd, operationOf, setScalar, vOf, vm, vn, wordOf } from './registers';
 

@@ -2,7 +2,7 @@
 
 import { fromFixed, toFixed } from '../floating-point/convert';
 import { Rounding, roundingMode } from '../floating-point/status';
-import { bit, bits } from '../fields';
+import { bit, bits } from '../instruction/fields';
 import {
   saturateAbove,
   saturateSigned,

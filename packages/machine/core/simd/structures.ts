@@ -3,9 +3,9 @@
  * All that is transferred, at most 64 bytes in the order of memory, passes through SIMD_RESULT.
  */
 
-import { bit, bits, orSp, rdOf, rmOf, rnOf } from '../fields';
-import { CURRENT, SIMD_RESULT } from '../layout';
-import { TLB_READ, TLB_WRITE } from '../tlb';
+import { bit, bits, orSp, rdOf, rmOf, rnOf } from '../instruction/fields';
+import { TLB_READ, TLB_WRITE } from '../memory/tlb';
+import { CURRENT, SIMD_RESULT } from '../state/layout';
 import { executeSlowly, hostFor } from './memory';
 import { element, emitSimd, isFull, setElement, vOf, wordOf } from './registers';
 

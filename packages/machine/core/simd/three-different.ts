@@ -1,6 +1,6 @@
 /** Advanced SIMD three different: results or operands of twice the size (Arm ARM C4.1). "2" forms take the upper halves. */
 
-import { bits } from '../fields';
+import { bits } from '../instruction/fields';
 import {
   absoluteDifference,
   addSaturating,

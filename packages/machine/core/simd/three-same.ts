@@ -1,9 +1,18 @@
 /** Advanced SIMD three same, vector and scalar: two registers, element by element (Arm ARM C4.1, U:opcode). */
 
-import { add, divide, fusedMultiplyAdd, multiply, multiplyExtended, reciprocalSquareRootStep, reciprocalStep, subtract } from '../floating-point/arithmetic';
+import {
+  add,
+  divide,
+  fusedMultiplyAdd,
+  multiply,
+  multiplyExtended,
+  reciprocalSquareRootStep,
+  reciprocalStep,
+  subtract,
+} from '../floating-point/arithmetic';
 import { extreme, extremeNumber, isEqual, isGreater, isGreaterOrEqual } from '../floating-point/compare';
 import { signBit } from '../floating-point/format';
-import { bit, bits } from '../fields';
+import { bit, bits } from '../instruction/fields';
 import {
   absoluteDifference,
   addSaturating,

@@ -11,7 +11,7 @@ import {
 } from '../floating-point/estimate';
 import { signBit } from '../floating-point/format';
 import { Rounding, roundingMode } from '../floating-point/status';
-import { bit, bits } from '../fields';
+import { bit, bits } from '../instruction/fields';
 import { mask } from './element';
 import {
   beginResult,

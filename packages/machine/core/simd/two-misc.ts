@@ -1,6 +1,6 @@
 /** Advanced SIMD two-register miscellaneous, vector and scalar: the integer half (Arm ARM C4.1, U:opcode). */
 
-import { bit, bits } from '../fields';
+import { bit, bits } from '../instruction/fields';
 import {
   addSignedToUnsigned,
   addUnsignedToSigned,

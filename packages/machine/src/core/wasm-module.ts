@@ -35,7 +35,7 @@ export interface CoreExports {
   clearDirty(): void;
 }
 
-/** The imports of packages/machine/core/host.ts. */
+/** The imports of packages/machine/core/execute/host.ts. */
 export interface CoreImports {
   host: {
     mmioRead(vcpu: number, address: number, size: number): number;

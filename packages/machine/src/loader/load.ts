@@ -1,9 +1,9 @@
 import { type BoardDescription, boardDeviceTree } from '../device-tree/board.js';
+import { gunzip, InflateError, isGzip } from '../inflate.js';
 import { RAM_BASE } from '../memory-map.js';
 import { isElf, type LoadedImage, readElf, type Segment } from './elf.js';
 import { isArm64Image, readArm64Image, readRaw, zbootPayload } from './image.js';
 import { ImageError } from './image-error.js';
-import { gunzip, InflateError, isGzip } from './inflate.js';
 
 /** A program for the guest to run. */
 export interface Program {

@@ -29,11 +29,6 @@ export class PageSet {
     this.#from = 0;
   }
 
-  /** Takes out the pages of a bitmap of the same layout. */
-  remove(bitmap: Uint32Array): void {
-    for (const [index, word] of bitmap.entries()) this.#words[index] &= ~word;
-  }
-
   /** Adds the pages of a bitmap of the same layout. */
   add(bitmap: Uint32Array): void {
     for (const [index, word] of bitmap.entries()) this.#words[index] |= word;

@@ -3,7 +3,7 @@ import { PAGE_SIZE } from '../snapshot/ram-state.js';
 import { StreamError } from './stream.js';
 
 /**
- * Pages of one chunk (1 MiB) of RAM, as a frame PAGE or BNTH holds them: the chunk's number (u32), the length of the data
+ * Pages of one chunk (1 MiB) of RAM, as a frame PAGE or TABL holds them: the chunk's number (u32), the length of the data
  * that follows, or 0 when it is not compressed (u32), a bit for each page that is there (lowest first), a bit for each page
  * that is all zeros, the pages there one after the other.
  */

@@ -1,3 +1,4 @@
+import type { RamPages } from 'vgic';
 import type { Crc32 } from '../crc32.js';
 import type { Machine } from '../machine.js';
 import type { MachineState } from '../machine-state.js';
@@ -7,36 +8,9 @@ import { noPages, PAGE_SIZE } from '../snapshot/ram-state.js';
 import { DEFAULT_LIMITS, Pace, type PaceLimits, type StateCost } from './pace.js';
 import { type Chunk, PageSet } from './page-set.js';
 import { encodePages } from './pages.js';
-import {
-  type ByteChannel,
-  type DestinationTag,
-  FrameReader,
-  FrameWriter,
-  jsonPayload,
-  numberPayload,
-  readNumber,
-  readText,
-  type SourceTag,
-  StreamError,
-  textPayload,
-} from './stream.js';
-
-/** What the source is at. */
-export type SourcePhase =
-  /** Waits for the destination to accept the configuration. The guest runs. */
-  | 'greeting'
-  /** Sends RAM in rounds. The guest runs. */
-  | 'copying'
-  /** Sends the last pages and the state, and waits until the destination is ready. The guest stands. */
-  | 'handover'
-  /** Has given the machine up and waits to hear that the destination runs. The guest stands. */
-  | 'committed'
-  /** The connection broke after that: only the destination knows. The guest stands. */
-  | 'unknown'
-  /** The destination runs: the machine here is of no more use. */
-  | 'moved'
-  /** The migration is off, and the guest goes on here. */
-  | 'failed';
+import type { Handover, Progress } from './progress.js';
+import { type SourcePhase, SourceProtocol } from './source-protocol.js';
+import { type ByteChannel, numberPayload } from './stream.js';
 
 export interface SourceOptions {
   /** Names this migration among all others: a random text. */
@@ -54,54 +28,10 @@ export interface SourceOptions {
   patience?: number;
 }
 
-/** Milliseconds of a downtime, from the guest's last instruction here: when each of its steps was over. */
-export interface Handover {
-  /** The state was saved. */
-  saved: number;
-  /** The last of it was given to the channel. */
-  sent: number;
-  /** The destination said that it is ready. */
-  ready: number;
-}
-
-export interface Progress {
-  phase: SourcePhase;
-  /** Why the migration failed or is unknown. */
-  reason?: string;
-  /** Rounds that are complete. */
-  rounds: number;
-  /** Pages sent with contents, and those that were all zeros. */
-  pages: number;
-  zeroPages: number;
-  /** Pages of this round, and those of them not sent yet. */
-  roundPages: number;
-  leftPages: number;
-  bytes: number;
-  /** Bytes in a second that arrive. */
-  bandwidth: number;
-  /** Pages in a second that the guest makes dirty. */
-  dirtyRate: number;
-  /** Milliseconds. */
-  expectedDowntime?: number;
-  /** Milliseconds from the guest's last instruction here until the destination said that it runs. */
-  downtime?: number;
-  handover?: Handover;
-  milliseconds: number;
-  throttle: number;
-}
-
-/** Pages of a chunk, ready to go; undefined when there is nothing to say of them. */
-interface Frame {
-  tag: 'PAGE' | 'BNTH';
-  pages: number;
-  payload: [Uint8Array, Uint8Array] | undefined;
-}
-
 const PATIENCE = 30_000;
 /** Saves on trial before the one that counts. */
 const TRIALS = 4;
 const inRam = (page: number) => page * PAGE_SIZE;
-const RUNNING: ReadonlySet<SourcePhase> = new Set(['greeting', 'copying', 'failed']);
 
 /**
  * Moves a machine away while its guest runs. Does nothing by itself: whoever runs the guest calls `advance` between two
@@ -117,18 +47,13 @@ export class MigrationSource {
   /** Where the pages of a chunk are until they are sent, when the channel is drained before the next. */
   readonly #room = new Uint8Array(PAGES_PER_CHUNK * PAGE_SIZE);
   readonly #started: number;
-  #channel: ByteChannel;
-  #writer: FrameWriter<SourceTag>;
-  #reader: FrameReader<DestinationTag>;
+  readonly #protocol: SourceProtocol;
   /** The frames to come, made when there is room for them. */
   #outgoing: Iterator<void> | undefined;
-  #phase: SourcePhase = 'greeting';
-  #reason: string | undefined;
   #pages = 0;
   #zeroPages = 0;
   #roundPages = 0;
   #sentPages = 0;
-  #bytesBefore = 0;
   #roundBegan = { at: 0, bytes: 0 };
   /** What it takes to save the state without RAM, measured once. */
   #cost: StateCost | undefined;
@@ -147,42 +72,45 @@ export class MigrationSource {
     this.#left = new PageSet(machine.config.memory);
     this.#dirty = new Uint32Array(Math.ceil(machine.config.memory / PAGE_SIZE / 32));
     this.#started = options.now();
-    this.#channel = channel;
-    this.#writer = new FrameWriter(channel, options.crc32);
-    this.#reader = FrameReader.ofDestination((tag, payload) => this.#take(tag, payload));
-    this.#writer.send('HELO', jsonPayload({ id: options.id, format: FORMAT_VERSION, config: machine.config }));
+    const greeting = { id: options.id, format: FORMAT_VERSION, config: machine.config };
+    const owner = {
+      entered: (phase: SourcePhase) => this.#entered(phase),
+      roundArrived: (round: number) => this.#roundArrived(round),
+    };
+    this.#protocol = new SourceProtocol(channel, greeting, owner, options.crc32);
   }
 
   get phase(): SourcePhase {
-    return this.#phase;
+    return this.#protocol.phase;
   }
 
   /** Only then: otherwise the guest would run twice. */
   get guestMayRun(): boolean {
-    return RUNNING.has(this.#phase);
+    return this.#protocol.guestMayRun;
   }
 
   /** Nothing more will come of this migration. */
   get over(): boolean {
-    return this.#phase === 'moved' || this.#phase === 'failed';
+    return this.#protocol.over;
   }
 
   /** Part of the time that the guest is to be held back. */
   get throttle(): number {
-    return this.#phase === 'copying' ? this.#pace.throttle : 0;
+    return this.phase === 'copying' ? this.#pace.throttle : 0;
   }
 
   get progress(): Progress {
     const { rounds, bandwidth, dirtyRate, expectedDowntime, throttle } = this.#pace;
+    const { phase, reason, bytes } = this.#protocol;
     return {
-      phase: this.#phase,
-      ...(this.#reason !== undefined && { reason: this.#reason }),
+      phase,
+      ...(reason !== undefined && { reason }),
       rounds,
       pages: this.#pages,
       zeroPages: this.#zeroPages,
       roundPages: this.#roundPages,
       leftPages: this.#roundPages - this.#sentPages,
-      bytes: this.#bytesBefore + this.#writer.bytes,
+      bytes,
       bandwidth: Math.round(bandwidth * 1000),
       dirtyRate: Math.round(dirtyRate * 1000),
       ...(expectedDowntime !== undefined && { expectedDowntime }),
@@ -194,15 +122,15 @@ export class MigrationSource {
 
   /** Sends one frame if there is room for it. True when there may be more to do at once. */
   advance(): boolean {
-    const standing = this.#phase === 'handover' || this.#phase === 'committed';
-    if (standing && this.#options.now() - this.#waiting > (this.#options.patience ?? PATIENCE)) {
+    const protocol = this.#protocol;
+    if (protocol.isWaiting && this.#options.now() - this.#waiting > (this.#options.patience ?? PATIENCE)) {
       this.disconnected('The destination does not answer any more.');
       return false;
     }
-    if (!this.#outgoing || !this.#channel.writable) return false;
+    if (!this.#outgoing || !protocol.channel.writable) return false;
     if (this.#outgoing.next().done) this.#outgoing = undefined;
     this.#waiting = this.#options.now();
-    return this.#outgoing !== undefined && this.#channel.writable;
+    return this.#outgoing !== undefined && protocol.channel.writable;
   }
 
   /** The guest has run for so many milliseconds, in which the migration could not do anything. */
@@ -212,86 +140,63 @@ export class MigrationSource {
 
   /** What the destination sent. */
   receive(bytes: Uint8Array): void {
-    if (this.over) return;
-    try {
-      this.#reader.push(bytes);
-    } catch (error) {
-      if (!(error instanceof StreamError)) throw error;
-      this.disconnected(error.message);
-    }
+    this.#protocol.receive(bytes);
   }
 
   /**
-   * The connection is gone. `unsent`: what was written last has certainly not left this side whole, so that the
-   * destination cannot know of it.
+   * The connection is gone. `unsent`: what was written last on it has certainly not left this side whole, as when the
+   * system has refused to take it; in doubt it has left.
    */
   disconnected(reason: string, unsent = false): void {
-    if (this.over) return;
-    if (this.#phase === 'committed' && !unsent) {
-      this.#phase = 'unknown';
-      this.#reason = reason;
-      this.#reader.stop();
-      this.#channel.close();
-    } else if (this.#phase !== 'unknown') this.#fail(reason);
+    this.#protocol.disconnected(reason, unsent);
   }
 
   /** Calls the migration off; false when it is too late for that. */
   cancel(reason: string): boolean {
-    if (this.#phase === 'committed' || this.#phase === 'unknown' || this.over) return false;
-    this.#fail(reason);
-    return true;
+    return this.#protocol.cancel(reason);
   }
 
-  /** With `unknown`: there is a new connection to the destination, which is asked. */
+  /** With `unknown`: there is a new connection to the destination, which is asked. What is heard of older ones is not told any more. */
   reconnected(channel: ByteChannel): void {
-    if (this.#phase !== 'unknown') throw new Error('There is nothing to ask the destination.');
-    this.#bytesBefore += this.#writer.bytes;
-    this.#channel = channel;
-    this.#writer = new FrameWriter(channel, this.#options.crc32);
-    this.#reader = FrameReader.ofDestination((tag, payload) => this.#take(tag, payload));
-    this.#phase = 'committed';
-    this.#waiting = this.#options.now();
-    this.#writer.send('ASKS', jsonPayload({ id: this.#options.id }));
+    this.#protocol.reconnected(channel);
   }
 
-  /** With `unknown`: a person knows that the destination does not run and never will. */
+  /** With `unknown` or `asking`: a person knows that the destination does not run and never will. False otherwise. */
   reclaim(): boolean {
-    if (this.#phase !== 'unknown') return false;
-    this.#fail('The machine was taken back.');
-    return true;
+    return this.#protocol.reclaim();
   }
 
-  #take(tag: DestinationTag, payload: Uint8Array): void {
-    const phase = this.#phase;
-    if (tag === 'RFSE') {
-      // It has promised never to run, so that the guest may go on here even after the commitment.
-      this.#fail(readText(payload));
-    } else if (tag === 'ACPT' && phase === 'greeting') {
-      this.#phase = 'copying';
+  #entered(phase: SourcePhase): void {
+    const now = this.#options.now();
+    this.#waiting = now;
+    if (phase === 'copying') {
       this.#machine.core.enableDirtyLog(true);
       this.#left.addAll();
       this.#beginRound();
-    } else if (tag === 'ACKR' && phase === 'copying' && readNumber(payload) === this.#pace.rounds && !this.#outgoing) {
-      this.#endRound();
-    } else if (tag === 'REDY' && (phase === 'handover' || phase === 'committed') && !this.#outgoing) {
-      // From here on there is no way back: the destination may run from the moment in which this arrives.
-      this.#phase = 'committed';
-      this.#waiting = this.#options.now();
-      this.#handover.ready ||= this.#waiting - this.#stopped;
-      this.#writer.send('CMIT');
-    } else if (tag === 'RUNS' && phase === 'committed') {
-      this.#phase = 'moved';
-      this.#ended = this.#options.now();
-      this.#downtime = this.#ended - this.#stopped;
-      this.#reader.stop();
-      this.#channel.close();
-    } else throw new StreamError(`The destination says ${tag} out of turn.`);
+    } else if (phase === 'handover') {
+      this.#stopped = now;
+      this.#outgoing = this.#state();
+    } else if (phase === 'committed') this.#handover.ready = now - this.#stopped;
+    else if (phase === 'moved') {
+      this.#ended = now;
+      this.#downtime = now - this.#stopped;
+    } else if (phase === 'failed') {
+      this.#ended = now;
+      this.#outgoing = undefined;
+      this.#machine.core.enableDirtyLog(false);
+    }
+  }
+
+  #roundArrived(round: number): boolean {
+    if (this.#outgoing || round !== this.#pace.rounds) return false;
+    this.#endRound();
+    return true;
   }
 
   #beginRound(): void {
     this.#roundPages = this.#left.count;
     this.#sentPages = 0;
-    this.#roundBegan = { at: this.#options.now(), bytes: this.#writer.bytes };
+    this.#roundBegan = { at: this.#options.now(), bytes: this.#protocol.bytes };
     this.#outgoing = this.#round();
   }
 
@@ -300,19 +205,19 @@ export class MigrationSource {
     const { ram } = this.#machine.core;
     // The destination's RAM is zeros at first.
     yield* this.#sendLeft(ram, !isFirst, this.#options.compression);
-    this.#writer.send('RNDE', numberPayload(this.#pace.rounds));
+    this.#protocol.send('RNDE', numberPayload(this.#pace.rounds));
   }
 
   #endRound(): void {
     const milliseconds = this.#options.now() - this.#roundBegan.at;
     this.#cost ??= this.#measureState();
     this.#addDirty();
-    const round = { bytes: this.#writer.bytes - this.#roundBegan.bytes, milliseconds, pages: this.#roundPages };
+    const round = { bytes: this.#protocol.bytes - this.#roundBegan.bytes, milliseconds, pages: this.#roundPages };
     const verdict = this.#pace.roundOver({ ...round, dirty: this.#left.count }, PAGE_SIZE, this.#cost);
     if (verdict === 'again') this.#beginRound();
-    else if (verdict === 'stop') this.#handOver();
+    else if (verdict === 'stop') this.#protocol.handOver();
     else {
-      this.#fail(
+      this.#protocol.cancel(
         `The guest dirties its memory faster than it can be sent: after ${this.#pace.rounds} rounds the downtime would be ` +
           `${Math.ceil(this.#pace.expectedDowntime!)} ms, and ${this.#pace.limits.downtime} ms are allowed.`,
       );
@@ -326,17 +231,10 @@ export class MigrationSource {
       const before = this.#options.now();
       const state = this.#machine.save((ram) => noPages(ram.length));
       const sections = Object.values(encodeDevices(state)).flat();
-      cost.bytes = sections.reduce((sum, piece) => sum + piece.length, state.beneath.contents.length);
+      cost.bytes = sections.reduce((sum, piece) => sum + piece.length, state.tables.contents.length);
       cost.milliseconds = this.#options.now() - before;
     }
     return cost;
-  }
-
-  #handOver(): void {
-    this.#phase = 'handover';
-    this.#stopped = this.#options.now();
-    this.#waiting = this.#stopped;
-    this.#outgoing = this.#state();
   }
 
   /**
@@ -345,57 +243,38 @@ export class MigrationSource {
    */
   *#state(): Generator<void> {
     const { core } = this.#machine;
-    let frames: Frame[];
     let state: MachineState;
     do {
       this.#addDirty();
-      [state, frames] = this.#save();
-      core.takeDirty(this.#dirty);
+      state = this.#machine.save((ram) => noPages(ram.length));
       this.#handover.saved = this.#options.now() - this.#stopped;
-      this.#roundPages = this.#left.count + frames.reduce((sum, frame) => sum + frame.pages, 0);
+      this.#roundPages = this.#left.count;
       this.#sentPages = 0;
       yield* this.#sendLeft(core.ram, true);
       this.#addDirty();
     } while (this.#left.count > 0);
-    const { pages, contents } = state.beneath;
+    yield* this.#tables(state.tables);
+    yield* this.#devices(state);
+    this.#protocol.complete({ paused: this.#options.paused?.() ?? false });
+    this.#handover.sent = this.#options.now() - this.#stopped;
+  }
+
+  *#tables({ pages, contents }: RamPages): Generator<void> {
     const index = new Map(Array.from(pages, (page, at) => [page, at * PAGE_SIZE]));
-    const beneath = new PageSet(this.#machine.config.memory);
-    beneath.addPages(pages);
-    for (let next = beneath.takeChunk(); next; next = beneath.takeChunk()) {
-      frames.push(this.#encode('BNTH', next, contents, (page) => index.get(page)!, true));
-    }
-    for (const frame of frames) {
-      this.#send(frame);
-      this.#sentPages += frame.tag === 'PAGE' ? frame.pages : 0;
+    const tables = new PageSet(this.#machine.config.memory);
+    tables.addPages(pages);
+    for (let next = tables.takeChunk(); next; next = tables.takeChunk()) {
+      this.#sendPages('TABL', next, contents, (page) => index.get(page)!, true);
       yield;
     }
-    yield* this.#devices(state);
-    this.#writer.send('DONE', jsonPayload({ paused: this.#options.paused?.() ?? false }));
-    this.#handover.sent = this.#options.now() - this.#stopped;
   }
 
   *#devices(state: MachineState): Generator<void> {
     const sections = encodeDevices(state);
     for (const { tag } of DEVICE_SECTIONS) {
-      this.#writer.send(tag, ...sections[tag]);
+      this.#protocol.send(tag, ...sections[tag]);
       yield;
     }
-  }
-
-  /** The state, and the pages with the GIC's tables, copied while they are in RAM. */
-  #save(): [MachineState, Frame[]] {
-    const frames: Frame[] = [];
-    const state = this.#machine.save((ram) => {
-      this.#machine.core.takeDirty(this.#dirty);
-      this.#left.remove(this.#dirty);
-      const tables = new PageSet(ram.length);
-      tables.add(this.#dirty);
-      for (let next = tables.takeChunk(); next; next = tables.takeChunk()) {
-        frames.push(this.#encode('PAGE', next, ram, inRam, true));
-      }
-      return noPages(ram.length);
-    });
-    return [state, frames];
   }
 
   /** What has been written since is to be sent. */
@@ -407,43 +286,25 @@ export class MigrationSource {
   /** Sends the pages that the destination does not have as they are. */
   *#sendLeft(ram: Uint8Array, keepZeros: boolean, compression?: Compression): Generator<void> {
     for (let next = this.#left.takeChunk(); next; next = this.#left.takeChunk()) {
-      const room = this.#channel.drained ? this.#room : undefined;
-      this.#send(this.#encode('PAGE', next, ram, inRam, keepZeros, { compression, room }));
+      const room = this.#protocol.channel.drained ? this.#room : undefined;
+      this.#sendPages('PAGE', next, ram, inRam, keepZeros, { compression, room });
       this.#sentPages += next.pages.length;
       yield;
     }
   }
 
-  #encode(
-    tag: Frame['tag'],
+  /** Sends pages of a chunk, if there is anything to say of them. */
+  #sendPages(
+    tag: 'PAGE' | 'TABL',
     { chunk, pages }: Chunk,
     bytes: Uint8Array,
     offsetOf: (page: number) => number,
     keepZeros: boolean,
     how: { compression?: Compression | undefined; room?: Uint8Array | undefined } = {},
-  ): Frame {
+  ): void {
     const { head, data, present, zeros } = encodePages(chunk, pages, bytes, offsetOf, keepZeros, how);
     this.#pages += present;
     this.#zeroPages += zeros;
-    const isEmpty = present === 0 && (zeros === 0 || !keepZeros);
-    return { tag, pages: pages.length, payload: isEmpty ? undefined : [head, data] };
-  }
-
-  #send({ tag, payload }: Frame): void {
-    if (payload) this.#writer.send(tag, ...payload);
-  }
-
-  /** The guest goes on here; the destination hears why, if it still can. */
-  #fail(reason: string): void {
-    const told = this.#phase !== 'unknown';
-    this.#phase = 'failed';
-    this.#reason = reason;
-    this.#ended = this.#options.now();
-    this.#outgoing = undefined;
-    this.#machine.core.enableDirtyLog(false);
-    this.#reader.stop();
-    if (!told) return;
-    this.#writer.send('CNCL', textPayload(reason));
-    this.#channel.close();
+    if (present > 0 || (zeros > 0 && keepZeros)) this.#protocol.send(tag, head, data);
   }
 }

@@ -15,7 +15,7 @@ import { PAGE_SIZE } from '../snapshot/ram-state.js';
 
 export const STREAM_MAGIC = 'VGICMIGR';
 /** Grows with every change that an older destination would misread. */
-export const STREAM_VERSION = 1;
+export const STREAM_VERSION = 2;
 export const STREAM_HEADER_SIZE = 16;
 export const FRAME_HEADER_SIZE = 16;
 
@@ -31,7 +31,7 @@ const FROM_SOURCE = [
   { tag: 'HELO', limit: 64 * KIB }, // JSON: Greeting. Nothing else goes before the destination has accepted it
   { tag: 'PAGE', limit: LARGEST_CHUNK }, // pages of RAM, see pages.ts
   { tag: 'RNDE', limit: 4 }, // number of a round (u32): it is complete
-  { tag: 'BNTH', limit: LARGEST_CHUNK }, // as PAGE: what the guest had where the GIC has written tables
+  { tag: 'TABL', limit: LARGEST_CHUNK }, // as PAGE: pages that come with GIC3, which lie over RAM
   ...DEVICE_SECTIONS.map(({ tag }) => ({ tag, limit: LARGEST_SECTION })),
   { tag: 'DONE', limit: KIB }, // JSON: Ending. The state is complete
   { tag: 'CMIT', limit: 0 }, // the source has given the machine up for good
@@ -45,6 +45,7 @@ const FROM_DESTINATION = [
   { tag: 'REDY', limit: 0 }, // the machine stands as the source's does, and waits for CMIT
   { tag: 'RUNS', limit: 0 }, // it runs
   { tag: 'RFSE', limit: KIB }, // text: it has given up, why, and will never run
+  { tag: 'DROP', limit: KIB }, // text: it hangs up, and why. That is no word on who has the machine
 ] as const;
 
 export type SourceTag = Exclude<(typeof FROM_SOURCE)[number]['tag'], undefined> | DeviceTag;
@@ -143,7 +144,7 @@ export class FrameReader<Tag extends string> {
   #crc: number | undefined;
   /** The frame being read; undefined between two. */
   #frame: { tag: Tag; length: number } | undefined;
-  /** Room for any frame of RAM, used again and again: fresh memory costs more than what is done with it. */
+  /** Room for any frame of RAM, once there is one, used again and again: fresh memory costs more than what is done with it. */
   #room = new Uint8Array(0);
   /** The payload as far as it has arrived: the first `#filled` bytes. */
   #payload = new Uint8Array(0);
@@ -221,12 +222,12 @@ export class FrameReader<Tag extends string> {
     const length = view.getBigUint64(4, true);
     if (length > limit) throw new StreamError(`The stream is damaged: a frame ${tag} is longer than any.`);
     this.#frame = { tag: tag as Tag, length: Number(length) };
-    if (this.#room.length === 0 && length > 0) this.#room = new Uint8Array(LARGEST_CHUNK);
+    if (this.#room.length === 0 && length > KIB) this.#room = new Uint8Array(LARGEST_CHUNK);
     this.#payload = this.#room.subarray(0, this.#frame.length);
     this.#filled = 0;
   }
 
-  /** A long frame gets room as it comes, since its length may be a lie. */
+  /** A frame that has no room gets it as it comes, since its length may be a lie. */
   #fill(piece: Uint8Array): void {
     const filled = this.#filled + piece.length;
     if (filled > this.#payload.length) {
@@ -248,6 +249,26 @@ export class FrameReader<Tag extends string> {
     }
     this.#crc = crc;
     this.#onFrame(tag, payload);
+  }
+}
+
+/** A channel, with what is said and what is heard on it. */
+export class Connection<Says extends string, Hears extends string> {
+  readonly channel: ByteChannel;
+  readonly writer: FrameWriter<Says>;
+  readonly reader: FrameReader<Hears>;
+
+  constructor(channel: ByteChannel, writer: FrameWriter<Says>, reader: FrameReader<Hears>) {
+    this.channel = channel;
+    this.writer = writer;
+    this.reader = reader;
+  }
+
+  /** Hears nothing more, says a last word if there is one, and closes the channel. */
+  hangUp(tag?: Says, payload?: Uint8Array): void {
+    this.reader.stop();
+    if (tag !== undefined) this.writer.send(tag, ...(payload ? [payload] : []));
+    this.channel.close();
   }
 }
 

@@ -1,3 +1,4 @@
+import type { RamPages } from 'vgic';
 import type { GicState } from 'vgic/kvm';
 import { type CompleteConfig, completeConfig } from '../config.js';
 import { crc32 } from '../crc32.js';
@@ -18,7 +19,7 @@ import {
   SECTIONS,
   type SectionTag,
 } from './format.js';
-import { PAGE_SIZE, type RamState } from './ram-state.js';
+import { PAGE_SIZE } from './ram-state.js';
 import { SnapshotError } from './snapshot-error.js';
 
 /**
@@ -32,15 +33,15 @@ export function decodeSnapshot(file: Uint8Array, compression: Compression): Mach
   const { memory } = devices.config;
   const state: MachineState = {
     ...devices,
-    ram: readRam(sections, 'RAM0', memory, compression),
-    beneath: readRam(sections, 'RAMB', memory, compression),
+    tables: readPages(sections, 'TABL', memory, compression),
+    ram: { size: memory, ...readPages(sections, 'RAM0', memory, compression) },
   };
   checkMachineState(state);
   return state;
 }
 
 /** What the sections that are not RAM say, with a configuration that can be; the rest is for `checkMachineState` to judge. */
-export function decodeDevices(sections: Record<DeviceTag, Uint8Array>): Omit<MachineState, 'ram' | 'beneath'> {
+export function decodeDevices(sections: Record<DeviceTag, Uint8Array>): Omit<MachineState, 'ram' | 'tables'> {
   const conf = parse<Pick<MachineState, 'config' | 'time' | 'ended'> & Partial<MachineState>>(sections.CONF, 'CONF');
   let config: CompleteConfig;
   try {
@@ -81,7 +82,7 @@ function checkHeader(file: Uint8Array): void {
   }
   if (version < FORMAT_VERSION) {
     throw new SnapshotError(
-      `The snapshot has format version ${version}, of another board; this vgic reads version ${FORMAT_VERSION}.`,
+      `The snapshot has format version ${version}, of an older vgic; this one reads version ${FORMAT_VERSION}.`,
     );
   }
   const length = Number(view.getBigUint64(12, true));
@@ -159,12 +160,12 @@ interface Chunk {
   data: Uint8Array;
 }
 
-function readRam(
+function readPages(
   sections: Record<SectionTag, Uint8Array>,
-  tag: 'RAM0' | 'RAMB',
+  tag: 'RAM0' | 'TABL',
   size: number,
   compression: Compression,
-): RamState {
+): RamPages {
   const chunks = readChunks(sections[tag], tag, size);
   const pages = Uint32Array.from(chunks.flatMap((chunk) => chunk.pages));
   const contents = new Uint8Array(pages.length * PAGE_SIZE);
@@ -181,10 +182,10 @@ function readRam(
     contents.set(bytes, at);
     at += expected;
   }
-  return { size, pages, contents };
+  return { pages, contents };
 }
 
-/** The chunks of the RAM section, in order and within the RAM, not decompressed yet. */
+/** The chunks of a section of pages, in order and within the RAM, not decompressed yet. */
 function readChunks(payload: Uint8Array, tag: SectionTag, size: number): Chunk[] {
   const view = viewOf(payload);
   const chunks: Chunk[] = [];

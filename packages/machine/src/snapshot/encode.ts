@@ -1,3 +1,4 @@
+import type { RamPages } from 'vgic';
 import { crc32 } from '../crc32.js';
 import type { MachineState } from '../machine-state.js';
 import {
@@ -12,14 +13,14 @@ import {
   SECTIONS,
   type SectionTag,
 } from './format.js';
-import { PAGE_SIZE, type RamState } from './ram-state.js';
+import { PAGE_SIZE } from './ram-state.js';
 
 /** The snapshot file of a state, in pieces to be written one after the other. */
 export function encodeSnapshot(state: MachineState, compression: Compression): Uint8Array[] {
   const payloads: Record<SectionTag, Uint8Array[]> = {
     ...encodeDevices(state),
-    RAMB: encodeRam(state.beneath, compression),
-    RAM0: encodeRam(state.ram, compression),
+    TABL: encodePages(state.tables, compression),
+    RAM0: encodePages(state.ram, compression),
   };
   const pieces = SECTIONS.flatMap(({ tag }) => [sectionHeader(tag, payloads[tag]), ...payloads[tag]]);
   return [fileHeader(HEADER_SIZE + lengthOf(pieces)), ...pieces];
@@ -58,17 +59,17 @@ function sectionHeader(tag: SectionTag, payload: Uint8Array[]): Uint8Array {
   return header;
 }
 
-function encodeRam(ram: RamState, compression: Compression): Uint8Array[] {
+function encodePages({ pages, contents }: RamPages, compression: Compression): Uint8Array[] {
   const pieces: Uint8Array[] = [];
-  for (let first = 0; first < ram.pages.length; ) {
-    const chunk = Math.floor(ram.pages[first] / PAGES_PER_CHUNK);
+  for (let first = 0; first < pages.length; ) {
+    const chunk = Math.floor(pages[first] / PAGES_PER_CHUNK);
     const header = new Uint8Array(CHUNK_HEADER_SIZE);
     let last = first;
-    for (; last < ram.pages.length && Math.floor(ram.pages[last] / PAGES_PER_CHUNK) === chunk; last++) {
-      const page = ram.pages[last] % PAGES_PER_CHUNK;
+    for (; last < pages.length && Math.floor(pages[last] / PAGES_PER_CHUNK) === chunk; last++) {
+      const page = pages[last] % PAGES_PER_CHUNK;
       header[8 + (page >> 3)] |= 1 << (page & 7);
     }
-    const data = compression.deflate(ram.contents.subarray(first * PAGE_SIZE, last * PAGE_SIZE));
+    const data = compression.deflate(contents.subarray(first * PAGE_SIZE, last * PAGE_SIZE));
     const view = new DataView(header.buffer);
     view.setUint32(0, chunk, true);
     view.setUint32(4, data.length, true);

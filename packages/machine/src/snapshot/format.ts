@@ -9,7 +9,7 @@
 
 export const MAGIC = 'VGICSNAP';
 /** Grows with every change after which an older reader would misread the file. */
-export const FORMAT_VERSION = 3;
+export const FORMAT_VERSION = 4;
 export const HEADER_SIZE = 24;
 export const SECTION_HEADER_SIZE = 16;
 
@@ -27,7 +27,7 @@ export type DeviceTag = (typeof DEVICE_SECTIONS)[number]['tag'];
 
 export const SECTIONS = [
   ...DEVICE_SECTIONS,
-  { tag: 'RAMB', name: 'RAM beneath tables' }, // as RAM0: what the guest had where RAM0 has tables of the GIC
+  { tag: 'TABL', name: 'GIC tables' }, // as RAM0: the pages that come with GIC3, which lie over RAM
   { tag: 'RAM0', name: 'RAM' }, // chunks, see below
 ] as const;
 export type SectionTag = (typeof SECTIONS)[number]['tag'];
@@ -39,7 +39,7 @@ export type SectionTag = (typeof SECTIONS)[number]['tag'];
 export const PAGES_PER_CHUNK = 256;
 export const CHUNK_HEADER_SIZE = 8 + PAGES_PER_CHUNK / 8;
 
-/** How chunks are compressed; the file's own is zlib's, raw DEFLATE. */
+/** How chunks are compressed. A file's own is raw DEFLATE: `deflateCompression`, or Node's zlib, which is faster. */
 export interface Compression {
   deflate(bytes: Uint8Array): Uint8Array;
   /** Throws when the data is bad or would be longer than `limit` bytes. */

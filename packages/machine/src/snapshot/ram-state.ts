@@ -1,11 +1,9 @@
+import { NO_PAGES, type RamPages } from 'vgic';
+
 /** Guest RAM as a snapshot holds it: only the pages that are not all zeros. */
-export interface RamState {
+export interface RamState extends RamPages {
   /** Bytes of RAM. */
-  size: number;
-  /** Numbers of the pages held, ascending; page n is at offset n * 4096 of RAM. */
-  pages: Uint32Array;
-  /** Their contents, one after the other. */
-  contents: Uint8Array;
+  readonly size: number;
 }
 
 export const PAGE_SIZE = 4096;
@@ -32,7 +30,7 @@ export function collectRam(ram: Uint8Array): RamState {
 
 /** No page of a RAM: all zeros, or held by somebody else. */
 export function noPages(size: number): RamState {
-  return { size, pages: new Uint32Array(0), contents: new Uint8Array(0) };
+  return { size, ...NO_PAGES };
 }
 
 /** Puts the pages into a RAM of that size. */
@@ -44,10 +42,14 @@ export function fillRam(ram: Uint8Array, state: RamState): void {
 
 /** Says what is impossible in a saved RAM, or undefined when it fills a RAM of that size. */
 export function checkRamState(state: RamState, size: number): string | undefined {
-  if (state.size !== size) return 'the RAM is of another size than the machine';
-  if (state.contents.length !== state.pages.length * PAGE_SIZE) return 'the RAM has not the bytes of its pages';
+  return state.size === size ? checkPages(state, size) : 'the RAM is of another size than the machine';
+}
+
+/** Says what is impossible in pages of a RAM of that size, or undefined. */
+export function checkPages({ pages, contents }: RamPages, size: number): string | undefined {
+  if (contents.length !== pages.length * PAGE_SIZE) return 'the RAM has not the bytes of its pages';
   let before = -1;
-  for (const page of state.pages) {
+  for (const page of pages) {
     if (page <= before || page >= size / PAGE_SIZE) return 'the RAM has pages out of their order or place';
     before = page;
   }

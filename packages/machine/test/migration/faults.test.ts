@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Machine, type MachineState } from '../../src/index.js';
+import { type ByteChannel, Machine, type MachineState } from '../../src/index.js';
 import { bootGuest, digest, finish, guestImage, listen } from '../guest-run.js';
 import { Link, migrate, settle, type Wire } from './link.js';
 
@@ -156,6 +156,24 @@ describe.each(GUESTS)('a migration of the guest $name', (guest) => {
     expect(migrate(link) === before.machine).toBe(true);
     expect(link.destination.phase).toBe('ready');
     expect(finish(before)).toEqual(guest.expected);
+  });
+
+  it('whose source cannot even ask what became of a commitment that arrived: it stands, and asks once more', () => {
+    const before = listen(Machine.restore(guest.state));
+    // All arrives but that the destination runs.
+    const link: Link = new Link(before.machine, {
+      wire: (bytes, from) => (from === 'destination' && link.destination.phase === 'running' ? undefined : bytes),
+    });
+    expect(migrate(link) === before.machine).toBe(false);
+    while (link.source.phase === 'committed') link.pump();
+    for (let attempt = 0; attempt < 3; attempt++) {
+      expect(link.source.phase).toBe('unknown');
+      const gone: ByteChannel = { writable: false, drained: true, write: () => {}, close: () => {} };
+      link.source.reconnected(gone);
+      link.source.disconnected('The system has refused to send it.', true);
+      link.check();
+    }
+    expect(link.source.guestMayRun).toBe(false);
   });
 
   it('during whose handover something from outside writes to RAM: what arrives is of one moment', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { zlibCompression } from '../../src/index.js';
+import { zlibCompression } from '../../src/node/index.js';
 import { bootGuest, finish, type GuestRun, guestImage, listen } from '../guest-run.js';
 import { testProgram } from '../programs/index.js';
 import { Link, migrate } from './link.js';

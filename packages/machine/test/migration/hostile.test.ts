@@ -21,7 +21,7 @@ function kept(): ByteChannel & { bytes: number[] } {
   return { bytes, writable: true, drained: true, write: (piece) => void bytes.push(...piece), close: () => {} };
 }
 
-const FROM_SOURCE = 'HELO PAGE RNDE BNTH CONF SCHD CPUS GIC3 UART MSID PCIE DONE CMIT CNCL ASKS'.split(' ');
+const FROM_SOURCE = 'HELO PAGE RNDE TABL CONF SCHD CPUS GIC3 UART MSID PCIE DONE CMIT CNCL ASKS'.split(' ');
 const FROM_DESTINATION = 'ACPT ACKR REDY RUNS RFSE'.split(' ');
 const payload = fc.oneof(
   fc.constant(new Uint8Array(0)),

@@ -1,8 +1,8 @@
 import { GITS_REGISTERS } from './its.js';
 import { GICR_REGISTERS } from './redistributor.js';
-import { DOUBLEWORD, register, WORD } from './register-map.js';
+import { DOUBLEWORD, fields, maskOf, register } from './register-map.js';
 
-/** GICv4 and GICv4.1: what they add to the ITS and the redistributors. Source: IHI 0069, 12.10 to 12.12, 12.18, 12.19. */
+/** GICv4 and GICv4.1: what they add to the ITS and the redistributors. Source: IHI 0069H, 12.10 to 12.12, 12.18, 12.19. */
 
 /** Which GICv4 a host has: 40 is GICv4.0, 41 is GICv4.1. */
 export type Gicv4Version = 40 | 41;
@@ -12,35 +12,66 @@ export const GICR_V4_SIZE = 0x40000;
 /** Where the VLPI frame begins. */
 export const VLPI_FRAME = 0x20000;
 
+/** As in GICv4.1; in GICv4.0 it has the fields of GICR_PROPBASER ({@link PROPBASER_FIELDS}). */
+const GICR_VPROPBASER = fields({
+  Valid: 63,
+  Entry_Size: [61, 59],
+  OuterCache: [58, 56],
+  Indirect: 55,
+  Page_Size: [54, 53],
+  Z: 52,
+  Physical_Address: [51, 12],
+  Shareability: [11, 10],
+  InnerCache: [9, 7],
+  Size: [6, 0],
+});
+/** As in GICv4.1. */
+const GICR_VPENDBASER = fields({
+  Valid: 63,
+  Doorbell: 62,
+  PendingLast: 61,
+  Dirty: 60,
+  VGrp0En: 59,
+  VGrp1En: 58,
+  vPEID: [15, 0],
+});
+/** GICR_VPENDBASER in GICv4.0. */
+export const VPENDBASER_V40_FIELDS = fields({
+  Valid: 63,
+  IDAI: 62,
+  PendingLast: 61,
+  Dirty: 60,
+  OuterCache: [58, 56],
+  Physical_Address: [51, 16],
+  Shareability: [11, 10],
+  InnerCache: [9, 7],
+});
+const LPI = fields({ pINTID: [31, 0] });
+const write = { width: 64, widths: DOUBLEWORD, access: 'write-only' } as const;
+
 /** A redistributor's registers with GICv4, all frames. GICR_VSGIR and GICR_VSGIPENDR are GICv4.1's. */
 export const GICR_V4_REGISTERS = [
   ...GICR_REGISTERS,
-  register('GICR_SETLPIR', 0x0040, 8, DOUBLEWORD, 'write-only'),
-  register('GICR_CLRLPIR', 0x0048, 8, DOUBLEWORD, 'write-only'),
-  register('GICR_VPROPBASER', VLPI_FRAME + 0x0070, 8, DOUBLEWORD | WORD),
-  register('GICR_VPENDBASER', VLPI_FRAME + 0x0078, 8, DOUBLEWORD | WORD),
-  register('GICR_VSGIR', VLPI_FRAME + 0x0080, 4, WORD, 'write-only'),
-  register('GICR_VSGIPENDR', VLPI_FRAME + 0x0088, 4, WORD, 'read-only'),
+  register('GICR_SETLPIR', 0x0040, { ...write, fields: LPI }),
+  register('GICR_CLRLPIR', 0x0048, { ...write, fields: LPI }),
+  register('GICR_VPROPBASER', VLPI_FRAME + 0x0070, { width: 64, fields: GICR_VPROPBASER }),
+  register('GICR_VPENDBASER', VLPI_FRAME + 0x0078, { width: 64, fields: GICR_VPENDBASER }),
+  register('GICR_VSGIR', VLPI_FRAME + 0x0080, { access: 'write-only', fields: fields({ vPEID: [15, 0] }) }),
+  register('GICR_VSGIPENDR', VLPI_FRAME + 0x0088, {
+    access: 'read-only',
+    fields: fields({ Busy: 31, Pending: [15, 0] }),
+  }),
 ] as const;
 
-/** GICR_TYPER.VLPIS, DirectLPI, RVPEID; CommonLPIAff 1: redistributors of the same Aff3 share their tables. */
-export const GICR_TYPER_VLPIS = 1 << 1;
-export const GICR_TYPER_DIRECT_LPI = 1 << 3;
-export const GICR_TYPER_RVPEID = 1 << 7;
-export const GICR_TYPER_COMMON_LPI_AFF3 = 1 << 24;
-
-/** GICR_INVLPIR and GICR_INVALLR, upper half: V, and vPEID in bits 15:0. */
-export const INVALIDATE_VIRTUAL = (1 << 31) >>> 0;
-
 /** GICR_VPROPBASER and GICR_VPENDBASER, upper half. */
-export const VPROPBASER_VALID = (1 << 31) >>> 0;
-export const VPENDBASER_VALID = (1 << 31) >>> 0;
+export const VPROPBASER_VALID = maskOf(GICR_VPROPBASER, 'Valid');
+export const VPENDBASER_VALID = maskOf(GICR_VPENDBASER, 'Valid');
 /** GICv4.1; in GICv4.0 this is IDAI. */
-export const VPENDBASER_DOORBELL = 1 << 30;
-export const VPENDBASER_PENDING_LAST = 1 << 29;
-export const VPENDBASER_DIRTY = 1 << 28;
-export const VPENDBASER_GROUP_0_ENABLE = 1 << 27;
-export const VPENDBASER_GROUP_1_ENABLE = 1 << 26;
+export const VPENDBASER_DOORBELL = maskOf(GICR_VPENDBASER, 'Doorbell');
+export const VPENDBASER_PENDING_LAST = maskOf(GICR_VPENDBASER, 'PendingLast');
+export const VPENDBASER_DIRTY = maskOf(GICR_VPENDBASER, 'Dirty');
+export const VPENDBASER_GROUP_0_ENABLE = maskOf(GICR_VPENDBASER, 'VGrp0En');
+export const VPENDBASER_GROUP_1_ENABLE = maskOf(GICR_VPENDBASER, 'VGrp1En');
 
 /** Size in bytes of an ITS with GICv4.1: control, translation and vSGI frame. */
 export const GITS_V4_SIZE = 0x30000;
@@ -48,19 +79,15 @@ export const GITS_V4_SIZE = 0x30000;
 /** GITS_MPIDR and GITS_SGIR are GICv4.1's. */
 export const GITS_V4_REGISTERS = [
   ...GITS_REGISTERS,
-  register('GITS_MPIDR', 0x0018, 4, WORD, 'read-only'),
-  register('GITS_SGIR', 0x20020, 8, DOUBLEWORD, 'write-only'),
+  register('GITS_MPIDR', 0x0018, {
+    access: 'read-only',
+    fields: fields({ Aff3: [31, 24], Aff2: [23, 16], Aff1: [15, 8] }),
+  }),
+  register('GITS_SGIR', 0x20020, { ...write, fields: fields({ vPEID: [47, 32], vINTID: [3, 0] }) }),
 ] as const;
 
-/** GITS_TYPER (IHI 0069, 12.19.11), lower half. */
-export const GITS_TYPER_VIRTUAL = 1 << 1;
-/** Upper half: VMOVP goes to one ITS only, VSGI, VMAPP as in GICv4.1, SVPET (vPE table shared by Aff3), no doorbell per event. */
-export const GITS_TYPER_VMOVP = 1 << 5;
-export const GITS_TYPER_VSGI = 1 << 7;
-export const GITS_TYPER_VMAPP = 1 << 8;
-export const GITS_TYPER_SVPET_SHIFT = 9;
+/** GITS_TYPER.SVPET: the vPE table is shared by what has the same Aff3. */
 export const SVPET_AFF3 = 1;
-export const GITS_TYPER_NO_INDIVIDUAL_DOORBELL = 1 << 11;
 
 /** GITS_BASER<n>.Type of the vPE table. */
 export const TABLE_TYPE_VPE = 2;

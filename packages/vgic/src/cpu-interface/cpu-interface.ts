@@ -73,7 +73,7 @@ export interface ResidentVpe {
 /**
  * The hardware's half of the virtual CPU interface of one physical CPU: list registers, ICH_HCR, ICH_VMCR, active
  * priorities. What the guest's acknowledge, end of interrupt and deactivation do to it is in `system-registers.ts` and
- * `gicv.ts`; the hypervisor's half is in `list-registers/`.
+ * `gicv.ts`; the hypervisor's half is in `vcpus/`.
  */
 export class CpuInterface implements StatePart {
   /** List registers in two halves: vINTID, and state with priority, group, HW, EOI. */

@@ -1,4 +1,3 @@
-import { GICV, GICV_IIDR } from '../architecture/gicv2.js';
 import { INTID_SPECIAL_MIN, INTID_SPURIOUS, INTID_SPURIOUS_OTHER_GROUP, SGI_COUNT } from '../architecture/intid.js';
 import * as architecture from '../architecture/virtual-interface.js';
 import { lowestBit } from '../interrupts/bitmap.js';
@@ -17,19 +16,14 @@ const {
   LR_V2_INTID_MASK,
   LR_V2_SOURCE_SHIFT,
   VMCR_ACKCTL,
-  VMCR_BPR0_SHIFT,
-  VMCR_BPR1_SHIFT,
   VMCR_CBPR,
-  VMCR_CTLR_MASK,
   VMCR_ENG0,
   VMCR_EOIM,
-  VMCR_PMR_SHIFT,
 } = architecture;
-const { CTLR, PMR, BPR, ABPR, IAR, AIAR, EOIR, AEOIR, HPPIR, AHPPIR, RPR, APR, IIDR, DIR } = GICV;
 
 /**
- * GICV: the virtual CPU interface that a GICv2 guest reaches by MMIO where it expects GICC. It works on the same list
- * registers as the system registers do. Source: IHI 0048, 5.5 and 4.4.
+ * GICV: what the virtual CPU interface of a GICv2 guest does with list registers, which it reaches by MMIO where it expects
+ * GICC (`frames/cpu-interface-v2.ts`). Source: IHI 0048B, 5.5 and 4.4.
  */
 
 const SOURCE_MASK = 7;
@@ -44,6 +38,11 @@ function priorityOf(cpu: CpuInterface, n: number): number {
 
 function groupOf(cpu: CpuInterface, n: number): number {
   return (cpu.lrHigh[n] >>> 28) & 1;
+}
+
+/** GICV_RPR. */
+export function idleOrRunningPriority(cpu: CpuInterface): number {
+  return Math.min(runningPriority(cpu), IDLE_PRIORITY);
 }
 
 /** One active priorities register for both groups (GICV_APR): a bit for each of 32 preemption levels. */
@@ -94,7 +93,8 @@ function hiddenByGroup(cpu: CpuInterface, n: number, aliased: boolean): number {
   return groupOf(cpu, n) === 1 && !(cpu.control & VMCR_ACKCTL) ? INTID_SPURIOUS_OTHER_GROUP : -1;
 }
 
-function acknowledge(cpu: CpuInterface, aliased: boolean): number {
+/** GICV_IAR, or GICV_AIAR (`aliased`). */
+export function acknowledge(cpu: CpuInterface, aliased: boolean): number {
   const n = signalledListRegister(cpu);
   if (n < 0) return INTID_SPURIOUS;
   const special = hiddenByGroup(cpu, n, aliased);
@@ -104,7 +104,8 @@ function acknowledge(cpu: CpuInterface, aliased: boolean): number {
   return acknowledgeValue(cpu, n);
 }
 
-function highestPending(cpu: CpuInterface, aliased: boolean): number {
+/** GICV_HPPIR, or GICV_AHPPIR (`aliased`). */
+export function highestPending(cpu: CpuInterface, aliased: boolean): number {
   const n = highestPendingListRegister(cpu);
   if (n < 0) return INTID_SPURIOUS;
   const special = hiddenByGroup(cpu, n, aliased);
@@ -126,66 +127,14 @@ function deactivate(cpu: CpuInterface, value: number, physical: PhysicalInterrup
   cpu.countUnlistedEnd();
 }
 
-function endOfInterrupt(cpu: CpuInterface, value: number, physical: PhysicalInterrupts): void {
+/** GICV_EOIR and GICV_AEOIR. */
+export function endOfInterrupt(cpu: CpuInterface, value: number, physical: PhysicalInterrupts): void {
   if ((value & LR_V2_INTID_MASK) >= INTID_SPECIAL_MIN) return;
   cpu.ap1r[0] &= cpu.ap1r[0] - 1;
   if (!(cpu.control & VMCR_EOIM)) deactivate(cpu, value, physical);
 }
 
-/** A 32-bit load by a vCPU in the guest; offsets that are no register read as zero. */
-export function readGicv(cpu: CpuInterface, offset: number): number {
-  switch (offset) {
-    case CTLR:
-      return cpu.control;
-    case PMR:
-      return cpu.pmr & PRIORITY_MASK;
-    case BPR:
-      return cpu.bpr0;
-    case ABPR:
-      return cpu.bpr1;
-    case IAR:
-      return acknowledge(cpu, false);
-    case AIAR:
-      return acknowledge(cpu, true);
-    case HPPIR:
-      return highestPending(cpu, false);
-    case AHPPIR:
-      return highestPending(cpu, true);
-    case RPR:
-      return Math.min(runningPriority(cpu), IDLE_PRIORITY);
-    case APR:
-      return cpu.ap1r[0];
-    case IIDR:
-      return GICV_IIDR;
-    default:
-      return 0;
-  }
-}
-
-/** A 32-bit store by a vCPU in the guest; offsets that are no register ignore it. */
-export function writeGicv(cpu: CpuInterface, offset: number, value: number, physical: PhysicalInterrupts): void {
-  switch (offset) {
-    case CTLR:
-      cpu.setVmcr((cpu.vmcr & ~VMCR_CTLR_MASK) | (value & VMCR_CTLR_MASK));
-      break;
-    case PMR:
-      cpu.setVmcr((cpu.vmcr & 0x00ffffff) | ((value & PRIORITY_MASK) << VMCR_PMR_SHIFT));
-      break;
-    case BPR:
-      cpu.setVmcr((cpu.vmcr & ~(7 << VMCR_BPR0_SHIFT)) | ((value & 7) << VMCR_BPR0_SHIFT));
-      break;
-    case ABPR:
-      cpu.setVmcr((cpu.vmcr & ~(7 << VMCR_BPR1_SHIFT)) | ((value & 7) << VMCR_BPR1_SHIFT));
-      break;
-    case EOIR:
-    case AEOIR:
-      endOfInterrupt(cpu, value, physical);
-      break;
-    case APR:
-      cpu.ap1r[0] = value;
-      break;
-    case DIR:
-      if ((value & LR_V2_INTID_MASK) < INTID_SPECIAL_MIN && cpu.control & VMCR_EOIM) deactivate(cpu, value, physical);
-      break;
-  }
+/** GICV_DIR, of use only while GICV_CTLR.EOImode is 1. */
+export function deactivateInterrupt(cpu: CpuInterface, value: number, physical: PhysicalInterrupts): void {
+  if ((value & LR_V2_INTID_MASK) < INTID_SPECIAL_MIN && cpu.control & VMCR_EOIM) deactivate(cpu, value, physical);
 }

@@ -1,254 +1,169 @@
-import { INTID_SPURIOUS, LPI_MIN } from '../architecture/intid.js';
-import { SYSTEM_REGISTERS as R } from '../architecture/system-registers.js';
-import * as architecture from '../architecture/virtual-interface.js';
-import { lowestBit } from '../interrupts/bitmap.js';
-import type { PhysicalInterrupts } from '../interrupts/physical-interrupts.js';
-import type { CpuInterface, ResidentVpe } from './cpu-interface.js';
-
-// V8 folds a module's own constants, not imported ones; the guest's hot path is here
-const {
-  HCR_EN,
-  ICC_CTLR_A3V,
-  ICC_CTLR_CBPR,
-  ICC_CTLR_EOIMODE,
-  ICC_CTLR_IDBITS_SHIFT,
-  ICC_CTLR_PRIBITS_SHIFT,
-  ICC_CTLR_SEIS,
+import {
+  ICC_REGISTERS,
+  ICC_SRE_ALL,
+  SYSTEM_REGISTERS,
+  type SystemRegisterDescription,
+  type SystemRegisterName,
+} from '../architecture/system-registers.js';
+import {
   IDLE_PRIORITY,
-  LR_ACTIVE,
-  LR_GROUP,
-  LR_HW,
-  LR_PENDING,
-  LR_PINTID_MASK,
-  LR_PRIORITY_SHIFT,
-  LR_STATE,
   VMCR_BPR0_SHIFT,
   VMCR_BPR1_SHIFT,
   VMCR_CBPR,
   VMCR_ENG0,
   VMCR_ENG1,
-  VMCR_EOIM,
   VMCR_PMR_SHIFT,
-} = architecture;
+} from '../architecture/virtual-interface.js';
+import type { Interrupts } from '../interrupts/interrupts.js';
+import type { PhysicalInterrupts } from '../interrupts/physical-interrupts.js';
+import { acknowledge, deactivate, endOfInterrupt, highestPending } from './acknowledge.js';
+import type { CpuInterface } from './cpu-interface.js';
+import {
+  activePriorities,
+  BINARY_POINT_1,
+  CONTROL,
+  controlOf,
+  type UserColumns,
+  vmcrField,
+  withControl,
+} from './saved-registers.js';
+import { sendSgi } from './sgi.js';
 
-/** Answers of {@link readSystemRegister} and {@link writeSystemRegister} for an access that is UNDEFINED. */
+/** Answer of {@link readSystemRegister} for an access that is UNDEFINED. */
 export const UNDEFINED = -1;
 
-/**
- * The guest's CPU interface, served from the list registers. Where the architecture leaves a choice this is KVM's: among
- * equal priorities the lowest-numbered list register wins. Source: IHI 0069, 4.2 and 12.2.
- */
-
-/** The pending list register with the highest priority whose group is enabled, or -1. */
-export function highestPendingListRegister(cpu: CpuInterface): number {
-  let best = -1;
-  let bestPriority = IDLE_PRIORITY;
-  const { control, lrHigh, used } = cpu;
-  for (let n = 0; n < used; n++) {
-    const high = lrHigh[n];
-    if ((high & LR_STATE) !== LR_PENDING) continue;
-    if (!(control & (high & LR_GROUP ? VMCR_ENG1 : VMCR_ENG0))) continue;
-    const priority = (high >>> LR_PRIORITY_SHIFT) & 0xff;
-    if (priority < bestPriority) {
-      bestPriority = priority;
-      best = n;
-    }
-  }
-  return best;
+/** What an ICC register does, besides its description: a column that is missing makes the access UNDEFINED. */
+interface Columns extends Partial<UserColumns> {
+  /** MRS by a vCPU in the guest: unsigned 32 bits. */
+  read?(cpu: CpuInterface): number;
+  /** MSR by a vCPU in the guest. */
+  write?(cpu: CpuInterface, value: number, physical: PhysicalInterrupts): void;
+  /** An MSR that the hypervisor carries out, since it reaches other vCPUs: in halves. */
+  emulate?(irqs: Interrupts, vcpu: number, low: number, high: number): void;
 }
 
-/** INTID of the resident vPE's interrupt that comes before list register `n` (or -1, none), or -1: it is last of equals. */
-function vpeBefore(cpu: CpuInterface, n: number): number {
-  const { vpe } = cpu;
-  if (vpe === undefined || !(cpu.hcr & HCR_EN)) return -1;
-  const intid = vpe.best(cpu.control & (VMCR_ENG0 | VMCR_ENG1));
-  if (intid < 0 || (n >= 0 && ((cpu.lrHigh[n] >>> LR_PRIORITY_SHIFT) & 0xff) <= vpe.priority(intid))) return -1;
-  return intid;
+/** One register: all rows have the same columns, so that V8 reads each in one way. */
+export interface SystemRegister extends SystemRegisterDescription {
+  readonly read: Columns['read'];
+  readonly write: Columns['write'];
+  readonly emulate: Columns['emulate'];
+  readonly userRead: UserColumns['userRead'] | undefined;
+  readonly userWrite: UserColumns['userWrite'] | undefined;
 }
 
-/** Whether an interrupt may be signalled: above the priority mask and preempting what is active. */
-function mayPreempt(cpu: CpuInterface, priority: number, group: number): boolean {
-  if (priority >= cpu.pmr) return false;
-  return cpu.groupPriority(priority, group) < Math.min(cpu.runningPriority(), IDLE_PRIORITY);
+function priorityMask(): Columns {
+  return {
+    read: (cpu) => cpu.pmr,
+    write: (cpu, value) => cpu.setVmcr((cpu.vmcr & 0x00ffffff) | ((value & 0xff) << VMCR_PMR_SHIFT)),
+    ...vmcrField(VMCR_PMR_SHIFT, 0xff),
+  };
 }
 
-/** The same for list register `n`. */
-function isSignalled(cpu: CpuInterface, n: number): boolean {
-  const high = cpu.lrHigh[n];
-  return mayPreempt(cpu, (high >>> LR_PRIORITY_SHIFT) & 0xff, (high >>> 28) & 1);
-}
-
-/** The group of the interrupt that the virtual CPU interface signals: 0, 1, or -1 for none. */
-export function signalledGroup(cpu: CpuInterface): number {
-  const n = highestPendingListRegister(cpu);
-  if (cpu.vpe !== undefined) {
-    const intid = vpeBefore(cpu, n);
-    if (intid >= 0) {
-      const group = cpu.vpe.isGroup1(intid) ? 1 : 0;
-      return mayPreempt(cpu, cpu.vpe.priority(intid), group) ? group : -1;
-    }
-  }
-  return n < 0 || !isSignalled(cpu, n) ? -1 : (cpu.lrHigh[n] >>> 28) & 1;
-}
-
-function activate(cpu: CpuInterface, priority: number, group: number): void {
-  const level = cpu.groupPriority(priority, group) >>> cpu.minimumBpr;
-  (group === 0 ? cpu.ap0r : cpu.ap1r)[level >>> 5] |= 1 << (level & 31);
-}
-
-/** The acknowledge of what a resident vPE signals. */
-function acknowledgeVpe(cpu: CpuInterface, vpe: ResidentVpe, intid: number, group: number): number {
-  const priority = vpe.priority(intid);
-  if (vpe.isGroup1(intid) !== (group === 1) || !mayPreempt(cpu, priority, group)) return INTID_SPURIOUS;
-  activate(cpu, priority, group);
-  vpe.clearPending(intid);
-  return intid;
-}
-
-function acknowledge(cpu: CpuInterface, group: number): number {
-  const n = highestPendingListRegister(cpu);
-  if (cpu.vpe !== undefined) {
-    const intid = vpeBefore(cpu, n);
-    if (intid >= 0) return acknowledgeVpe(cpu, cpu.vpe, intid, group);
-  }
-  if (n < 0 || ((cpu.lrHigh[n] >>> 28) & 1) !== group || !isSignalled(cpu, n)) return INTID_SPURIOUS;
-  const high = cpu.lrHigh[n];
-  cpu.lrHigh[n] = (high & ~LR_STATE) | LR_ACTIVE;
-  activate(cpu, (high >>> LR_PRIORITY_SHIFT) & 0xff, group);
-  return cpu.lrLow[n];
-}
-
-function highestPending(cpu: CpuInterface, group: number): number {
-  const n = highestPendingListRegister(cpu);
-  if (cpu.vpe !== undefined) {
-    const intid = vpeBefore(cpu, n);
-    if (intid >= 0) return cpu.vpe.isGroup1(intid) === (group === 1) ? intid : INTID_SPURIOUS;
-  }
-  return n < 0 || ((cpu.lrHigh[n] >>> 28) & 1) !== group ? INTID_SPURIOUS : cpu.lrLow[n];
-}
-
-/** The list register in which an INTID is active, or -1. */
-function activeListRegister(cpu: CpuInterface, intid: number): number {
-  for (let n = 0; n < cpu.used; n++) {
-    if (cpu.lrLow[n] === intid && cpu.lrHigh[n] & LR_ACTIVE) return n;
-  }
-  return -1;
-}
-
-/** Clears the highest active priority of both groups and returns it, or IDLE_PRIORITY: priority drop. */
-function dropPriority(cpu: CpuInterface): number {
-  for (let word = 0; word < cpu.activePriorityWords; word++) {
-    const group0 = cpu.ap0r[word];
-    const group1 = cpu.ap1r[word];
-    if ((group0 | group1) === 0) continue;
-    const lowest = lowestBit(group0 | group1);
-    if (group1 !== 0 && lowestBit(group1) === lowest) cpu.ap1r[word] &= group1 - 1;
-    else cpu.ap0r[word] &= group0 - 1;
-    return ((word * 32 + lowest) << cpu.minimumBpr) & 0xff;
-  }
-  return IDLE_PRIORITY;
-}
-
-function deactivateListRegister(cpu: CpuInterface, n: number, physical: PhysicalInterrupts): void {
-  const high = cpu.lrHigh[n] & ~LR_ACTIVE;
-  cpu.lrHigh[n] = high;
-  if (high & LR_HW) physical.deactivate(high & LR_PINTID_MASK);
-}
-
-function endOfInterrupt(cpu: CpuInterface, group: number, intid: number, physical: PhysicalInterrupts): void {
-  const dropped = dropPriority(cpu);
-  const n = activeListRegister(cpu, intid);
-  if (n < 0) {
-    if (intid < LPI_MIN) cpu.countUnlistedEnd();
-    return;
-  }
-  if (cpu.control & VMCR_EOIM && intid < LPI_MIN) return;
-  const high = cpu.lrHigh[n];
-  const priority = (high >>> LR_PRIORITY_SHIFT) & 0xff;
-  // an end that does not match what it ends: the guest's error, nothing is deactivated
-  if (((high >>> 28) & 1) !== group || cpu.groupPriority(priority, group) !== dropped) return;
-  deactivateListRegister(cpu, n, physical);
-}
-
-function deactivate(cpu: CpuInterface, intid: number, physical: PhysicalInterrupts): void {
-  if (!(cpu.control & VMCR_EOIM) || intid >= LPI_MIN) return;
-  const n = activeListRegister(cpu, intid);
-  if (n < 0) cpu.countUnlistedEnd();
-  else deactivateListRegister(cpu, n, physical);
-}
-
-function readControl(cpu: CpuInterface): number {
-  const { config } = cpu;
-  return (
-    ((config.priorityBits - 1) << ICC_CTLR_PRIBITS_SHIFT) |
-    (config.idBits << ICC_CTLR_IDBITS_SHIFT) |
-    (config.seis ? ICC_CTLR_SEIS : 0) |
-    (config.affinity3 ? ICC_CTLR_A3V : 0) |
-    (cpu.control & VMCR_EOIM ? ICC_CTLR_EOIMODE : 0) |
-    (cpu.control & VMCR_CBPR ? ICC_CTLR_CBPR : 0)
-  );
-}
-
-function writeControl(cpu: CpuInterface, value: number): void {
-  cpu.setVmcr(
-    (cpu.vmcr & ~(VMCR_CBPR | VMCR_EOIM)) |
-      (value & ICC_CTLR_CBPR ? VMCR_CBPR : 0) |
-      (value & ICC_CTLR_EOIMODE ? VMCR_EOIM : 0),
-  );
-}
-
-function writeBinaryPoint(cpu: CpuInterface, group: number, value: number): void {
-  if (group === 1 && cpu.control & VMCR_CBPR) return;
+function binaryPoint(group: 0 | 1): Columns {
   const shift = group === 0 ? VMCR_BPR0_SHIFT : VMCR_BPR1_SHIFT;
-  const bounded = Math.max(value, group === 0 ? cpu.minimumBpr - 1 : cpu.minimumBpr);
-  cpu.setVmcr((cpu.vmcr & ~(7 << shift)) | ((bounded & 7) << shift));
+  return {
+    read: (cpu) => cpu.binaryPoint(group),
+    write(cpu, value) {
+      if (group === 1 && cpu.control & VMCR_CBPR) return;
+      const bounded = Math.max(value, group === 0 ? cpu.minimumBpr - 1 : cpu.minimumBpr);
+      cpu.setVmcr((cpu.vmcr & ~(7 << shift)) | ((bounded & 7) << shift));
+    },
+    ...(group === 0 ? vmcrField(shift, 7) : BINARY_POINT_1),
+  };
 }
+
+function groupEnable(bit: number): Columns {
+  return {
+    read: (cpu) => (cpu.control & bit ? 1 : 0),
+    write: (cpu, value) => cpu.setVmcr(value & 1 ? cpu.vmcr | bit : cpu.vmcr & ~bit),
+    ...vmcrField(31 - Math.clz32(bit), 1),
+  };
+}
+
+function activePriority(group: 0 | 1, word: number): Columns {
+  return {
+    read: (cpu) => (group === 0 ? cpu.ap0r : cpu.ap1r)[word],
+    write(cpu, value) {
+      (group === 0 ? cpu.ap0r : cpu.ap1r)[word] = value;
+    },
+    ...activePriorities(group, word),
+  };
+}
+
+const COLUMNS: Readonly<Record<SystemRegisterName, Columns>> = {
+  ICC_PMR_EL1: priorityMask(),
+  ICC_IAR0_EL1: { read: (cpu) => acknowledge(cpu, 0) },
+  ICC_EOIR0_EL1: { write: (cpu, intid, physical) => endOfInterrupt(cpu, 0, intid, physical) },
+  ICC_HPPIR0_EL1: { read: (cpu) => highestPending(cpu, 0) },
+  ICC_BPR0_EL1: binaryPoint(0),
+  ICC_AP0R0_EL1: activePriority(0, 0),
+  ICC_AP0R1_EL1: activePriority(0, 1),
+  ICC_AP0R2_EL1: activePriority(0, 2),
+  ICC_AP0R3_EL1: activePriority(0, 3),
+  ICC_AP1R0_EL1: activePriority(1, 0),
+  ICC_AP1R1_EL1: activePriority(1, 1),
+  ICC_AP1R2_EL1: activePriority(1, 2),
+  ICC_AP1R3_EL1: activePriority(1, 3),
+  ICC_DIR_EL1: { write: deactivate },
+  ICC_RPR_EL1: { read: (cpu) => Math.min(cpu.runningPriority(), IDLE_PRIORITY) },
+  ICC_SGI1R_EL1: { emulate: (irqs, sender, low, high) => sendSgi(irqs, sender, low, high, true) },
+  ICC_ASGI1R_EL1: { emulate: (irqs, sender, low, high) => sendSgi(irqs, sender, low, high, false) },
+  ICC_SGI0R_EL1: { emulate: (irqs, sender, low, high) => sendSgi(irqs, sender, low, high, false) },
+  ICC_IAR1_EL1: { read: (cpu) => acknowledge(cpu, 1) },
+  ICC_EOIR1_EL1: { write: (cpu, intid, physical) => endOfInterrupt(cpu, 1, intid, physical) },
+  ICC_HPPIR1_EL1: { read: (cpu) => highestPending(cpu, 1) },
+  ICC_BPR1_EL1: binaryPoint(1),
+  ICC_CTLR_EL1: {
+    read: (cpu) => controlOf(cpu, cpu.config.priorityBits, cpu.config.idBits, cpu.control),
+    write: (cpu, value) => cpu.setVmcr(withControl(cpu.vmcr, value)),
+    ...CONTROL,
+  },
+  // all of its bits are fixed: it traps, and nothing has to be done
+  ICC_SRE_EL1: {
+    read: () => ICC_SRE_ALL,
+    write: () => {},
+    userRead: () => ICC_SRE_ALL,
+    userWrite: (_saved, value) => (value & 1) !== 0,
+  },
+  ICC_IGRPEN0_EL1: groupEnable(VMCR_ENG0),
+  ICC_IGRPEN1_EL1: groupEnable(VMCR_ENG1),
+};
+
+/** The table of architecture/system-registers.ts, bound to what its registers do. */
+export const SYSTEM_REGISTER_ROWS: readonly SystemRegister[] = ICC_REGISTERS.map((description) => {
+  const { read, write, emulate, userRead, userWrite } = COLUMNS[description.name];
+  return { ...description, read, write, emulate, userRead, userWrite };
+});
+
+/** All have op0 3 (bits 15:14): the rest of an encoding leads to a row, counted from 1. */
+const OP0_SHIFT = 14;
+const ROW_OF_ENCODING = new Uint8Array(1 << OP0_SHIFT);
+for (const [n, { encoding }] of SYSTEM_REGISTER_ROWS.entries()) {
+  ROW_OF_ENCODING[encoding & (ROW_OF_ENCODING.length - 1)] = n + 1;
+}
+
+/** The row of a register by its encoding, or undefined. */
+export function systemRegisterAt(encoding: number): SystemRegister | undefined {
+  if (encoding >>> OP0_SHIFT !== 3) return undefined;
+  const n = ROW_OF_ENCODING[encoding & ((1 << OP0_SHIFT) - 1)];
+  return n === 0 ? undefined : SYSTEM_REGISTER_ROWS[n - 1];
+}
+
+// an interrupt takes one of each: V8 inlines what is compared for, and not what is looked up
+const { ICC_IAR1_EL1, ICC_EOIR1_EL1 } = SYSTEM_REGISTERS;
 
 /**
  * MRS of an ICC_* register by a vCPU in the guest.
  * @returns the value, unsigned 32 bits, or UNDEFINED.
  */
 export function readSystemRegister(cpu: CpuInterface, encoding: number): number {
-  switch (encoding) {
-    case R.ICC_IAR1_EL1:
-      return acknowledge(cpu, 1);
-    case R.ICC_IAR0_EL1:
-      return acknowledge(cpu, 0);
-    case R.ICC_HPPIR1_EL1:
-      return highestPending(cpu, 1);
-    case R.ICC_HPPIR0_EL1:
-      return highestPending(cpu, 0);
-    case R.ICC_RPR_EL1:
-      return Math.min(cpu.runningPriority(), IDLE_PRIORITY);
-    case R.ICC_PMR_EL1:
-      return cpu.pmr;
-    case R.ICC_BPR0_EL1:
-      return cpu.binaryPoint(0);
-    case R.ICC_BPR1_EL1:
-      return cpu.binaryPoint(1);
-    case R.ICC_CTLR_EL1:
-      return readControl(cpu);
-    case R.ICC_IGRPEN0_EL1:
-      return cpu.control & VMCR_ENG0 ? 1 : 0;
-    case R.ICC_IGRPEN1_EL1:
-      return cpu.control & VMCR_ENG1 ? 1 : 0;
-    case R.ICC_AP0R0_EL1:
-    case R.ICC_AP0R1_EL1:
-    case R.ICC_AP0R2_EL1:
-    case R.ICC_AP0R3_EL1:
-      return cpu.ap0r[encoding & 3];
-    case R.ICC_AP1R0_EL1:
-    case R.ICC_AP1R1_EL1:
-    case R.ICC_AP1R2_EL1:
-    case R.ICC_AP1R3_EL1:
-      return cpu.ap1r[encoding & 3];
-    default:
-      return UNDEFINED;
-  }
+  if (encoding === ICC_IAR1_EL1) return acknowledge(cpu, 1);
+  const row = systemRegisterAt(encoding);
+  return row?.read === undefined ? UNDEFINED : row.read(cpu);
 }
 
 /**
- * MSR of an ICC_* register by a vCPU in the guest; those that trap are not here: ICC_SRE_EL1 and the ones that send SGIs.
+ * MSR of an ICC_* register by a vCPU in the guest; those that trap are not here.
  * @returns false for an access that is UNDEFINED.
  */
 export function writeSystemRegister(
@@ -257,47 +172,17 @@ export function writeSystemRegister(
   value: number,
   physical: PhysicalInterrupts,
 ): boolean {
-  switch (encoding) {
-    case R.ICC_EOIR1_EL1:
-      endOfInterrupt(cpu, 1, value, physical);
-      return true;
-    case R.ICC_EOIR0_EL1:
-      endOfInterrupt(cpu, 0, value, physical);
-      return true;
-    case R.ICC_DIR_EL1:
-      deactivate(cpu, value, physical);
-      return true;
-    case R.ICC_PMR_EL1:
-      cpu.setVmcr((cpu.vmcr & 0x00ffffff) | ((value & 0xff) << VMCR_PMR_SHIFT));
-      return true;
-    case R.ICC_BPR0_EL1:
-      writeBinaryPoint(cpu, 0, value);
-      return true;
-    case R.ICC_BPR1_EL1:
-      writeBinaryPoint(cpu, 1, value);
-      return true;
-    case R.ICC_CTLR_EL1:
-      writeControl(cpu, value);
-      return true;
-    case R.ICC_IGRPEN0_EL1:
-      cpu.setVmcr(value & 1 ? cpu.vmcr | VMCR_ENG0 : cpu.vmcr & ~VMCR_ENG0);
-      return true;
-    case R.ICC_IGRPEN1_EL1:
-      cpu.setVmcr(value & 1 ? cpu.vmcr | VMCR_ENG1 : cpu.vmcr & ~VMCR_ENG1);
-      return true;
-    case R.ICC_AP0R0_EL1:
-    case R.ICC_AP0R1_EL1:
-    case R.ICC_AP0R2_EL1:
-    case R.ICC_AP0R3_EL1:
-      cpu.ap0r[encoding & 3] = value;
-      return true;
-    case R.ICC_AP1R0_EL1:
-    case R.ICC_AP1R1_EL1:
-    case R.ICC_AP1R2_EL1:
-    case R.ICC_AP1R3_EL1:
-      cpu.ap1r[encoding & 3] = value;
-      return true;
-    default:
-      return false;
+  if (encoding === ICC_EOIR1_EL1) {
+    endOfInterrupt(cpu, 1, value, physical);
+    return true;
   }
+  const row = systemRegisterAt(encoding);
+  if (row?.write === undefined) return false;
+  row.write(cpu, value, physical);
+  return true;
+}
+
+/** Whether a guest's access always traps, so that the vCPU need not be in the guest for it. */
+export function alwaysTraps(encoding: number): boolean {
+  return systemRegisterAt(encoding)?.trappedBy === 'always';
 }

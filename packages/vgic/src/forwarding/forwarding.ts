@@ -18,6 +18,10 @@ export interface ForwardingContext {
   /** The physical CPU that a vCPU is on, or will be loaded on. */
   readonly cpuOf: (vcpu: number) => number;
   readonly isInGuest: (vcpu: number) => boolean;
+  /** Whether a vCPU waits for an interrupt. */
+  readonly isWaiting: (vcpu: number) => boolean;
+  /** Whether SGIs are to be vSGIs: GICD_CTLR.nASSGIreq. */
+  readonly vsgisWanted: () => boolean;
   /** The vCPU's virtual CPU interface sees this vPE from now on, or none. */
   readonly attach: (vcpu: number, vpe: Vpe | undefined) => void;
 }
@@ -41,12 +45,11 @@ export class Forwarding implements VpeInterrupts {
   readonly vpes: readonly DriverVpe[];
   /** Something was pending when the vCPU's vPE was last made non-resident, or its doorbell rang since: it is to run. */
   readonly pendingLast: Uint8Array;
-  /** The vCPU waits for an interrupt: its doorbell is asked for, and it gets no vPE until it runs. */
-  readonly waiting: Uint8Array;
   /** The virtual pending table was parsed since the vPE became resident (GICR_VPENDBASER.Dirty is 0). */
   readonly ready: Uint8Array;
   /** Groups enabled when the vPE was last made resident: bit 0 and bit 1. */
   readonly groups: Uint8Array;
+  /** Where the vPE is. Only its vCPU's residency moves it, but a GICv4 may come while that one is loaded already. */
   readonly #resident: Uint8Array;
   /** The vPE is to be made resident anew at the vCPU's next entry. */
   readonly #reload: Uint8Array;
@@ -54,6 +57,7 @@ export class Forwarding implements VpeInterrupts {
   readonly #byMsi = new Map<number, ForwardedMsi>();
   readonly #byLpi = new Map<number, ForwardedMsi>();
   #vsgis = false;
+  #hasRun = false;
 
   /** @throws GicError ENOSPC where the host has no room for so many vPEs. */
   constructor(
@@ -64,7 +68,6 @@ export class Forwarding implements VpeInterrupts {
     this.#set = driver.allocate(irqs.vcpus);
     this.vpes = this.#set.vpes;
     this.pendingLast = new Uint8Array(irqs.vcpus);
-    this.waiting = new Uint8Array(irqs.vcpus);
     this.ready = new Uint8Array(irqs.vcpus);
     this.groups = new Uint8Array(irqs.vcpus);
     this.#resident = new Uint8Array(irqs.vcpus);
@@ -80,20 +83,27 @@ export class Forwarding implements VpeInterrupts {
   close(): void {
     for (const { msi } of [...this.#byMsi.values()]) this.unsetForwarding(msi);
     this.switchVsgis(false);
-    for (let vcpu = 0; vcpu < this.vpes.length; vcpu++) this.put(vcpu);
+    for (let vcpu = 0; vcpu < this.vpes.length; vcpu++) this.put(vcpu, false);
     this.driver.free(this.#set);
     this.context.irqs.vpes = undefined;
   }
 
-  // ---- scheduling
+  // ---- residency: it follows that of the vCPU, which `Vcpus` has
 
   isResident(vcpu: number): boolean {
     return this.#resident[vcpu] !== 0;
   }
 
-  /** The vCPU is loaded on its physical CPU: its vPE becomes resident there, if it does not wait for an interrupt. */
+  /** Before a vCPU is loaded: what userspace has set and only a run makes so, that SGIs are vSGIs. */
+  prepareFirstRun(): void {
+    if (this.#hasRun) return;
+    this.#hasRun = true;
+    this.switchVsgis(this.context.vsgisWanted());
+  }
+
+  /** The vCPU is loaded on its physical CPU: its vPE becomes resident there. */
   load(vcpu: number): void {
-    if (this.#resident[vcpu] || this.waiting[vcpu]) return;
+    if (this.#resident[vcpu]) return;
     const { driver, context } = this;
     const vpe = this.vpes[vcpu];
     driver.moveVpe(vpe, context.cpuOf(vcpu));
@@ -107,12 +117,14 @@ export class Forwarding implements VpeInterrupts {
     context.attach(vcpu, driver.residentOn(vpe.cpu));
   }
 
-  /** The vCPU gives its physical CPU back. One that waits for an interrupt is to be rung for. */
-  put(vcpu: number): void {
-    if (!this.#resident[vcpu]) return;
+  /** The vCPU gives its physical CPU back. One that `waits` for an interrupt is to be rung for. */
+  put(vcpu: number, waits: boolean): void {
+    if (!this.#resident[vcpu]) {
+      if (waits) this.askForDoorbell(vcpu);
+      return;
+    }
     const { driver } = this;
     const vpe = this.vpes[vcpu];
-    const waits = this.waiting[vcpu] !== 0;
     if (waits && driver.version === 40) driver.maskDoorbell(vpe, false);
     this.pendingLast[vcpu] = driver.makeNonResident(vpe, waits) ? 1 : 0;
     this.#resident[vcpu] = 0;
@@ -125,14 +137,8 @@ export class Forwarding implements VpeInterrupts {
     return this.context.irqs.distributorEnabled && this.#vsgis;
   }
 
-  /** The vCPU waits for an interrupt from its next {@link put} on; at once where it is on no CPU, as after a restore. */
-  wait(vcpu: number): void {
-    this.waiting[vcpu] = 1;
-    if (!this.#resident[vcpu]) this.#askForDoorbell(vcpu);
-  }
-
-  /** Of a vCPU that waits, whose vPE was never resident or has been mapped anew: no doorbell would ring for it. */
-  #askForDoorbell(vcpu: number): void {
+  /** Of a vCPU that waits, whose vPE was never resident or has been mapped anew: no doorbell would ring for it yet. */
+  askForDoorbell(vcpu: number): void {
     const { driver, context } = this;
     const vpe = this.vpes[vcpu];
     if (driver.version === 40) driver.maskDoorbell(vpe, false);
@@ -146,7 +152,7 @@ export class Forwarding implements VpeInterrupts {
   prepareEntry(vcpu: number): void {
     if (!this.#reload[vcpu]) return;
     this.#reload[vcpu] = 0;
-    this.put(vcpu);
+    this.put(vcpu, false);
     this.load(vcpu);
   }
 
@@ -167,10 +173,10 @@ export class Forwarding implements VpeInterrupts {
    * a vCPU that began to wait while they were disabled, so it is to look by itself.
    */
   distributorSwitched(): void {
-    const { irqs } = this.context;
+    const { irqs, isWaiting } = this.context;
     for (let vcpu = 0; vcpu < this.vpes.length; vcpu++) {
       this.#reload[vcpu] = 1;
-      if (irqs.distributorEnabled && this.waiting[vcpu]) this.pendingLast[vcpu] = 1;
+      if (irqs.distributorEnabled && isWaiting(vcpu)) this.pendingLast[vcpu] = 1;
       irqs.kick(vcpu);
     }
   }
@@ -311,7 +317,7 @@ export class Forwarding implements VpeInterrupts {
     } finally {
       for (const [vcpu, vpe] of vpes.entries()) {
         driver.mapVpe(vpe);
-        if (this.waiting[vcpu]) this.#askForDoorbell(vcpu);
+        if (this.context.isWaiting(vcpu)) this.askForDoorbell(vcpu);
       }
     }
   }
@@ -338,7 +344,8 @@ export class Forwarding implements VpeInterrupts {
 
   /** GICv4.0: no doorbell rings for a vLPI that was pending before it was enabled. */
   #look(vcpu: number): void {
-    if (this.driver.version === 40 && this.waiting[vcpu] && !this.pendingLast[vcpu]) this.#askForDoorbell(vcpu);
+    if (this.driver.version === 40 && this.context.isWaiting(vcpu) && !this.pendingLast[vcpu])
+      this.askForDoorbell(vcpu);
   }
 
   // ---- vSGIs

@@ -1,8 +1,9 @@
 import type { StatePart, StateVisitor } from '../checkpoint.js';
+import type { CpuInterface } from '../cpu-interface/cpu-interface.js';
 import type { Interrupts } from '../interrupts/interrupts.js';
 import type { Its } from '../its/its.js';
 import type { Lpis } from '../its/lpis.js';
-import type { SavedInterface } from '../list-registers/saved-interface.js';
+import type { SavedInterface } from '../vcpus/saved-interface.js';
 
 /** State of the distributor and the redistributors that is not an interrupt's. */
 export class DistributorState implements StatePart {
@@ -36,10 +37,10 @@ export interface FrameContext {
   readonly lpis: Lpis;
   /** The ITSs, by number; none means that there are no LPIs. */
   readonly its: readonly Its[];
-  /** Upper half of the value that a 64-bit read returns. */
+  /** Upper half of the value that the last read of 64 bits has returned; the frame that was read sets it. */
   high: number;
-  /** The vCPU that makes the access, or NO_VCPU when userspace does. */
-  requester: number;
+  /** The virtual CPU interface of the physical CPU that a vCPU is on. */
+  cpuInterface(vcpu: number): CpuInterface;
   savedInterface(vcpu: number): SavedInterface;
   /** GICR_TYPER.Last: whether this vCPU's redistributor ends its region. */
   isLastRedistributor(vcpu: number): boolean;

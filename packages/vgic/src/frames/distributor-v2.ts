@@ -1,8 +1,10 @@
 import { GICD_V2_CTLR_ENABLE, GICD_V2_REGISTERS, GICD_V2_SIZE } from '../architecture/gicv2.js';
 import { PRIVATE_COUNT } from '../architecture/intid.js';
+import { WORD } from '../architecture/register-map.js';
 import { lowestBit } from '../interrupts/bitmap.js';
+import { NO_VCPU } from '../interrupts/interrupts.js';
 import { IMPLEMENTER, linesNumber } from './distributor-v3.js';
-import { Frame, type RegisterHandlers, readOnly } from './frame.js';
+import { Frame, type ReadColumn, type RegisterHandlers, type WriteColumn } from './frame.js';
 import * as perInterrupt from './interrupt-registers.js';
 
 const CONTROL: RegisterHandlers = {
@@ -15,12 +17,14 @@ const CONTROL: RegisterHandlers = {
   },
 };
 
+const TYPER: ReadColumn = { read: (context) => linesNumber(context) | ((context.irqs.vcpus - 1) << 5) };
+
 /** Old userspace restored zeros into these registers without knowing them: it must show first that it knows. */
 const GROUP: RegisterHandlers = {
   ...perInterrupt.GROUP,
   userWrite(context, vcpu, at, value) {
-    if (context.distributor.groupsUserWritable) perInterrupt.GROUP.write(context, vcpu, at, 4, value, 0);
-    return true;
+    if (context.distributor.groupsUserWritable) perInterrupt.GROUP.write(context, vcpu, at, WORD, value, 0, NO_VCPU);
+    return 0;
   },
 };
 
@@ -49,8 +53,7 @@ const ALL_BUT_SELF = 1;
 const SELF = 2;
 
 /** GICD_SGIR: SGIs from different senders are different interrupts, each is delivered (IHI 0048, 4.3.15). */
-const SOFTWARE_GENERATED: RegisterHandlers = {
-  read: () => 0,
+const SOFTWARE_GENERATED: WriteColumn = {
   write({ irqs }, sender, _at, _width, value) {
     const filter = (value >>> 24) & 3;
     const self = 1 << sender;
@@ -102,7 +105,7 @@ export const DISTRIBUTOR_V2 = new Frame(
   GICD_V2_REGISTERS,
   {
     GICD_CTLR: CONTROL,
-    GICD_TYPER: readOnly((context) => linesNumber(context) | ((context.irqs.vcpus - 1) << 5)),
+    GICD_TYPER: TYPER,
     GICD_IIDR: IMPLEMENTER,
     GICD_IGROUPR: GROUP,
     GICD_ISENABLER: perInterrupt.SET_ENABLE,

@@ -17,8 +17,11 @@ import {
   STATUSR_MASK,
 } from '../architecture/distributor-v3.js';
 import { vcpuOfAffinity } from '../architecture/intid.js';
+import { WORD } from '../architecture/register-map.js';
+import { ERRNO } from '../errors.js';
+import { NO_VCPU } from '../interrupts/interrupts.js';
 import type { FrameContext } from './context.js';
-import { Frame, RAZ_WI, type RegisterHandlers, readOnly } from './frame.js';
+import { Frame, RAZ_WI, type ReadColumn, type RegisterHandlers, type UserColumns } from './frame.js';
 import * as perInterrupt from './interrupt-registers.js';
 
 /** Without LPIs INTIDs have 10 bits (IHI 0069, GICD_TYPER.IDbits counts one less). */
@@ -48,7 +51,7 @@ const CONTROL: RegisterHandlers = {
   userWrite(context, _vcpu, _at, value) {
     context.irqs.distributorEnabled = (value & GICD_CTLR_ENABLE_GRP1) !== 0;
     context.distributor.vsgis = wantsVsgis(context, value);
-    return true;
+    return 0;
   },
 };
 
@@ -70,18 +73,23 @@ function typer2({ irqs }: FrameContext): number {
   return irqs.vpes?.hasVsgis ? GICD_TYPER2_NASSGICAP : 0;
 }
 
+/** A state with vSGIs can't be restored where there are none. */
+const TYPER2: ReadColumn & UserColumns = {
+  read: typer2,
+  userWrite: (context, _vcpu, _at, value) => (value === typer2(context) ? 0 : -ERRNO.EINVAL),
+};
+
 /** GICD_IIDR of both versions: by its revision userspace says which behaviour the guest was promised. */
-export const IMPLEMENTER: RegisterHandlers = {
+export const IMPLEMENTER: ReadColumn & UserColumns = {
   read: ({ distributor }) => IIDR_PRODUCT_KVM | (distributor.revision << IIDR_REVISION_SHIFT) | IIDR_IMPLEMENTER_ARM,
-  write: () => {},
   userWrite(context, vcpu, at, value) {
     const { distributor } = context;
-    if ((IMPLEMENTER.read(context, vcpu, at, 4) ^ value) & ~IIDR_REVISION_MASK) return false;
+    if ((IMPLEMENTER.read(context, vcpu, at, WORD, NO_VCPU) ^ value) & ~IIDR_REVISION_MASK) return -ERRNO.EINVAL;
     const revision = (value & IIDR_REVISION_MASK) >>> IIDR_REVISION_SHIFT;
-    if (revision !== 2 && revision !== 3) return false;
+    if (revision !== 2 && revision !== 3) return -ERRNO.EINVAL;
     distributor.revision = revision;
     distributor.groupsUserWritable = true;
-    return true;
+    return 0;
   },
 };
 
@@ -100,23 +108,22 @@ export function statusHandlers(
     write: (context, vcpu, _at, _width, value) => set(context, vcpu, get(context, vcpu) & ~value),
     userWrite(context, vcpu, _at, value) {
       set(context, vcpu, value & STATUSR_MASK);
-      return true;
+      return 0;
     },
   };
 }
 
-const TYPER = readOnly((context) => {
-  const hasLpis = context.its.length > 0;
-  const idBits = hasLpis ? context.lpis.intidBits : SPI_ID_BITS;
-  return linesNumber(context) | ((idBits - 1) << GICD_TYPER_ID_BITS_SHIFT) | (hasLpis ? GICD_TYPER_LPIS : 0);
-});
+const TYPER: ReadColumn = {
+  read(context) {
+    const hasLpis = context.its.length > 0;
+    const idBits = hasLpis ? context.lpis.intidBits : SPI_ID_BITS;
+    return linesNumber(context) | ((idBits - 1) << GICD_TYPER_ID_BITS_SHIFT) | (hasLpis ? GICD_TYPER_LPIS : 0);
+  },
+};
 
 const ROUTER: RegisterHandlers = {
-  read({ irqs }, vcpu, at) {
-    return at & 4 ? 0 : irqs.affinity[irqs.indexOf(vcpu, at >>> 3)];
-  },
+  read: ({ irqs }, vcpu, at) => irqs.affinity[irqs.indexOf(vcpu, at >>> 3)],
   write({ irqs }, vcpu, at, _width, value) {
-    if (at & 4) return;
     const i = irqs.indexOf(vcpu, at >>> 3);
     irqs.affinity[i] = value & ROUTE_MASK;
     irqs.target[i] = vcpuOfAffinity(value & ROUTE_MASK, irqs.vcpus);
@@ -124,7 +131,9 @@ const ROUTER: RegisterHandlers = {
 };
 
 /** The identification registers, alike in distributor and redistributor: all zero but the architecture revision. */
-export const IDENTIFICATION = readOnly((_context, _vcpu, at) => (at === PIDR2_AT ? PIDR2_GICV3 : 0));
+export const IDENTIFICATION: ReadColumn<unknown> = {
+  read: (_context, _vcpu, at) => (at === PIDR2_AT ? PIDR2_GICV3 : 0),
+};
 
 /** The GICv3 distributor. */
 export const DISTRIBUTOR_V3 = new Frame(
@@ -133,12 +142,7 @@ export const DISTRIBUTOR_V3 = new Frame(
     GICD_CTLR: CONTROL,
     GICD_TYPER: TYPER,
     GICD_IIDR: IMPLEMENTER,
-    // a state with vSGIs can't be restored where there are none
-    GICD_TYPER2: {
-      read: typer2,
-      write: () => {},
-      userWrite: (context, _vcpu, _at, value) => value === typer2(context),
-    },
+    GICD_TYPER2: TYPER2,
     GICD_STATUSR: statusHandlers(
       ({ distributor }) => distributor.status,
       ({ distributor }, _vcpu, value) => {

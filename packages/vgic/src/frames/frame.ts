@@ -1,70 +1,109 @@
 import { STATUSR_RRD, STATUSR_RWOD, STATUSR_WRD, STATUSR_WROD } from '../architecture/distributor-v3.js';
 import { PRIVATE_COUNT } from '../architecture/intid.js';
-import type { NamesOf, RegisterDescription } from '../architecture/register-map.js';
-import { DOUBLEWORD } from '../architecture/register-map.js';
+import { type AccessKind, DOUBLEWORD, maskOf, type RegisterDescription, WORD } from '../architecture/register-map.js';
+import { NO_VCPU } from '../interrupts/interrupts.js';
 import type { FrameContext } from './context.js';
 
 /** The least that a frame needs of what its handlers work on. */
 export interface FrameBase {
-  /** Upper half of the value that a 64-bit read returns. */
+  /** Upper half of the value that the last read of 64 bits has returned; the frame that was read sets it. */
   high: number;
   readonly irqs: { readonly count: number };
 }
 
 /**
  * What a register does: one row of the map with its four columns. `at` is the byte offset within the register or array,
- * `width` the access's width in bytes; 64-bit values travel as two unsigned halves, the upper one of a read in
- * `context.high`. `vcpu` is the vCPU whose frame is accessed.
+ * `width` the access's width in bytes. `vcpu` is the vCPU whose frame is accessed, `requester` the one that makes the access,
+ * NO_VCPU for userspace.
  *
- * The userspace columns default to the guest's, and are given exactly where the contract of save and restore differs.
+ * A register of 64 bits is read and written whole, as two halves of 32 bits: the frame makes that of an access to a half.
+ * `width` is 8 then, and `at` a multiple of 8.
  */
-export interface RegisterHandlers<Context = FrameContext> {
-  read(context: Context, vcpu: number, at: number, width: number): number;
-  write(context: Context, vcpu: number, at: number, width: number, low: number, high: number): void;
+export interface ReadColumn<Context = FrameContext> {
+  read(context: Context, vcpu: number, at: number, width: number, requester: number): number;
+  /** The upper half of 64 bits. Default: 0. */
+  readHigh?(context: Context, vcpu: number, at: number): number;
+}
+
+export interface WriteColumn<Context = FrameContext> {
+  write(context: Context, vcpu: number, at: number, width: number, low: number, high: number, requester: number): void;
+}
+
+/** The userspace columns default to the guest's, and are given exactly where the contract of save and restore differs. */
+export interface UserColumns<Context = FrameContext> {
+  /** False: KVM's userspace has no such register. */
+  readonly user?: false;
   /** 32 bits, as KVM's device API reads. */
   userRead?(context: Context, vcpu: number, at: number): number;
-  /** 32 bits; false where KVM answers EINVAL. */
-  userWrite?(context: Context, vcpu: number, at: number, value: number): boolean;
+  /** 0, or the negative errno that KVM answers. */
+  userWrite?(context: Context, vcpu: number, at: number, low: number, high: number): number;
 }
+
+export interface RegisterHandlers<Context = FrameContext>
+  extends ReadColumn<Context>,
+    WriteColumn<Context>,
+    UserColumns<Context> {}
+
+/** What a row of this access needs: the map alone says which registers are read-only or write-only. */
+export type HandlersOf<Access extends AccessKind, Context> = Access extends 'read-only'
+  ? ReadColumn<Context> & UserColumns<Context>
+  : Access extends 'write-only'
+    ? WriteColumn<Context> & UserColumns<Context>
+    : RegisterHandlers<Context>;
+
+/** The handlers of a whole map. */
+export type HandlersFor<Map extends readonly RegisterDescription[], Context> = {
+  readonly [Row in Map[number] as Row['name']]: HandlersOf<Row['access'], Context>;
+};
 
 /** Reads as zero, ignores writes. */
 export const RAZ_WI: RegisterHandlers<unknown> = { read: () => 0, write: () => {} };
-
-/** A register that only reads. */
-export function readOnly<Context = FrameContext>(read: RegisterHandlers<Context>['read']): RegisterHandlers<Context> {
-  return { read, write: () => {} };
-}
-
-/** A read of a 64-bit register from its halves: one of them, or all of it with the upper half in `context.high`. */
-export function readWide(context: FrameBase, at: number, width: number, low: number, high: number): number {
-  if (width === DOUBLEWORD) {
-    context.high = high >>> 0;
-    return low;
-  }
-  return at & 4 ? high : low;
-}
-
-/** What a write of a 64-bit register, or of half of it, makes of the lower half. */
-export function writtenLow(at: number, width: number, low: number, present: number): number {
-  return width === DOUBLEWORD || !(at & 4) ? low : present;
-}
-
-/** What it makes of the upper half. */
-export function writtenHigh(at: number, width: number, low: number, high: number, present: number): number {
-  return width === DOUBLEWORD ? high : at & 4 ? low : present;
-}
 
 export interface FrameOptions<Context = FrameContext> {
   /** Size of the frame in bytes. */
   readonly size: number;
   /** The private INTIDs are in the redistributors: their part of every array reads as zero here. */
   readonly sharedInterruptsOnly?: boolean;
+  /** Whether a guest's access leaves the guest. Default: true. */
+  readonly traps?: boolean;
   /** Where errors of access are recorded, for frames that have a STATUSR. */
   readonly recordError?: (context: Context, vcpu: number, bit: number) => void;
 }
 
-/** One register as the frame keeps it. */
-interface Row<Context> extends RegisterDescription, RegisterHandlers<Context> {}
+/** One register as the frame keeps it: all rows have the same columns, so that V8 reads each in one way. */
+interface Row<Context> extends RegisterDescription {
+  readonly read: ReadColumn<Context>['read'];
+  readonly readHigh: NonNullable<ReadColumn<Context>['readHigh']>;
+  readonly write: WriteColumn<Context>['write'];
+  readonly user: boolean;
+  readonly userRead: UserColumns<Context>['userRead'];
+  readonly userWrite: UserColumns<Context>['userWrite'];
+  /** The bits that can be read: without the write-only fields, in halves. */
+  readonly readableLow: number;
+  readonly readableHigh: number;
+}
+
+const zero = () => 0;
+const ignore = () => {};
+
+function rowOf<Context>(description: RegisterDescription, handlers: Partial<RegisterHandlers<Context>>): Row<Context> {
+  const { read = zero, readHigh = zero, write = ignore, userRead, userWrite } = handlers;
+  const { fields, writeOnlyFields } = description;
+  const hidden = fields.filter(({ name }) => writeOnlyFields.includes(name));
+  const readable = (half: number) =>
+    hidden.filter(({ lsb }) => lsb >>> 5 === half).reduce((bits, { name }) => bits & ~maskOf(fields, name), -1);
+  return {
+    ...description,
+    read,
+    readHigh,
+    write: description.access === 'read-only' ? ignore : write,
+    user: handlers.user ?? true,
+    userRead,
+    userWrite,
+    readableLow: readable(0),
+    readableHigh: readable(1),
+  };
+}
 
 /**
  * A register frame: a map of descriptions bound to handlers. Frames hold no state of a GIC, one of each kind serves all.
@@ -75,20 +114,20 @@ export class Frame<
   Context extends FrameBase = FrameContext,
 > {
   readonly size: number;
+  /** False: hardware serves the guest's accesses without an exit. */
+  readonly traps: boolean;
   readonly rows: readonly Row<Context>[];
   readonly #rowOfWord: Uint8Array;
   readonly #sharedOnly: boolean;
   readonly #recordError: FrameOptions<Context>['recordError'];
 
-  constructor(
-    map: Map,
-    handlers: { readonly [Name in NamesOf<Map>]: RegisterHandlers<Context> },
-    options: FrameOptions<Context>,
-  ) {
+  constructor(map: Map, handlers: HandlersFor<Map, Context>, options: FrameOptions<Context>) {
     this.size = options.size;
+    this.traps = options.traps ?? true;
     this.#sharedOnly = options.sharedInterruptsOnly ?? false;
     this.#recordError = options.recordError;
-    this.rows = map.map((description) => ({ ...description, ...handlers[description.name as NamesOf<Map>] }));
+    const columns = handlers as Readonly<Record<string, Partial<RegisterHandlers<Context>>>>;
+    this.rows = map.map((description) => rowOf(description, columns[description.name]));
     this.#rowOfWord = new Uint8Array(options.size >>> 2);
     for (const [n, row] of this.rows.entries()) {
       this.#rowOfWord.fill(n + 1, row.offset >>> 2, (row.offset + row.length) >>> 2);
@@ -116,53 +155,111 @@ export class Frame<
     return this.#sharedOnly && row.bitsPerInterrupt !== 0 && at < (row.bitsPerInterrupt * PRIVATE_COUNT) / 8;
   }
 
-  /** A guest's load of 1, 2, 4 or 8 bytes. Returns the low half; the upper half of 8 bytes is in `context.high`. */
-  read(context: Context, vcpu: number, offset: number, width: number): number {
-    context.high = 0;
+  /** The whole of a register, or of 64 bits a half. Leaves the upper half of an access of 8 bytes in `context.high`. */
+  #load(row: Row<Context>, context: Context, vcpu: number, at: number, width: number, requester: number): number {
+    if (row.width === 32) return row.read(context, vcpu, at, width, requester);
+    const start = at & ~7;
+    if (width !== DOUBLEWORD && at & 4) return row.readHigh(context, vcpu, start) & row.readableHigh;
+    const low = row.read(context, vcpu, start, DOUBLEWORD, requester) & row.readableLow;
+    if (width === DOUBLEWORD) context.high = (row.readHigh(context, vcpu, start) & row.readableHigh) >>> 0;
+    return low;
+  }
+
+  /**
+   * Likewise. A write of half of 64 bits leaves the other half as it is; a write-only register acts when its lower half is
+   * written, with zeros above.
+   */
+  #store(
+    row: Row<Context>,
+    context: Context,
+    vcpu: number,
+    at: number,
+    width: number,
+    low: number,
+    high: number,
+    requester: number,
+  ): void {
+    if (row.width === 32 || width === DOUBLEWORD) {
+      row.write(context, vcpu, at, width, low, high, requester);
+      return;
+    }
+    const start = at & ~7;
+    if ((at & 4) === 0) {
+      row.write(context, vcpu, start, DOUBLEWORD, low, row.readHigh(context, vcpu, start), requester);
+    } else if (row.access !== 'write-only') {
+      const present = row.read(context, vcpu, start, DOUBLEWORD, requester);
+      row.write(context, vcpu, start, DOUBLEWORD, present, low, requester);
+    }
+  }
+
+  /**
+   * A guest's load of 1, 2, 4 or 8 bytes. Returns the low half; the upper half of 8 bytes is in `context.high`, which is 0
+   * after any other. `requester` is the vCPU that makes the access, by default the one whose frame it is.
+   */
+  read(context: Context, vcpu: number, offset: number, width: number, requester = vcpu): number {
     const row = this.at(offset);
     if (row === undefined) this.#recordError?.(context, vcpu, STATUSR_RRD);
     else if (row.access === 'write-only') this.#recordError?.(context, vcpu, STATUSR_RWOD);
+    context.high = 0;
     if (!this.allows(row, offset, width, context.irqs.count)) return 0;
     const at = offset - row.offset;
     if (this.#reserved(row, at)) return 0;
-    const value = row.read(context, vcpu, at, width);
-    if (width === DOUBLEWORD) return value;
-    context.high = 0;
+    const value = this.#load(row, context, vcpu, at, width, requester);
+    // a handler may have kicked a vCPU, and that have read something else
+    if (width !== DOUBLEWORD) context.high = 0;
     return value;
   }
 
-  /** A guest's store of 1, 2, 4 or 8 bytes. */
-  write(context: Context, vcpu: number, offset: number, width: number, low: number, high: number): void {
+  /** A guest's store of 1, 2, 4 or 8 bytes, likewise. */
+  write(
+    context: Context,
+    vcpu: number,
+    offset: number,
+    width: number,
+    low: number,
+    high: number,
+    requester = vcpu,
+  ): void {
     const row = this.at(offset);
     if (row === undefined) this.#recordError?.(context, vcpu, STATUSR_WRD);
     else if (row.access === 'read-only') this.#recordError?.(context, vcpu, STATUSR_WROD);
     if (!this.allows(row, offset, width, context.irqs.count)) return;
     const at = offset - row.offset;
-    if (!this.#reserved(row, at)) row.write(context, vcpu, at, width, low, high);
+    if (!this.#reserved(row, at)) this.#store(row, context, vcpu, at, width, low, high, requester);
   }
 
-  /** Userspace reads 32 bits; what is no register reads as zero, as KVM's device API has it. */
-  userRead(context: Context, vcpu: number, offset: number): number {
+  /** The register that an access by userspace reaches, or undefined. */
+  #userRow(context: Context, offset: number, width: number): Row<Context> | undefined {
     const row = this.at(offset);
-    if (!this.allows(row, offset, 4, context.irqs.count)) return 0;
-    const at = offset - row.offset;
-    if (this.#reserved(row, at)) return 0;
-    return (row.userRead ? row.userRead(context, vcpu, at) : row.read(context, vcpu, at, 4)) >>> 0;
+    if (!this.allows(row, offset, width, context.irqs.count) || !row.user) return undefined;
+    return this.#reserved(row, offset - row.offset) ? undefined : row;
   }
 
-  /** Userspace writes 32 bits; false where KVM answers EINVAL. */
-  userWrite(context: Context, vcpu: number, offset: number, value: number): boolean {
-    const row = this.at(offset);
-    if (!this.allows(row, offset, 4, context.irqs.count)) return true;
+  /**
+   * Userspace reads 32 bits, or 64 as a guest does; what is no register reads as zero, as KVM's device API has it.
+   */
+  userRead(context: Context, vcpu: number, offset: number, width = WORD): number {
+    context.high = 0;
+    const row = this.#userRow(context, offset, width);
+    if (row === undefined) return 0;
     const at = offset - row.offset;
-    if (this.#reserved(row, at)) return true;
-    if (row.userWrite) return row.userWrite(context, vcpu, at, value);
-    row.write(context, vcpu, at, 4, value, 0);
-    return true;
+    const value = row.userRead ? row.userRead(context, vcpu, at) : this.#load(row, context, vcpu, at, width, NO_VCPU);
+    return value >>> 0;
+  }
+
+  /** Userspace writes 32 bits, or 64. 0, or the negative errno that KVM answers. */
+  userWrite(context: Context, vcpu: number, offset: number, width: number, low: number, high = 0): number {
+    const row = this.#userRow(context, offset, width);
+    if (row === undefined) return 0;
+    const at = offset - row.offset;
+    if (row.userWrite) return row.userWrite(context, vcpu, at, low, high);
+    this.#store(row, context, vcpu, at, width, low, high, NO_VCPU);
+    return 0;
   }
 
   /** Whether userspace has a register at `offset` (KVM_HAS_DEVICE_ATTR). */
   userHas(offset: number, intids: number): boolean {
-    return this.allows(this.at(offset), offset, 4, intids);
+    const row = this.at(offset);
+    return this.allows(row, offset, WORD, intids) && row.user;
   }
 }

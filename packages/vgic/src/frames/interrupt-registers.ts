@@ -78,7 +78,7 @@ export const SET_ENABLE: RegisterHandlers = {
   },
   userWrite(context, vcpu, at, value) {
     enable(context, wordAt(context, vcpu, at), value);
-    return true;
+    return 0;
   },
 };
 
@@ -169,7 +169,7 @@ export const SET_PENDING: RegisterHandlers = {
     setPending(context, word, value, true);
     // GICv3's contract: the written value is the latch, clear bits included
     if (context.irqs.version === 3) clearPending(context, word, ~value, true);
-    return true;
+    return 0;
   },
 };
 
@@ -179,7 +179,7 @@ export const CLEAR_PENDING_V3: RegisterHandlers = {
     clearPending(context, wordAt(context, vcpu, at), value, false);
   },
   userRead: () => 0,
-  userWrite: () => true,
+  userWrite: () => 0,
 };
 
 export const CLEAR_PENDING_V2: RegisterHandlers = {
@@ -188,7 +188,7 @@ export const CLEAR_PENDING_V2: RegisterHandlers = {
   userRead: userReadPending,
   userWrite(context, vcpu, at, value) {
     clearPending(context, wordAt(context, vcpu, at), value, true);
-    return true;
+    return 0;
   },
 };
 
@@ -196,8 +196,14 @@ export const CLEAR_PENDING_V2: RegisterHandlers = {
  * Active state may be in a list register of any vCPU in the guest, so they are stopped first; not for a vCPU's own
  * private interrupts, since a vCPU that makes an access has left the guest for it. A GICv2 has no one else's private ones.
  */
-function withGuestsStopped(context: FrameContext, vcpu: number, at: number, access: () => number): number {
-  const others = (context.irqs.version === 3 && vcpu !== context.requester) || at << 3 >= PRIVATE_COUNT;
+function withGuestsStopped(
+  context: FrameContext,
+  vcpu: number,
+  at: number,
+  requester: number,
+  access: () => number,
+): number {
+  const others = (context.irqs.version === 3 && vcpu !== requester) || at << 3 >= PRIVATE_COUNT;
   if (!others) return access();
   context.stopGuests();
   const value = access();
@@ -209,8 +215,15 @@ function readActive(context: FrameContext, vcpu: number, at: number): number {
   return context.irqs.active[wordAt(context, vcpu, at)];
 }
 
-function changeActive(context: FrameContext, vcpu: number, at: number, value: number, active: boolean): void {
-  const { irqs, requester } = context;
+function changeActive(
+  context: FrameContext,
+  vcpu: number,
+  at: number,
+  value: number,
+  active: boolean,
+  requester: number,
+): void {
+  const { irqs } = context;
   const word = wordAt(context, vcpu, at);
   const user = requester === NO_VCPU;
   const sgis = active ? v2SgisOf(context, word) : 0;
@@ -231,17 +244,18 @@ function changeActive(context: FrameContext, vcpu: number, at: number, value: nu
 
 function activeHandlers(active: boolean): RegisterHandlers {
   return {
-    read: (context, vcpu, at) => withGuestsStopped(context, vcpu, at, () => readActive(context, vcpu, at)),
-    write(context, vcpu, at, _width, value) {
-      withGuestsStopped(context, vcpu, at, () => {
-        changeActive(context, vcpu, at, value, active);
+    read: (context, vcpu, at, _width, requester) =>
+      withGuestsStopped(context, vcpu, at, requester, () => readActive(context, vcpu, at)),
+    write(context, vcpu, at, _width, value, _high, requester) {
+      withGuestsStopped(context, vcpu, at, requester, () => {
+        changeActive(context, vcpu, at, value, active, requester);
         return 0;
       });
     },
     userRead: readActive,
     userWrite(context, vcpu, at, value) {
-      changeActive(context, vcpu, at, value, active);
-      return true;
+      changeActive(context, vcpu, at, value, active, NO_VCPU);
+      return 0;
     },
   };
 }

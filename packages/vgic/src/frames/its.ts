@@ -21,10 +21,11 @@ import {
   GITS_TYPER_PHYSICAL,
   ITS_SIZE,
 } from '../architecture/its.js';
+import { ERRNO } from '../errors.js';
 import type { Its } from '../its/its.js';
 import type { ItsTable } from '../its/tables.js';
 import type { FrameContext } from './context.js';
-import { Frame, type RegisterHandlers, readOnly, readWide, writtenHigh, writtenLow } from './frame.js';
+import { Frame, type ReadColumn, type RegisterHandlers, type UserColumns } from './frame.js';
 import { sanitiseItsAttributes, sanitiseShareability } from './table-base.js';
 
 /** The `vcpu` of an ITS frame's handlers is the number of the ITS. */
@@ -49,17 +50,16 @@ const CONTROL: RegisterHandlers = {
 };
 
 /** The revision says which ABI the tables in guest memory have; revision 0 is the one there is. */
-const IMPLEMENTER: RegisterHandlers = {
+const IMPLEMENTER: ReadColumn & UserColumns = {
   read: (context, n) =>
     IIDR_PRODUCT_KVM | (itsOf(context, n).abiRevision << GITS_IIDR_REVISION_SHIFT) | IIDR_IMPLEMENTER_ARM,
-  write: () => {},
   userWrite(context, n, _at, value) {
     const revision = (value >>> GITS_IIDR_REVISION_SHIFT) & 0xf;
-    if (revision !== 0) return false;
+    if (revision !== 0) return -ERRNO.EINVAL;
     const its = itsOf(context, n);
     its.abiRevision = revision;
     for (const table of [its.deviceTable, its.collectionTable]) setEntrySize(table);
-    return true;
+    return 0;
   },
 };
 
@@ -68,48 +68,42 @@ function setEntrySize(table: ItsTable): void {
     ((table.high & ~(0x1f << BASER_ENTRY_SIZE_SHIFT)) | ((table.entrySize - 1) << BASER_ENTRY_SIZE_SHIFT)) >>> 0;
 }
 
-const TYPER = readOnly((context, n, at, width) => {
-  const low =
+const TYPER: ReadColumn = {
+  read: (context, n) =>
     GITS_TYPER_PHYSICAL |
     ((itsOf(context, n).deviceTable.entrySize - 1) << GITS_TYPER_ITT_ENTRY_SIZE_SHIFT) |
     ((EVENT_ID_BITS - 1) << GITS_TYPER_ID_BITS_SHIFT) |
-    ((DEVICE_ID_BITS - 1) << GITS_TYPER_DEVICE_BITS_SHIFT);
-  return readWide(context, at, width, low, 0);
-});
+    ((DEVICE_ID_BITS - 1) << GITS_TYPER_DEVICE_BITS_SHIFT),
+};
 
 /** A write empties the queue: restore it before GITS_CREADR and GITS_CWRITER. */
 const CBASER: RegisterHandlers = {
-  read: (context, n, at, width) => {
-    const its = itsOf(context, n);
-    return readWide(context, at, width, its.queue.cbaserLow, its.queue.cbaserHigh);
-  },
-  write(context, n, at, width, low, high) {
-    const its = itsOf(context, n);
-    if (its.enabled) return;
-    const written = sanitiseShareability(writtenLow(at, width, low, its.queue.cbaserLow)) & ~0xf000;
-    its.queue.cbaserLow = written >>> 0;
-    its.queue.cbaserHigh = sanitiseItsAttributes(writtenHigh(at, width, low, high, its.queue.cbaserHigh));
-    its.queue.empty();
+  read: (context, n) => itsOf(context, n).queue.cbaserLow,
+  readHigh: (context, n) => itsOf(context, n).queue.cbaserHigh,
+  write(context, n, _at, _width, low, high) {
+    const { enabled, queue } = itsOf(context, n);
+    if (enabled) return;
+    queue.cbaserLow = (sanitiseShareability(low) & ~0xf000) >>> 0;
+    queue.cbaserHigh = sanitiseItsAttributes(high);
+    queue.empty();
   },
 };
 
 const CWRITER: RegisterHandlers = {
-  read: (context, n, at, width) => readWide(context, at, width, itsOf(context, n).queue.cwriter, 0),
-  write(context, n, at, width, low) {
-    const its = itsOf(context, n);
-    its.setCwriter(writtenLow(at, width, low, its.queue.cwriter));
-  },
+  read: (context, n) => itsOf(context, n).queue.cwriter,
+  write: (context, n, _at, _width, low) => itsOf(context, n).setCwriter(low),
 };
 
-const CREADR: RegisterHandlers = {
-  read: (context, n, at, width) => readWide(context, at, width, itsOf(context, n).queue.creadr, 0),
-  write: () => {},
+/** The read pointer of a queue that is in use can't be moved. */
+const CREADR: ReadColumn & UserColumns = {
+  read: (context, n) => itsOf(context, n).queue.creadr,
   userWrite(context, n, _at, value) {
-    const its = itsOf(context, n);
+    const { enabled, queue } = itsOf(context, n);
+    if (enabled) return -ERRNO.EBUSY;
     const offset = value & COMMAND_OFFSET_MASK;
-    if (offset >= its.queue.size) return false;
-    its.queue.creadr = offset;
-    return true;
+    if (offset >= queue.size) return -ERRNO.EINVAL;
+    queue.creadr = offset;
+    return 0;
   },
 };
 
@@ -120,23 +114,18 @@ function tableAt(its: Its, at: number): ItsTable | undefined {
 
 /** A new value drops what was mapped through the table; the same value again keeps it. */
 const BASER: RegisterHandlers = {
-  read(context, n, at, width) {
-    const table = tableAt(itsOf(context, n), at);
-    return table === undefined
-      ? readWide(context, at, width, 0, 0)
-      : readWide(context, at, width, table.low, table.high);
-  },
-  write(context, n, at, width, low, high) {
+  read: (context, n, at) => tableAt(itsOf(context, n), at)?.low ?? 0,
+  readHigh: (context, n, at) => tableAt(itsOf(context, n), at)?.high ?? 0,
+  write(context, n, at, _width, low, high) {
     const its = itsOf(context, n);
     const table = tableAt(its, at);
     if (its.enabled || table === undefined) return;
     const isDevice = table === its.deviceTable;
-    const newLow =
-      (sanitiseShareability(writtenLow(at, width, low, table.low)) & ~BASER_PAGE_SIZE_MASK) | BASER_PAGE_SIZE_64K;
+    const newLow = (sanitiseShareability(low) & ~BASER_PAGE_SIZE_MASK) | BASER_PAGE_SIZE_64K;
     // the collection table is always flat
     const kept = ~(BASER_HIGH_READ_ONLY | (isDevice ? 0 : BASER_INDIRECT));
     const fixed = ((table.entrySize - 1) << BASER_ENTRY_SIZE_SHIFT) | (table.type << BASER_TYPE_SHIFT);
-    const newHigh = sanitiseItsAttributes((writtenHigh(at, width, low, high, table.high) & kept) | fixed);
+    const newHigh = sanitiseItsAttributes((high & kept) | fixed);
     const changed = newLow >>> 0 !== table.low || newHigh !== table.high;
     table.low = newLow >>> 0;
     table.high = newHigh;
@@ -146,6 +135,8 @@ const BASER: RegisterHandlers = {
     its.invalidateCache();
   },
 };
+
+const IDENTIFICATION: ReadColumn = { read: (_context, _n, at) => GITS_IDENTIFICATION[at] ?? 0 };
 
 /** The values of GITS_BASER<n> after creation. */
 export function resetTables(its: Its): void {
@@ -167,7 +158,7 @@ export const ITS_FRAME = new Frame(
     GITS_CWRITER: CWRITER,
     GITS_CREADR: CREADR,
     GITS_BASER: BASER,
-    GITS_IDREGS: readOnly((_context, _n, at) => GITS_IDENTIFICATION[at] ?? 0),
+    GITS_IDREGS: IDENTIFICATION,
   },
   { size: ITS_SIZE },
 );

@@ -1,8 +1,8 @@
 import { IIDR_IMPLEMENTER_ARM, IIDR_PRODUCT_KVM } from '../architecture/distributor-v3.js';
 import { affinityOf, LPI_MIN } from '../architecture/intid.js';
-import { GICR_CTLR_ENABLE_LPIS } from '../architecture/its.js';
 import {
   GICR_CTLR_CES,
+  GICR_CTLR_ENABLE_LPIS,
   GICR_CTLR_IR,
   GICR_REGISTERS,
   GICR_SIZE,
@@ -12,9 +12,9 @@ import {
 } from '../architecture/redistributor.js';
 import { NO_VCPU } from '../interrupts/interrupts.js';
 import { IDENTIFICATION, statusHandlers } from './distributor-v3.js';
-import { Frame, RAZ_WI, type RegisterHandlers, readOnly, readWide, writtenHigh, writtenLow } from './frame.js';
+import { Frame, RAZ_WI, type ReadColumn, type RegisterHandlers, type WriteColumn } from './frame.js';
 import * as perInterrupt from './interrupt-registers.js';
-import { sanitisePendbaser, sanitisePropbaser, WITHOUT_PTZ } from './table-base.js';
+import { sanitisePendbaser, sanitisePropbaser } from './table-base.js';
 
 /** EnableLPIs is there only with an ITS. */
 const CONTROL: RegisterHandlers = {
@@ -32,60 +32,50 @@ const CONTROL: RegisterHandlers = {
   },
 };
 
-const TYPER: RegisterHandlers = readOnly((context, vcpu, at, width) => {
-  const last = context.isLastRedistributor(vcpu) ? GICR_TYPER_LAST : 0;
-  const physicalLpis = context.its.length > 0 ? GICR_TYPER_PLPIS : 0;
-  const low = ((vcpu & 0xffff) << GICR_TYPER_PROCESSOR_NUMBER_SHIFT) | last | physicalLpis;
-  return readWide(context, at, width, low, affinityOf(vcpu));
-});
+const TYPER: ReadColumn = {
+  read(context, vcpu) {
+    const last = context.isLastRedistributor(vcpu) ? GICR_TYPER_LAST : 0;
+    const physicalLpis = context.its.length > 0 ? GICR_TYPER_PLPIS : 0;
+    return ((vcpu & 0xffff) << GICR_TYPER_PROCESSOR_NUMBER_SHIFT) | last | physicalLpis;
+  },
+  readHigh: (_context, vcpu) => affinityOf(vcpu),
+};
 
 /** One for the whole VM in KVM: the LPI configuration is common to all redistributors. */
 const PROPBASER: RegisterHandlers = {
-  read: (context, _vcpu, at, width) => {
-    const { propbaserLow, propbaserHigh } = context.lpis;
-    return readWide(context, at, width, propbaserLow, propbaserHigh);
-  },
-  write({ lpis }, vcpu, at, width, low, high) {
+  read: ({ lpis }) => lpis.propbaserLow,
+  readHigh: ({ lpis }) => lpis.propbaserHigh,
+  write({ lpis }, vcpu, _at, _width, low, high) {
     if (lpis.enabled[vcpu]) return;
-    const written = sanitisePropbaser(
-      writtenLow(at, width, low, lpis.propbaserLow),
-      writtenHigh(at, width, low, high, lpis.propbaserHigh),
-    );
+    const written = sanitisePropbaser(low, high);
     lpis.propbaserLow = written.low;
     lpis.propbaserHigh = written.high;
   },
 };
 
 const PENDBASER: RegisterHandlers = {
-  read: (context, vcpu, at, width) => {
-    const { pendbaserLow, pendbaserHigh } = context.lpis;
-    return readWide(context, at, width, pendbaserLow[vcpu], (pendbaserHigh[vcpu] & WITHOUT_PTZ) >>> 0);
-  },
-  write({ lpis }, vcpu, at, width, low, high) {
+  read: ({ lpis }, vcpu) => lpis.pendbaserLow[vcpu],
+  readHigh: ({ lpis }, vcpu) => lpis.pendbaserHigh[vcpu],
+  write({ lpis }, vcpu, _at, _width, low, high) {
     if (lpis.enabled[vcpu]) return;
-    const written = sanitisePendbaser(
-      writtenLow(at, width, low, lpis.pendbaserLow[vcpu]),
-      writtenHigh(at, width, low, high, lpis.pendbaserHigh[vcpu]),
-    );
+    const written = sanitisePendbaser(low, high);
     lpis.pendbaserLow[vcpu] = written.low;
     lpis.pendbaserHigh[vcpu] = written.high;
   },
 };
 
 /** The configuration of one LPI is read anew. */
-const INVALIDATE_LPI: RegisterHandlers = {
-  read: () => 0,
-  write({ irqs, lpis }, vcpu, at, _width, intid) {
-    if (at & 4 || !lpis.enabled[vcpu] || intid < LPI_MIN) return;
+const INVALIDATE_LPI: WriteColumn = {
+  write({ irqs, lpis }, vcpu, _at, _width, intid) {
+    if (!lpis.enabled[vcpu] || intid < LPI_MIN) return;
     const i = irqs.lpiIndex(intid);
     if (i >= 0) lpis.readConfiguration(i, NO_VCPU);
   },
 };
 
-const INVALIDATE_ALL: RegisterHandlers = {
-  read: () => 0,
-  write({ lpis }, vcpu, at) {
-    if (!(at & 4) && lpis.enabled[vcpu]) lpis.invalidateAll(vcpu);
+const INVALIDATE_ALL: WriteColumn = {
+  write({ lpis }, vcpu) {
+    if (lpis.enabled[vcpu]) lpis.invalidateAll(vcpu);
   },
 };
 
@@ -94,7 +84,7 @@ export const REDISTRIBUTOR = new Frame(
   GICR_REGISTERS,
   {
     GICR_CTLR: CONTROL,
-    GICR_IIDR: readOnly(() => IIDR_PRODUCT_KVM | IIDR_IMPLEMENTER_ARM),
+    GICR_IIDR: { read: () => IIDR_PRODUCT_KVM | IIDR_IMPLEMENTER_ARM },
     GICR_TYPER: TYPER,
     GICR_STATUSR: statusHandlers(
       ({ distributor }, vcpu) => distributor.redistributorStatus[vcpu],

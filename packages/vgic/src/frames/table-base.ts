@@ -20,9 +20,6 @@ const PROPBASER_HIGH_RES0 = 0xf8f00000;
 const PENDBASER_LOW_RES0 = 0x0000f07f;
 const PENDBASER_HIGH_RES0 = 0xb8f00000;
 
-/** GICR_PENDBASER.PTZ (bit 62) is written only; it reads as zero. */
-export const WITHOUT_PTZ = ~(1 << 30);
-
 /** KVM's reset value of GICR_PENDBASER, and of GICR_PROPBASER with an ITS: inner shareable, read-allocate write-back. */
 export const TABLE_BASE_RESET =
   (INNER_SHAREABLE << SHAREABILITY_SHIFT) | (READ_ALLOCATE_WRITE_BACK << GICR_INNER_CACHE_SHIFT);

@@ -244,15 +244,19 @@ export class Its implements StatePart {
     return event < 1 << device.eventBits && this.memory.hasPage(device.ittAddress + event * ENTRY_SIZE);
   }
 
-  /** Makes a translation; false where the LPI's tables are outside RAM, or there are too many translations. */
+  /**
+   * Makes a translation; false where the LPI's tables are outside RAM, or there are too many translations. `memory` is where
+   * those tables are.
+   */
   mapTranslation(
     device: Device,
     event: number,
     intid: number,
     collection: number,
     target = this.targetOf(collection),
+    memory = this.memory,
   ): boolean {
-    if (!device.reserve(event) || this.lpis.map(intid, target) < 0) return false;
+    if (!device.reserve(event) || this.lpis.map(intid, target, memory) < 0) return false;
     device.map(event, intid, collection);
     return true;
   }

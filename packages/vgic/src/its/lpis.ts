@@ -1,5 +1,6 @@
 import { LPI_MIN } from '../architecture/intid.js';
 import { LPI_ENABLE, LPI_PRIORITY_MASK } from '../architecture/its.js';
+import { PENDBASER_PTZ } from '../architecture/redistributor.js';
 import type { StatePart, StateVisitor } from '../checkpoint.js';
 import { setBit, testBit, writeBit } from '../interrupts/bitmap.js';
 import type { Interrupts } from '../interrupts/interrupts.js';
@@ -69,9 +70,10 @@ export class Lpis implements StatePart {
 
   /**
    * A translation to an LPI is made: the LPI comes to be if it was not there, with its configuration and pending state from
-   * guest memory. Returns its index, or -1 where a table is outside RAM: then nothing has changed.
+   * guest memory. Returns its index, or -1 where a table is outside RAM: then nothing has changed. `memory` is where the
+   * tables are, for a restore that has them apart.
    */
-  map(intid: number, target: number): number {
+  map(intid: number, target: number, memory = this.memory): number {
     const { irqs } = this;
     const present = irqs.lpiIndex(intid);
     if (present >= 0) {
@@ -79,22 +81,22 @@ export class Lpis implements StatePart {
       return present;
     }
     const i = irqs.createLpi(intid, target);
-    if (this.#loadConfiguration(i, intid) && this.#takePending(i, intid, target)) return i;
+    if (
+      memory !== undefined &&
+      this.#loadConfiguration(i, intid, memory) &&
+      this.#takePending(i, intid, target, memory)
+    )
+      return i;
     irqs.releaseLpi(i);
     return -1;
   }
 
   /** Priority and enable; false where the table is outside RAM. */
-  #loadConfiguration(i: number, intid: number): boolean {
-    const configuration = this.#configuration(intid);
+  #loadConfiguration(i: number, intid: number, memory: Ram): boolean {
+    const configuration = memory.load8(this.#configurationAddress(intid));
     if (configuration < 0) return false;
     this.#configure(i, configuration);
     return true;
-  }
-
-  /** The byte of an LPI in the configuration table, or -1 where that is outside RAM. */
-  #configuration(intid: number): number {
-    return this.memory === undefined ? -1 : this.memory.load8(this.#configurationAddress(intid));
   }
 
   #configure(i: number, configuration: number): void {
@@ -111,7 +113,7 @@ export class Lpis implements StatePart {
     const onVpe = testBit(irqs.onVpe, i);
     const counts = only < 0 || irqs.target[i] === only;
     if (!counts && !onVpe) return;
-    const configuration = this.#configuration(irqs.intidOf(i));
+    const configuration = this.memory?.load8(this.#configurationAddress(irqs.intidOf(i))) ?? -1;
     if (configuration < 0) return;
     if (counts) this.#configure(i, configuration);
     if (onVpe) irqs.vpes?.configured(i, configuration, only < 0);
@@ -119,10 +121,9 @@ export class Lpis implements StatePart {
   }
 
   /** The pending state of an LPI that has just come to be: from its target's table, where it is cleared. */
-  #takePending(i: number, intid: number, vcpu: number): boolean {
-    const { irqs, memory } = this;
+  #takePending(i: number, intid: number, vcpu: number, memory: Ram): boolean {
+    const { irqs } = this;
     if (vcpu < 0) return true;
-    if (memory === undefined) return false;
     const address = this.pendingAddress(vcpu, intid);
     const byte = memory.load8(address);
     if (byte < 0) return false;
@@ -152,7 +153,7 @@ export class Lpis implements StatePart {
   enable(vcpu: number): void {
     this.enabled[vcpu] = 1;
     const { irqs, memory } = this;
-    if (this.pendbaserHigh[vcpu] & (1 << 30)) return;
+    if (this.pendbaserHigh[vcpu] & PENDBASER_PTZ) return;
     let address = -1;
     let byte = 0;
     irqs.eachLpi((i) => {
@@ -180,11 +181,11 @@ export class Lpis implements StatePart {
   }
 
   /**
-   * Writes the pending state of all LPIs to their targets' pending tables (KVM_DEV_ARM_VGIC_SAVE_PENDING_TABLES). False
-   * where a table is outside RAM: what came before is written.
+   * Writes the pending state of all LPIs to their targets' pending tables (KVM_DEV_ARM_VGIC_SAVE_PENDING_TABLES), in guest
+   * memory or in one over it. False where a table is outside RAM: what came before is written.
    */
-  savePending(): boolean {
-    const { irqs, memory } = this;
+  savePending(memory = this.memory): boolean {
+    const { irqs } = this;
     if (memory === undefined) return true;
     let address = -1;
     let byte = 0;

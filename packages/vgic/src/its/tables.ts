@@ -50,10 +50,13 @@ export class ItsTable implements StatePart {
     return ((this.low >>> 12) & 0xf) * 2 ** 48 + middle;
   }
 
-  /** Where the entry of an ID lies, or -1: the table has no room for it, or its place is not RAM. */
-  entryAddress(id: number): number {
+  /**
+   * Where the entry of an ID lies, or -1: the table has no room for it, or its place is not RAM. `memory` is where the first
+   * level is read, for a save or a restore that has the tables apart.
+   */
+  entryAddress(id: number, memory = this.memory): number {
     if (id >= ID_LIMIT) return -1;
-    const { memory, entrySize } = this;
+    const { entrySize } = this;
     if (!this.indirect) {
       const address = this.address + id * entrySize;
       return id < this.length / entrySize && memory.hasPage(address) ? address : -1;
@@ -61,18 +64,18 @@ export class ItsTable implements StatePart {
     const perPage = PAGE_64K / entrySize;
     const index = Math.floor(id / perPage);
     if (index >= this.length / LEVEL_1_ENTRY) return -1;
-    const page = this.levelTwo(this.address + index * LEVEL_1_ENTRY);
+    const page = this.levelTwo(this.address + index * LEVEL_1_ENTRY, memory);
     if (page < 0) return -1;
     const address = page + (id % perPage) * entrySize;
     return memory.hasPage(address) ? address : -1;
   }
 
   /** The page that a first-level entry points to, or -1 if it is not valid or not RAM. */
-  levelTwo(entry: number): number {
-    if (!this.memory.has(entry, LEVEL_1_ENTRY)) return -1;
-    const high = this.memory.load32(entry + 4);
+  levelTwo(entry: number, memory = this.memory): number {
+    if (!memory.has(entry, LEVEL_1_ENTRY)) return -1;
+    const high = memory.load32(entry + 4);
     if (!(high & BASER_VALID)) return -1;
-    const low = this.memory.load32(entry);
+    const low = memory.load32(entry);
     return (high & LEVEL_1_ADDRESS_HIGH) * 2 ** 32 + ((low & LEVEL_1_ADDRESS_LOW) >>> 0);
   }
 }

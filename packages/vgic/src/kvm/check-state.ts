@@ -1,7 +1,8 @@
 import { GicError } from '../errors.js';
 import type { Gic } from '../gic.js';
+import { areRamPages } from '../memory/page-overlay.js';
 import { isDetachedLpi } from './detached-lpis.js';
-import { type GicState, ITS_REGISTER_ORDER } from './gic-state.js';
+import { type GicState, ITS_REGISTER_ORDER, type SavedGic } from './gic-state.js';
 import { isItsMappings } from './its-mappings.js';
 import { isRegisterGroup } from './register-access.js';
 
@@ -73,12 +74,14 @@ function isSgiSource(gic: Gic, [i, source]: [number, number]): boolean {
   return i < gic.irqs.sharedBase && gic.irqs.isSgi(i) && source < 8;
 }
 
-/** @throws GicError EINVAL with a sentence if `state` is none of this GIC's. */
-export function checkState(gic: Gic, state: unknown): asserts state is GicState {
+/** @throws GicError EINVAL with a sentence if a state and its pages are none of this GIC's. */
+export function checkState(gic: Gic, saved: Partial<SavedGic>): asserts saved is SavedGic {
   const { irqs } = gic;
   const refuse = (sentence: string): never => {
     throw new GicError('EINVAL', sentence);
   };
+  const state: unknown = saved.state;
+  const pages: unknown = saved.pages;
   if (!isObject(state)) return refuse(`The GIC state is no object but ${show(state)}.`);
   if (state.version !== 1) refuse(`The GIC state has version ${show(state.version)}; this can restore version 1.`);
   const config = isObject(state.config) ? state.config : {};
@@ -92,5 +95,11 @@ export function checkState(gic: Gic, state: unknown): asserts state is GicState 
   for (const [name, check] of partsOf(gic)) {
     if (!check(state[name]))
       refuse(`The part "${name}" of the GIC state is missing, or is none of a GIC like this one.`);
+  }
+  if (!areRamPages(pages, gic.lpis.memory?.size ?? 0)) {
+    return refuse("The pages that come with the GIC state are none of the guest's RAM.");
+  }
+  if (pages.pages.length !== state.pages) {
+    refuse(`The GIC state comes with ${show(state.pages)} pages of tables, and ${pages.pages.length} are given.`);
   }
 }

@@ -83,15 +83,6 @@ export function restoreDetachedLpis(gic: Gic, lpis: readonly DetachedLpi[]): num
     if (!testBit(irqs.onVpe, i)) writeBit(irqs.latch, i, pending);
     else if (pending) irqs.pend(i);
     else irqs.clearPending(i);
-    if (pending && target !== NO_VCPU) consumePendingBit(gic, target, intid);
   }
   return created;
-}
-
-/** The save has written the LPI to its pending table; left there, the bit would make the next LPI of that number pending. */
-function consumePendingBit({ lpis }: Gic, vcpu: number, intid: number): void {
-  const address = lpis.pendingAddress(vcpu, intid);
-  const byte = lpis.memory?.load8(address) ?? -1;
-  const bit = 1 << (intid & 7);
-  if (byte >= 0 && byte & bit) lpis.memory?.store8(address, byte & ~bit);
 }

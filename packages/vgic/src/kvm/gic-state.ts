@@ -1,4 +1,4 @@
-import type { SystemRegisterName } from '../architecture/system-registers.js';
+import type { RamPages } from '../memory/page-overlay.js';
 import type { DetachedLpi } from './detached-lpis.js';
 import type { ItsMappings } from './its-mappings.js';
 import * as uapi from './uapi.js';
@@ -22,9 +22,11 @@ export interface GicState {
     readonly interrupts: number;
   };
   readonly records: readonly RegisterRecord[];
+  /** How many pages of tables, over guest RAM, belong to the state. */
+  readonly pages: number;
   /**
-   * Each ITS's registers, as KVM_DEV_ARM_VGIC_GRP_ITS_REGS takes them. Its tables and the pending tables are in guest RAM:
-   * restore that first. Where they would not bring back what the ITS translates, that is in `mappings`.
+   * Each ITS's registers, as KVM_DEV_ARM_VGIC_GRP_ITS_REGS takes them. Its tables and the pending tables are in the pages that
+   * come with the state. Where they would not bring back what the ITS translates, that is in `mappings`.
    */
   readonly its: readonly {
     readonly registers: readonly Omit<RegisterRecord, 'group'>[];
@@ -47,6 +49,16 @@ export interface GicState {
   readonly activePriorities: readonly (readonly number[])[];
   /** GICv2: [index of the interrupt, the sender of the active SGI]. */
   readonly activeSources: readonly (readonly [number, number])[];
+}
+
+/** A saved GIC: its state, and the pages of guest RAM that have its tables. */
+export interface SavedGic {
+  readonly state: GicState;
+  /**
+   * The ITSs' tables and the LPIs' pending tables as the save has written them, over the guest's RAM, which has none of them.
+   * No page without an ITS.
+   */
+  readonly pages: RamPages;
 }
 
 export const DIST = uapi.KVM_DEV_ARM_VGIC_GRP_DIST_REGS;
@@ -83,25 +95,6 @@ export const STEPS_V2: readonly Step[] = [
   { group: DIST, reset: 'GICD_ICENABLER' },
   { group: DIST, registers: ['GICD_ISENABLER', 'GICD_ISPENDR', 'GICD_SPENDSGIR', 'GICD_ISACTIVER'] },
   { group: CPU, registers: ['GICC_CTLR', 'GICC_PMR', 'GICC_BPR', 'GICC_ABPR', 'GICC_APR'] },
-];
-
-/** BPR1 before CTLR: with CTLR.CBPR set it can't be written any more. */
-export const SYSTEM_REGISTER_ORDER: readonly SystemRegisterName[] = [
-  'ICC_SRE_EL1',
-  'ICC_PMR_EL1',
-  'ICC_BPR0_EL1',
-  'ICC_BPR1_EL1',
-  'ICC_CTLR_EL1',
-  'ICC_AP0R0_EL1',
-  'ICC_AP0R1_EL1',
-  'ICC_AP0R2_EL1',
-  'ICC_AP0R3_EL1',
-  'ICC_AP1R0_EL1',
-  'ICC_AP1R1_EL1',
-  'ICC_AP1R2_EL1',
-  'ICC_AP1R3_EL1',
-  'ICC_IGRPEN0_EL1',
-  'ICC_IGRPEN1_EL1',
 ];
 
 /** The order that KVM's document asks for: GITS_CBASER empties the queue; GITS_CTLR last, after the tables. */

@@ -1,5 +1,5 @@
 export { ITS_TABLE_ABIS, type ItsTableAbi } from '../state/its-tables.js';
-export type { GicState, RegisterRecord } from './gic-state.js';
+export type { GicState, RegisterRecord, SavedGic } from './gic-state.js';
 export { CPUS_PER_MACHINE, Host, type HostConfig } from './host.js';
 export { ItsDevice } from './its-device.js';
 export type { MsiRoute, MsiWay } from './passed-through-msis.js';

@@ -1,4 +1,6 @@
 import { vcpuOfAffinity } from '../architecture/intid.js';
+import { WORD } from '../architecture/register-map.js';
+import { systemRegisterAt } from '../cpu-interface/system-registers.js';
 import { ERRNO } from '../errors.js';
 import { CPU_INTERFACE_V2 } from '../frames/cpu-interface-v2.js';
 import { DISTRIBUTOR_V2 } from '../frames/distributor-v2.js';
@@ -8,7 +10,6 @@ import { REDISTRIBUTOR } from '../frames/redistributor.js';
 import type { Gic } from '../gic.js';
 import { NO_VCPU } from '../interrupts/interrupts.js';
 import { readLineLevels, writeLineLevels } from './line-levels.js';
-import { userSystemRegister } from './system-register-access.js';
 import * as uapi from './uapi.js';
 
 const { EFAULT, EINVAL, ENOENT } = ERRNO;
@@ -87,16 +88,15 @@ export function accessRegister(
   buffer: UserBuffer,
   write: boolean,
 ): number {
-  gic.requester = NO_VCPU;
   if (buffer === undefined) return -EFAULT;
   const value = Number(buffer.value & 0xffffffffn);
   switch (group) {
     case uapi.KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS: {
-      const register = userSystemRegister(Number(attr & uapi.KVM_DEV_ARM_VGIC_SYSREG_MASK));
-      if (register === undefined) return -ENOENT;
+      const register = systemRegisterAt(Number(attr & uapi.KVM_DEV_ARM_VGIC_SYSREG_MASK));
+      if (register?.userRead === undefined || register.userWrite === undefined) return -ENOENT;
       const saved = gic.savedInterface(vcpu);
-      if (write) return register.write(saved, value) ? 0 : -EINVAL;
-      const read = register.read(saved);
+      if (write) return register.userWrite(saved, value) ? 0 : -EINVAL;
+      const read = register.userRead(saved);
       if (read === undefined) return -EINVAL;
       buffer.value = BigInt(read >>> 0);
       return 0;
@@ -111,7 +111,7 @@ export function accessRegister(
     default: {
       const frame = frameOfGroup(gic.irqs.version, group) as Frame;
       const offset = offsetOfAttribute(attr);
-      if (write) return frame.userWrite(gic, vcpu, offset, value) ? 0 : -EINVAL;
+      if (write) return frame.userWrite(gic, vcpu, offset, WORD, value);
       put32(buffer, frame.userRead(gic, vcpu, offset));
       return 0;
     }

@@ -3,23 +3,28 @@ import { ERRNO, GicError, throwErrno } from '../errors.js';
 import { ITS_FRAME } from '../frames/its.js';
 import type { Gic } from '../gic.js';
 import { setBit } from '../interrupts/bitmap.js';
+import { NO_PAGES, PageOverlay } from '../memory/page-overlay.js';
+import type { Ram } from '../memory/ram.js';
 import { ITS_TABLE_ABIS } from '../state/its-tables.js';
 import { checkState } from './check-state.js';
 import { restoreDetachedLpis } from './detached-lpis.js';
-import type { GicState } from './gic-state.js';
+import type { GicState, SavedGic } from './gic-state.js';
 import { applyMappings } from './its-mappings.js';
 import { accessItsRegister } from './its-register-access.js';
 import { accessRegister, describeAttribute, vcpuOfAttribute } from './register-access.js';
 import { requireStopped } from './save.js';
 
 /**
- * Restores a saved state into a fresh GIC of the same configuration. What can't be is refused with a sentence; the GIC is
- * then of no use any more.
+ * Restores a saved state into a fresh GIC of the same configuration. With an ITS guest RAM has to be there; it is read, under
+ * the state's pages, and not written. What can't be is refused with a sentence; the GIC is then of no use any more.
+ * @param saved without pages where the state has none.
  * @throws GicError EINVAL for a state that is none of this GIC, EBUSY if a vCPU runs.
  */
-export function restoreGic(gic: Gic, state: GicState): void {
+export function restoreGic(gic: Gic, saved: Pick<SavedGic, 'state'> & Partial<SavedGic>): void {
   requireStopped(gic);
-  checkState(gic, state);
+  const whole = { pages: NO_PAGES, ...saved };
+  checkState(gic, whole);
+  const { state, pages } = whole;
   const { irqs } = gic;
   for (const { group, attr, value } of state.records) {
     const attribute = BigInt(attr);
@@ -39,7 +44,11 @@ export function restoreGic(gic: Gic, state: GicState): void {
     saved.ap0r.set(words.slice(0, 4));
     saved.ap1r.set(words.slice(4));
   }
-  for (const [n, its] of state.its.entries()) restoreIts(gic, n, its);
+  const { memory } = gic.lpis;
+  if (memory !== undefined) {
+    const tables = new PageOverlay(memory, pages);
+    for (const [n, its] of state.its.entries()) restoreIts(gic, n, its, tables);
+  }
   const detached = restoreDetachedLpis(gic, state.detachedLpis);
   for (const intid of state.activeLpis) {
     const i = irqs.lpiIndex(intid);
@@ -49,16 +58,16 @@ export function restoreGic(gic: Gic, state: GicState): void {
   for (const i of detached) irqs.releaseLpi(i);
 }
 
-/** An ITS after its tables are back in RAM: registers, then the tables, then GITS_CTLR, with which MSIs may come. */
-function restoreIts(gic: Gic, n: number, { registers, mappings }: GicState['its'][number]): void {
+/** An ITS, whose tables are in `memory`: registers, then the tables, then GITS_CTLR, with which MSIs may come. */
+function restoreIts(gic: Gic, n: number, { registers, mappings }: GicState['its'][number], memory: Ram): void {
   let restored = false;
   for (const { attr, value } of registers) {
     const offset = Number(attr);
     if (offset === ITS_FRAME.named('GITS_CTLR')?.offset && !restored) {
       const its = gic.its[n];
-      const result = mappings === null ? ITS_TABLE_ABIS[its.abiRevision].restore(its) : 0;
+      const result = mappings === null ? ITS_TABLE_ABIS[its.abiRevision].restore(its, memory) : 0;
       if (mappings !== null) applyMappings(its, mappings);
-      if (result !== 0) throwErrno(result, `The tables of ITS ${n} in guest memory can't be restored`);
+      if (result !== 0) throwErrno(result, `The tables of ITS ${n} can't be restored`);
       restored = true;
     }
     const result = accessItsRegister(gic, n, offset, { value: BigInt(value) }, true);

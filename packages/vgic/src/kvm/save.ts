@@ -1,10 +1,13 @@
 import { affinityOf, PRIVATE_COUNT, SGI_COUNT } from '../architecture/intid.js';
-import { SYSTEM_REGISTERS } from '../architecture/system-registers.js';
+import { SYSTEM_REGISTER_ORDER, SYSTEM_REGISTERS } from '../architecture/system-registers.js';
 import { VMCR_BPR1_SHIFT } from '../architecture/virtual-interface.js';
+import { systemRegisterAt } from '../cpu-interface/system-registers.js';
 import { GicError } from '../errors.js';
 import { ITS_FRAME } from '../frames/its.js';
 import type { Gic } from '../gic.js';
 import { testBit } from '../interrupts/bitmap.js';
+import { NO_PAGES, PageOverlay, type RamPages } from '../memory/page-overlay.js';
+import type { Ram } from '../memory/ram.js';
 import { ITS_TABLE_ABIS } from '../state/its-tables.js';
 import { detachedLpis } from './detached-lpis.js';
 import {
@@ -13,16 +16,15 @@ import {
   ITS_REGISTER_ORDER,
   REDIST,
   type RegisterRecord,
+  type SavedGic,
   STEPS_V2,
   STEPS_V3,
   type Step,
-  SYSTEM_REGISTER_ORDER,
 } from './gic-state.js';
 import { mappingsOf } from './its-mappings.js';
 import { accessItsRegister } from './its-register-access.js';
 import { readBack } from './read-back.js';
 import { accessRegister, frameOfGroup } from './register-access.js';
-import { userSystemRegister } from './system-register-access.js';
 import * as uapi from './uapi.js';
 
 const LEVEL_INFO = uapi.KVM_DEV_ARM_VGIC_GRP_LEVEL_INFO;
@@ -46,12 +48,12 @@ function attribute(gic: Gic, vcpu: number, group: number, low: number): bigint {
 }
 
 /**
- * Saves a GIC, no vCPU of which is in the guest. With an ITS its tables and the pending tables are written to guest RAM:
- * save that afterwards. Whatever the guest has done with them, the state brings the GIC back.
+ * Saves a GIC, no vCPU of which is in the guest, and changes nothing. Guest RAM is to be saved too if there is an ITS, before
+ * or after. Whatever the guest has done with its tables, the state brings the GIC back.
  * What is injected directly comes from the host's GIC, which keeps it: the guest may go on here as well.
  * @throws GicError EBUSY if a vCPU is in the guest; EACCES if LPIs are forwarded to a GICv4.0.
  */
-export function saveGic(gic: Gic): GicState {
+export function saveGic(gic: Gic): SavedGic {
   requireStopped(gic);
   const { irqs, forwarding } = gic;
   if (forwarding?.readable === false) {
@@ -64,12 +66,14 @@ export function saveGic(gic: Gic): GicState {
   for (const step of irqs.version === 3 ? STEPS_V3 : STEPS_V2) {
     for (let vcpu = 0; vcpu < irqs.vcpus; vcpu++) saver.save(step, vcpu);
   }
-  const inGuestRam = () => saveInGuestRam(gic);
-  return {
+  const inTables = () => saveInTables(gic);
+  const { pages, ...translations } = forwarding === undefined ? inTables() : forwarding.withPendingInMemory(inTables);
+  const state: GicState = {
     version: 1,
     config: { version: irqs.version, vcpus: irqs.vcpus, interrupts: irqs.count },
     records: saver.records,
-    ...(forwarding === undefined ? inGuestRam() : forwarding.withPendingInMemory(inGuestRam)),
+    ...translations,
+    pages: pages.pages.length,
     activeLpis: activeLpis(gic),
     queues: Array.from({ length: irqs.vcpus }, (_, vcpu) => queueOf(gic, vcpu)),
     lines: Array.from(irqs.line.subarray(0, irqs.sharedEnd >>> 5)),
@@ -77,12 +81,18 @@ export function saveGic(gic: Gic): GicState {
     activePriorities: Array.from({ length: irqs.vcpus }, (_, vcpu) => activePriorities(gic, vcpu)),
     activeSources: Array.from(irqs.activeSource.entries()).filter(([, source]) => source !== 0),
   };
+  return { state, pages };
 }
 
-/** Writes the tables to guest RAM; the rest of the ITSs and LPIs, which those do not carry, is the answer. */
-function saveInGuestRam(gic: Gic): Pick<GicState, 'its' | 'detachedLpis'> {
-  const tablesRead = saveTables(gic) ? readBack(gic) : undefined;
+/** Writes the tables to pages over guest RAM; with those comes the rest of the ITSs and LPIs, which they do not carry. */
+function saveInTables(gic: Gic): Pick<GicState, 'its' | 'detachedLpis'> & { pages: RamPages } {
+  const { memory } = gic.lpis;
+  const overlay = memory && new PageOverlay(memory);
+  const complete = saveTables(gic, overlay);
+  const pages = overlay?.pages() ?? NO_PAGES;
+  const tablesRead = complete && memory ? readBack(gic, new PageOverlay(memory, pages)) : undefined;
   return {
+    pages,
     its: gic.its.map((its, n) => ({
       registers: itsRegisters(gic, n),
       mappings: tablesRead === undefined ? mappingsOf(its) : null,
@@ -159,7 +169,7 @@ class RecordSaver {
       const value =
         name === 'ICC_BPR1_EL1'
           ? (saved.vmcr >>> VMCR_BPR1_SHIFT) & 7
-          : userSystemRegister(SYSTEM_REGISTERS[name])?.read(saved);
+          : systemRegisterAt(SYSTEM_REGISTERS[name])?.userRead?.(saved);
       if (value !== undefined) this.#add(group, attribute(this.gic, vcpu, group, SYSTEM_REGISTERS[name]), value);
     }
   }
@@ -209,10 +219,10 @@ function queueOf(gic: Gic, vcpu: number): number[] {
   return queue;
 }
 
-/** Writes the pending and translation tables to guest RAM; false where the guest leaves no place for one. */
-function saveTables(gic: Gic): boolean {
-  let complete = gic.lpis.savePending();
-  for (const its of gic.its) if (ITS_TABLE_ABIS[its.abiRevision].save(its) !== 0) complete = false;
+/** Writes the pending and translation tables; false where the guest leaves no place for one. */
+function saveTables(gic: Gic, memory: Ram | undefined): boolean {
+  let complete = gic.lpis.savePending(memory);
+  for (const its of gic.its) if (ITS_TABLE_ABIS[its.abiRevision].save(its, memory) !== 0) complete = false;
   return complete;
 }
 

@@ -1,4 +1,5 @@
 import { PRIVATE_COUNT } from '../architecture/intid.js';
+import { systemRegisterAt } from '../cpu-interface/system-registers.js';
 import { ERRNO, throwErrno } from '../errors.js';
 import { AddressMap } from '../frames/address-map.js';
 import { DISTRIBUTOR_V2 } from '../frames/distributor-v2.js';
@@ -18,7 +19,6 @@ import {
   type UserBuffer,
   vcpuOfAttribute,
 } from './register-access.js';
-import { userSystemRegister } from './system-register-access.js';
 import * as uapi from './uapi.js';
 import type { VirtualMachine } from './virtual-machine.js';
 
@@ -121,7 +121,7 @@ export class VgicDevice {
     const frame = this.version === 2 ? DISTRIBUTOR_V2 : DISTRIBUTOR_V3;
     this.addresses.map.add({ base, frame, vcpu: NO_VCPU });
     if (this.version === 2) this.gic?.mapCpuInterface(Number(this.addresses.cpuInterface));
-    this.model.prepareFirstRun();
+    this.model.forwarding?.prepareFirstRun();
     this.#ready = true;
     return 0;
   }
@@ -176,7 +176,7 @@ export class VgicDevice {
     if (!isRegisterGroup(this.version, group)) return -ENXIO;
     if (this.#vcpuOf(group, attr) < 0) return -EINVAL;
     if (group === uapi.KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS) {
-      return userSystemRegister(Number(attr & uapi.KVM_DEV_ARM_VGIC_SYSREG_MASK)) ? 0 : -ENXIO;
+      return systemRegisterAt(Number(attr & uapi.KVM_DEV_ARM_VGIC_SYSREG_MASK))?.userRead ? 0 : -ENXIO;
     }
     const offset = offsetOfAttribute(attr);
     const frame = frameOfGroup(this.version, group);

@@ -43,7 +43,7 @@ export class VirtualMachine {
   readonly acknowledged: number[] = [];
   readonly cpuInterfaces: CpuInterface[] = [];
   readonly #cpus: Int32Array;
-  readonly #waiting: Uint8Array;
+  /** A thread is in KVM_RUN: not where the vCPU is, but that userspace may not change it. */
   readonly #inRunIoctl: Uint8Array;
   #dead = false;
 
@@ -59,7 +59,6 @@ export class VirtualMachine {
     this.ipaBits = ipaBits;
     this.memory = config.memory;
     this.#cpus = new Int32Array(vcpus).map((_, vcpu) => slot * CPUS_PER_MACHINE + vcpu);
-    this.#waiting = new Uint8Array(vcpus);
     this.#inRunIoctl = new Uint8Array(vcpus);
     host.machines.add(this);
   }
@@ -143,7 +142,6 @@ export class VirtualMachine {
     const gic = this.gic as Gic;
     if (gic.isLoaded(vcpu)) return 0;
     if (this.host.isTaken(this.#cpus[vcpu], this, vcpu)) return -EBUSY;
-    this.#waiting[vcpu] = 0;
     gic.load(vcpu);
     return 0;
   }
@@ -152,10 +150,7 @@ export class VirtualMachine {
   put(vcpu: number): number {
     if (!this.hasVcpu(vcpu)) return -EINVAL;
     // a signal ends the wait: the vCPU is scheduled in once more, on whatever CPU is its own by now
-    if (this.#waiting[vcpu]) {
-      this.#waiting[vcpu] = 0;
-      this.gic?.load(vcpu);
-    }
+    if (this.isWaiting(vcpu)) this.gic?.load(vcpu);
     this.gic?.put(vcpu);
     return 0;
   }
@@ -179,30 +174,29 @@ export class VirtualMachine {
    * already is scheduled in and out.
    */
   waitForInterrupt(vcpu: number): number {
-    if (this.hasVcpu(vcpu) && this.#waiting[vcpu]) {
-      this.gic?.lookAround(vcpu);
+    if (this.hasVcpu(vcpu) && this.isWaiting(vcpu)) {
+      this.gic?.vcpus.loadAndPutBack(vcpu);
       return 0;
     }
     const result = this.load(vcpu);
     if (result !== 0) return result;
     this.gic?.wait(vcpu);
-    this.#waiting[vcpu] = 1;
     return 0;
   }
 
   /** Whether a vCPU waits for an interrupt, and so has no vPE that is resident. */
   isWaiting(vcpu: number): boolean {
-    return this.#waiting[vcpu] !== 0;
+    return this.gic?.vcpus.isWaiting(vcpu) ?? false;
   }
 
   /** A vCPU that makes an access runs, so something woke it. */
   wake(vcpu: number): number {
-    return this.#waiting[vcpu] ? this.load(vcpu) : 0;
+    return this.isWaiting(vcpu) ? this.load(vcpu) : 0;
   }
 
   /** Whether a vCPU is between KVM's load and put; one that waits for an interrupt counts. */
   isLoaded(vcpu: number): boolean {
-    return this.#waiting[vcpu] !== 0 || (this.gic?.isLoaded(vcpu) ?? false);
+    return this.isWaiting(vcpu) || (this.gic?.isLoaded(vcpu) ?? false);
   }
 
   occupies(vcpu: number, cpu: number): boolean {
@@ -225,7 +219,7 @@ export class VirtualMachine {
     this.#cpus[vcpu] = cpu;
     this.cpuInterfaces[vcpu]?.reset();
     if (loaded) gic?.load(vcpu);
-    if (inGuest) gic?.resume(vcpu);
+    if (inGuest) gic?.vcpus.resume(vcpu);
     return 0;
   }
 

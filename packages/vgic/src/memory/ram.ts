@@ -3,6 +3,8 @@ import type { StatePart, StateVisitor } from '../checkpoint.js';
 
 const PAGE_SHIFT = 12;
 const PAGE = 1 << PAGE_SHIFT;
+/** Bytes of a page, by which what is written is told. */
+export const PAGE_SIZE = PAGE;
 /** An address may have more than 32 bits; these are the lowest, of which `&` is exact and much faster than `%`. */
 const PAGE_OFFSET = PAGE - 1;
 

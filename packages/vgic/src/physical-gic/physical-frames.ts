@@ -1,22 +1,5 @@
 import { IIDR_IMPLEMENTER_ARM } from '../architecture/distributor-v3.js';
-import {
-  GICR_TYPER_COMMON_LPI_AFF3,
-  GICR_TYPER_DIRECT_LPI,
-  GICR_TYPER_RVPEID,
-  GICR_TYPER_VLPIS,
-  GICR_V4_REGISTERS,
-  GICR_V4_SIZE,
-  GITS_TYPER_NO_INDIVIDUAL_DOORBELL,
-  GITS_TYPER_SVPET_SHIFT,
-  GITS_TYPER_VIRTUAL,
-  GITS_TYPER_VMAPP,
-  GITS_TYPER_VMOVP,
-  GITS_TYPER_VSGI,
-  GITS_V4_REGISTERS,
-  GITS_V4_SIZE,
-  INVALIDATE_VIRTUAL,
-  SVPET_AFF3,
-} from '../architecture/gicv4.js';
+import { GICR_V4_REGISTERS, GICR_V4_SIZE, GITS_V4_REGISTERS, GITS_V4_SIZE, SVPET_AFF3 } from '../architecture/gicv4.js';
 import { affinityOf } from '../architecture/intid.js';
 import {
   BASER_ENTRY_SIZE_SHIFT,
@@ -28,32 +11,45 @@ import {
   BASER_VALID,
   DEVICE_ID_BITS,
   EVENT_ID_BITS,
-  GICR_CTLR_ENABLE_LPIS,
   GITS_CTLR_ENABLED,
   GITS_CTLR_QUIESCENT,
   GITS_TYPER_DEVICE_BITS_SHIFT,
   GITS_TYPER_ID_BITS_SHIFT,
   GITS_TYPER_ITT_ENTRY_SIZE_SHIFT,
+  GITS_TYPER_NO_INDIVIDUAL_DOORBELL,
   GITS_TYPER_PHYSICAL,
+  GITS_TYPER_SVPET_SHIFT,
+  GITS_TYPER_VIRTUAL,
+  GITS_TYPER_VMAPP,
+  GITS_TYPER_VMOVP,
+  GITS_TYPER_VSGI,
 } from '../architecture/its.js';
 import {
   GICR_CTLR_CES,
+  GICR_CTLR_ENABLE_LPIS,
   GICR_CTLR_IR,
+  GICR_TYPER_COMMON_LPI_AFF3,
+  GICR_TYPER_DIRECT_LPI,
   GICR_TYPER_LAST,
   GICR_TYPER_PLPIS,
   GICR_TYPER_PROCESSOR_NUMBER_SHIFT,
+  GICR_TYPER_RVPEID,
+  GICR_TYPER_VLPIS,
+  INVALIDATE_VIRTUAL,
 } from '../architecture/redistributor.js';
-import { Frame, RAZ_WI, type RegisterHandlers, readOnly, readWide, writtenHigh, writtenLow } from '../frames/frame.js';
-import { sanitisePendbaser, sanitisePropbaser, WITHOUT_PTZ } from '../frames/table-base.js';
+import { Frame, RAZ_WI, type ReadColumn, type RegisterHandlers, type WriteColumn } from '../frames/frame.js';
+import { sanitisePendbaser, sanitisePropbaser } from '../frames/table-base.js';
 import type { ItsTable } from '../its/tables.js';
 import type { PhysicalGic } from './physical-gic.js';
 
 type Handlers = RegisterHandlers<PhysicalGic>;
+type Read = ReadColumn<PhysicalGic>;
+type Write = WriteColumn<PhysicalGic>;
 
 /** GICx_PIDR2.ArchRev 4 (bits 7:4), at 0xffe8: 0x18 into the identification registers. */
 const PIDR2 = 0x18;
 const PIDR2_GICV4 = 0x4b;
-const IDENTIFICATION = readOnly<PhysicalGic>((_gic, _n, at) => (at === PIDR2 ? PIDR2_GICV4 : 0));
+const IDENTIFICATION: Read = { read: (_gic, _n, at) => (at === PIDR2 ? PIDR2_GICV4 : 0) };
 
 // ---- ITS
 
@@ -67,33 +63,36 @@ const ITS_CONTROL: Handlers = {
   },
 };
 
-const ITS_TYPER = readOnly<PhysicalGic>((gic, _n, at, width) => {
-  const low =
+/** The upper half of GITS_TYPER beside VMOVP with GICv4.1. */
+const GITS_TYPER_V41 =
+  GITS_TYPER_VSGI | GITS_TYPER_VMAPP | (SVPET_AFF3 << GITS_TYPER_SVPET_SHIFT) | GITS_TYPER_NO_INDIVIDUAL_DOORBELL;
+
+const ITS_TYPER: Read = {
+  read: ({ its }) =>
     GITS_TYPER_PHYSICAL |
     GITS_TYPER_VIRTUAL |
-    ((gic.its.deviceTable.entrySize - 1) << GITS_TYPER_ITT_ENTRY_SIZE_SHIFT) |
+    ((its.deviceTable.entrySize - 1) << GITS_TYPER_ITT_ENTRY_SIZE_SHIFT) |
     ((EVENT_ID_BITS - 1) << GITS_TYPER_ID_BITS_SHIFT) |
-    ((DEVICE_ID_BITS - 1) << GITS_TYPER_DEVICE_BITS_SHIFT);
-  const version41 =
-    GITS_TYPER_VSGI | GITS_TYPER_VMAPP | (SVPET_AFF3 << GITS_TYPER_SVPET_SHIFT) | GITS_TYPER_NO_INDIVIDUAL_DOORBELL;
-  return readWide(gic, at, width, low, GITS_TYPER_VMOVP | (gic.version === 41 ? version41 : 0));
-});
+    ((DEVICE_ID_BITS - 1) << GITS_TYPER_DEVICE_BITS_SHIFT),
+  readHigh: ({ version }) => GITS_TYPER_VMOVP | (version === 41 ? GITS_TYPER_V41 : 0),
+};
 
 const CBASER: Handlers = {
-  read: (gic, _n, at, width) => readWide(gic, at, width, gic.its.queue.cbaserLow, gic.its.queue.cbaserHigh),
-  write({ its }, _n, at, width, low, high) {
+  read: ({ its }) => its.queue.cbaserLow,
+  readHigh: ({ its }) => its.queue.cbaserHigh,
+  write({ its }, _n, _at, _width, low, high) {
     if (its.enabled) return;
     const { queue } = its;
-    queue.cbaserLow = (writtenLow(at, width, low, queue.cbaserLow) & ~0x300) >>> 0;
-    queue.cbaserHigh = writtenHigh(at, width, low, high, queue.cbaserHigh);
+    queue.cbaserLow = (low & ~0x300) >>> 0;
+    queue.cbaserHigh = high;
     queue.empty();
   },
 };
 
 const CWRITER: Handlers = {
-  read: (gic, _n, at, width) => readWide(gic, at, width, gic.its.queue.cwriter, 0),
-  write({ its }, _n, at, width, low) {
-    its.queue.setCwriter(writtenLow(at, width, low, its.queue.cwriter));
+  read: ({ its }) => its.queue.cwriter,
+  write({ its }, _n, _at, _width, low) {
+    its.queue.setCwriter(low);
     if (its.enabled) its.queue.run();
   },
 };
@@ -109,30 +108,26 @@ function fixedFields(table: ItsTable): number {
 
 /** Pages are of 64 KiB. A table of another place has none of the old one's entries. */
 const BASER: Handlers = {
-  read(gic, _n, at, width) {
+  read: (gic, _n, at) => tableAt(gic, at)?.low ?? 0,
+  readHigh(gic, _n, at) {
     const table = tableAt(gic, at);
-    return table === undefined ? readWide(gic, at, width, 0, 0) : readWide(gic, at, width, table.low, readHigh(table));
+    return table === undefined ? 0 : (table.high | fixedFields(table)) >>> 0;
   },
-  write(gic, _n, at, width, low, high) {
+  write(gic, _n, at, _width, low, high) {
     const { its } = gic;
     const table = tableAt(gic, at);
     if (its.enabled || table === undefined) return;
     const flat = table === its.collectionTable ? BASER_INDIRECT : 0;
-    table.low = ((writtenLow(at, width, low, table.low) & ~BASER_PAGE_SIZE_MASK) | BASER_PAGE_SIZE_64K) >>> 0;
-    table.high = (writtenHigh(at, width, low, high, table.high) & ~BASER_HIGH_READ_ONLY & ~flat) >>> 0;
+    table.low = ((low & ~BASER_PAGE_SIZE_MASK) | BASER_PAGE_SIZE_64K) >>> 0;
+    table.high = (high & ~BASER_HIGH_READ_ONLY & ~flat) >>> 0;
     if (table === its.deviceTable) its.forgetDevices();
     else if (table === its.collectionTable) its.collections.clear();
     else for (const id of [...gic.vpes.keys()]) gic.unmapVpe(id);
   },
 };
 
-function readHigh(table: ItsTable): number {
-  return (table.high | fixedFields(table)) >>> 0;
-}
-
 /** A vSGI, by vPEID (47:32) and vINTID (3:0). Only 64 bits at once. */
-const SGIR: Handlers = {
-  read: () => 0,
+const SGIR: Write = {
   write(gic, _n, _at, _width, low, high) {
     if (gic.its.enabled) gic.raiseVsgi(high & 0xffff, low & 0xf);
   },
@@ -143,15 +138,15 @@ export const PHYSICAL_ITS_FRAME = new Frame<typeof GITS_V4_REGISTERS, PhysicalGi
   GITS_V4_REGISTERS,
   {
     GITS_CTLR: ITS_CONTROL,
-    GITS_IIDR: readOnly(() => IIDR_IMPLEMENTER_ARM),
+    GITS_IIDR: { read: () => IIDR_IMPLEMENTER_ARM },
     GITS_TYPER: ITS_TYPER,
     GITS_CBASER: CBASER,
     GITS_CWRITER: CWRITER,
-    GITS_CREADR: readOnly((gic, _n, at, width) => readWide(gic, at, width, gic.its.queue.creadr, 0)),
+    GITS_CREADR: { read: ({ its }) => its.queue.creadr },
     GITS_BASER: BASER,
     GITS_IDREGS: IDENTIFICATION,
     // the affinity whose Aff3 the vPE table is shared by (SVPET)
-    GITS_MPIDR: readOnly(() => 0),
+    GITS_MPIDR: RAZ_WI,
     GITS_SGIR: SGIR,
   },
   { size: GITS_V4_SIZE },
@@ -167,116 +162,88 @@ const CONTROL: Handlers = {
   },
 };
 
-const TYPER = readOnly<PhysicalGic>((gic, cpu, at, width) => {
-  const low =
+const TYPER: Read = {
+  read: (gic, cpu) =>
     GICR_TYPER_PLPIS |
     GICR_TYPER_VLPIS |
     GICR_TYPER_DIRECT_LPI |
     (cpu === gic.redistributors.length - 1 ? GICR_TYPER_LAST : 0) |
     (gic.version === 41 ? GICR_TYPER_RVPEID : 0) |
     ((cpu & 0xffff) << GICR_TYPER_PROCESSOR_NUMBER_SHIFT) |
-    GICR_TYPER_COMMON_LPI_AFF3;
-  return readWide(gic, at, width, low, affinityOf(cpu));
-});
+    GICR_TYPER_COMMON_LPI_AFF3,
+  readHigh: (_gic, cpu) => affinityOf(cpu),
+};
 
 const PROPBASER: Handlers = {
-  read: (gic, cpu, at, width) => {
-    const redistributor = gic.redistributors[cpu];
-    return readWide(gic, at, width, redistributor.propbaserLow, redistributor.propbaserHigh);
-  },
-  write({ redistributors }, cpu, at, width, low, high) {
+  read: ({ redistributors }, cpu) => redistributors[cpu].propbaserLow,
+  readHigh: ({ redistributors }, cpu) => redistributors[cpu].propbaserHigh,
+  write({ redistributors }, cpu, _at, _width, low, high) {
     const redistributor = redistributors[cpu];
     if (redistributor.enabled) return;
-    const written = sanitisePropbaser(
-      writtenLow(at, width, low, redistributor.propbaserLow),
-      writtenHigh(at, width, low, high, redistributor.propbaserHigh),
-    );
+    const written = sanitisePropbaser(low, high);
     redistributor.propbaserLow = written.low;
     redistributor.propbaserHigh = written.high;
   },
 };
 
 const PENDBASER: Handlers = {
-  read: (gic, cpu, at, width) => {
-    const redistributor = gic.redistributors[cpu];
-    return readWide(gic, at, width, redistributor.pendbaserLow, (redistributor.pendbaserHigh & WITHOUT_PTZ) >>> 0);
-  },
-  write({ redistributors }, cpu, at, width, low, high) {
+  read: ({ redistributors }, cpu) => redistributors[cpu].pendbaserLow,
+  readHigh: ({ redistributors }, cpu) => redistributors[cpu].pendbaserHigh,
+  write({ redistributors }, cpu, _at, _width, low, high) {
     const redistributor = redistributors[cpu];
     if (redistributor.enabled) return;
-    const written = sanitisePendbaser(
-      writtenLow(at, width, low, redistributor.pendbaserLow),
-      writtenHigh(at, width, low, high, redistributor.pendbaserHigh),
-    );
+    const written = sanitisePendbaser(low, high);
     redistributor.pendbaserLow = written.low;
     redistributor.pendbaserHigh = written.high;
   },
 };
 
 /** A physical LPI becomes pending, or is so no more, without an ITS (GICR_TYPER.DirectLPI). */
-const SET_LPI: Handlers = {
-  read: () => 0,
+const SET_LPI: Write = {
   write(gic, cpu, _at, _width, intid) {
     gic.raise(cpu, intid);
   },
 };
-const CLEAR_LPI: Handlers = {
-  read: () => 0,
+const CLEAR_LPI: Write = {
   write(gic, cpu, _at, _width, intid) {
     gic.acknowledgePhysical(cpu, intid);
   },
 };
 
 /** V (GICv4.1): the INTID is a vLPI of the vPE in bits 47:32. With 32 bits V is 0. */
-const INVALIDATE_LPI: Handlers = {
-  read: () => 0,
-  write(gic, cpu, at, _width, intid, high) {
-    if (at & 4) return;
+const INVALIDATE_LPI: Write = {
+  write(gic, cpu, _at, _width, intid, high) {
     if (high & INVALIDATE_VIRTUAL && gic.version === 41) gic.invalidateVlpi(high & 0xffff, intid);
     else gic.invalidatePhysical(cpu, intid);
   },
 };
 
-const INVALIDATE_ALL: Handlers = {
-  read: () => 0,
-  write(gic, cpu, at, _width, _low, high) {
-    if (at & 4) return;
+const INVALIDATE_ALL: Write = {
+  write(gic, cpu, _at, _width, _low, high) {
     if (high & INVALIDATE_VIRTUAL && gic.version === 41) gic.its.invalidateVpe(high & 0xffff);
     else gic.invalidateAllPhysical(cpu);
   },
 };
 
 const VPROPBASER: Handlers = {
-  read: (gic, cpu, at, width) => {
-    const { vpropbaserLow, vpropbaserHigh } = gic.redistributors[cpu];
-    return readWide(gic, at, width, vpropbaserLow, vpropbaserHigh);
-  },
-  write({ redistributors }, cpu, at, width, low, high) {
+  read: ({ redistributors }, cpu) => redistributors[cpu].vpropbaserLow,
+  readHigh: ({ redistributors }, cpu) => redistributors[cpu].vpropbaserHigh,
+  write({ redistributors }, cpu, _at, _width, low, high) {
     const redistributor = redistributors[cpu];
-    redistributor.vpropbaserLow = writtenLow(at, width, low, redistributor.vpropbaserLow);
-    redistributor.vpropbaserHigh = writtenHigh(at, width, low, high, redistributor.vpropbaserHigh);
+    redistributor.vpropbaserLow = low;
+    redistributor.vpropbaserHigh = high;
   },
 };
 
 /** Dirty reads as 0: what a write asks for has been done. */
 const VPENDBASER: Handlers = {
-  read: (gic, cpu, at, width) => {
-    const { vpendbaserLow, vpendbaserHigh } = gic.redistributors[cpu];
-    return readWide(gic, at, width, vpendbaserLow, vpendbaserHigh);
-  },
-  write(gic, cpu, at, width, low, high) {
-    const { vpendbaserLow, vpendbaserHigh } = gic.redistributors[cpu];
-    gic.writeVpendbaser(
-      cpu,
-      writtenLow(at, width, low, vpendbaserLow),
-      writtenHigh(at, width, low, high, vpendbaserHigh),
-    );
-  },
+  read: ({ redistributors }, cpu) => redistributors[cpu].vpendbaserLow,
+  readHigh: ({ redistributors }, cpu) => redistributors[cpu].vpendbaserHigh,
+  write: (gic, cpu, _at, _width, low, high) => gic.writeVpendbaser(cpu, low, high),
 };
 
 /** Asks for the pending vSGIs of a vPE, resident or not; GICR_VSGIPENDR has the answer. */
-const VSGIR: Handlers = {
-  read: () => 0,
+const VSGIR: Write = {
   write({ redistributors, vpes, version }, cpu, _at, _width, value) {
     redistributors[cpu].vsgiPending = version === 41 ? (vpes.get(value & 0xffff)?.sgiPending ?? 0) : 0;
   },
@@ -287,7 +254,7 @@ export const PHYSICAL_REDISTRIBUTOR = new Frame<typeof GICR_V4_REGISTERS, Physic
   GICR_V4_REGISTERS,
   {
     GICR_CTLR: CONTROL,
-    GICR_IIDR: readOnly(() => IIDR_IMPLEMENTER_ARM),
+    GICR_IIDR: { read: () => IIDR_IMPLEMENTER_ARM },
     GICR_TYPER: TYPER,
     GICR_STATUSR: RAZ_WI,
     GICR_WAKER: RAZ_WI,
@@ -313,7 +280,7 @@ export const PHYSICAL_REDISTRIBUTOR = new Frame<typeof GICR_V4_REGISTERS, Physic
     GICR_VPROPBASER: VPROPBASER,
     GICR_VPENDBASER: VPENDBASER,
     GICR_VSGIR: VSGIR,
-    GICR_VSGIPENDR: readOnly(({ redistributors }, cpu) => redistributors[cpu].vsgiPending),
+    GICR_VSGIPENDR: { read: ({ redistributors }, cpu) => redistributors[cpu].vsgiPending },
   },
   { size: GICR_V4_SIZE },
 );

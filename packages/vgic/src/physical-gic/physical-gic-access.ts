@@ -7,7 +7,9 @@ import {
   VPENDBASER_VALID,
   VPROPBASER_VALID,
 } from '../architecture/gicv4.js';
-import { BASER_VALID, COMMAND_SIZE, GICR_CTLR_ENABLE_LPIS, LPI_ENABLE } from '../architecture/its.js';
+import { BASER_VALID, COMMAND_QUEUE_PAGE, COMMAND_SIZE, GITS_CTLR_ENABLED, LPI_ENABLE } from '../architecture/its.js';
+import { GICR_CTLR_ENABLE_LPIS, PENDBASER_PTZ } from '../architecture/redistributor.js';
+import { type NamesOf, offsetsOf } from '../architecture/register-map.js';
 import { GicError } from '../errors.js';
 import { Command, type CommandName, type FieldName, type VirtualCommandName } from '../its/commands.js';
 import { Ram } from '../memory/ram.js';
@@ -19,24 +21,16 @@ const HOST_RAM_BASE = 0x1_0000_0000;
 /** Pages of the host's RAM beside two for each CPU, one of which is its own and one a vPE's. */
 const SPARE_PAGES = 256;
 const VPE_ENTRY_SIZE = 32;
-/** GICR_PENDBASER.PTZ, upper half: the table holds zeros. */
-const PENDBASER_PTZ = 1 << 30;
 /** GICR_PROPBASER, GICR_VPROPBASER of GICv4.0: bits of INTIDs, less one. */
 export const ID_BITS_FIELD = LPI_BITS - 1;
 export const VPE_ID_BITS = 12;
 /** Priority of the host's own LPIs. */
 export const PHYSICAL_LPI_PRIORITY = 0xa0;
 
-type GitsName = (typeof GITS_V4_REGISTERS)[number]['name'];
-type GicrName = (typeof GICR_V4_REGISTERS)[number]['name'];
-const GITS = Object.fromEntries(GITS_V4_REGISTERS.map(({ name, offset }) => [name, offset])) as Record<
-  GitsName,
-  number
->;
-const GICR = Object.fromEntries(GICR_V4_REGISTERS.map(({ name, offset }) => [name, offset])) as Record<
-  GicrName,
-  number
->;
+type GitsName = NamesOf<typeof GITS_V4_REGISTERS>;
+type GicrName = NamesOf<typeof GICR_V4_REGISTERS>;
+const GITS = offsetsOf(GITS_V4_REGISTERS);
+const GICR = offsetsOf(GICR_V4_REGISTERS);
 
 export type Fields = Partial<Record<FieldName, number>>;
 
@@ -116,8 +110,8 @@ export class PhysicalGicAccess {
     for (const [n, pages] of tables.entries()) {
       this.writeIts('GITS_BASER', this.take(pages) + pages - 1, BASER_VALID, 8 * n);
     }
-    this.writeIts('GITS_CBASER', this.#queue + TABLE_PAGE / 4096 - 1, BASER_VALID);
-    this.writeIts('GITS_CTLR', 1);
+    this.writeIts('GITS_CBASER', this.#queue + TABLE_PAGE / COMMAND_QUEUE_PAGE - 1, BASER_VALID);
+    this.writeIts('GITS_CTLR', GITS_CTLR_ENABLED);
     this.prepareCpu(0);
     this.issue('MAPC', { collection: 0, target: 0, valid: 1 });
   }

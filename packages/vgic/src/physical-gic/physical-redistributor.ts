@@ -1,3 +1,4 @@
+import { PENDBASER_PTZ } from '../architecture/redistributor.js';
 import { addressOf } from '../its/lpis.js';
 import type { ConfigurationTables } from './configuration-table.js';
 import { LPI_BITS } from './configuration-table.js';
@@ -6,8 +7,6 @@ import { PendingTable } from './pending-table.js';
 const PROPBASER_ADDRESS = 0xfffff000;
 const PENDBASER_ADDRESS = 0xffff0000;
 const ID_BITS = 0x1f;
-/** GICR_PENDBASER.PTZ, upper half. */
-const PENDING_TABLE_ZERO = 1 << 30;
 
 /** A physical redistributor, as far as LPIs go. Registers of 64 bits in halves. Source: IHI 0069, 12.11. */
 export class PhysicalRedistributor {
@@ -48,7 +47,7 @@ export class PhysicalRedistributor {
     this.lpis.configuration = this.configurations.acquire(
       addressOf(this.propbaserLow & PROPBASER_ADDRESS, this.propbaserHigh),
     );
-    if (this.pendbaserHigh & PENDING_TABLE_ZERO) this.lpis.clearAll();
+    if (this.pendbaserHigh & PENDBASER_PTZ) this.lpis.clearAll();
     else this.lpis.load(this.configurations.memory, this.#pendingAddress);
     this.enabled = true;
   }

@@ -5,6 +5,7 @@ import { testBit } from '../interrupts/bitmap.js';
 import { NO_VCPU } from '../interrupts/interrupts.js';
 import { type Device, NO_COLLECTION } from '../its/device.js';
 import { COLLECTION_NOT_MAPPED, type Its } from '../its/its.js';
+import type { Ram } from '../memory/ram.js';
 
 const { EACCES, EEXIST, EFAULT, EINVAL } = ERRNO;
 
@@ -19,10 +20,13 @@ const { EACCES, EEXIST, EFAULT, EINVAL } = ERRNO;
  */
 export interface ItsTableAbi {
   readonly entrySize: number;
-  /** 0 or a negative errno; what was written before an error stays. */
-  save(its: Its): number;
-  /** 0 or a negative errno; after an error nothing is mapped. */
-  restore(its: Its): number;
+  /** Writes the tables to `memory`: guest RAM, or pages over it. 0 or a negative errno; what was written before an error stays. */
+  save(its: Its, memory?: Ram): number;
+  /**
+   * Reads them there, and takes what is pending of their LPIs out of the pending tables. 0 or a negative errno; after an error
+   * nothing is mapped.
+   */
+  restore(its: Its, memory?: Ram): number;
 }
 
 const ENTRY = 8;
@@ -37,18 +41,18 @@ const DTE_SIZE_MASK = 0x1f;
 
 // ---- save
 
-function saveDevices(its: Its): number {
-  const { deviceTable, memory } = its;
+function saveDevices(its: Its, memory: Ram): number {
+  const { deviceTable } = its;
   if (!deviceTable.valid) return 0;
   const devices = its.sortDevices();
   for (const [n, device] of devices.entries()) {
     // a device whose place in the table is gone can't be reached any more: the chain goes around it
-    const address = deviceTable.entryAddress(device.id);
+    const address = deviceTable.entryAddress(device.id, memory);
     if (address < 0) continue;
-    const result = saveTranslations(its, device);
+    const result = saveTranslations(its, memory, device);
     if (result !== 0) return result;
     // only now, since an ITT may lie over the table's first level
-    const next = distanceToNext(its, devices, n);
+    const next = distanceToNext(its, memory, devices, n);
     const itt = device.ittAddress / 2 ** 8;
     const low = ((itt * 2 ** 5) % 2 ** 32) | (device.eventBits - 1);
     const high = VALID | (next << DTE_NEXT_SHIFT) | Math.floor(itt / 2 ** 27);
@@ -58,17 +62,16 @@ function saveDevices(its: Its): number {
 }
 
 /** From a device to the following one that has a place in the table, or 0. */
-function distanceToNext(its: Its, devices: readonly Device[], n: number): number {
+function distanceToNext(its: Its, memory: Ram, devices: readonly Device[], n: number): number {
   for (let following = n + 1; following < devices.length; following++) {
     const { id } = devices[following];
-    if (its.deviceTable.entryAddress(id) >= 0) return Math.min(id - devices[n].id, MAX_NEXT_DEVICE);
+    if (its.deviceTable.entryAddress(id, memory) >= 0) return Math.min(id - devices[n].id, MAX_NEXT_DEVICE);
   }
   return 0;
 }
 
 /** A device's ITT. An event whose collection is gone is written as not mapped. */
-function saveTranslations(its: Its, device: Device): number {
-  const { memory } = its;
+function saveTranslations(its: Its, memory: Ram, device: Device): number {
   const base = device.ittAddress;
   let event = -1;
   let intid = 0;
@@ -101,8 +104,8 @@ function canSave({ irqs }: Its, intid: number): boolean {
 }
 
 /** Collections in the order in which they came to be, then an entry that is not valid, if there is room. */
-function saveCollections(its: Its): number {
-  const { collectionTable, memory } = its;
+function saveCollections(its: Its, memory: Ram): number {
+  const { collectionTable } = its;
   if (!collectionTable.valid) return 0;
   let address = collectionTable.address;
   const end = address + collectionTable.length;
@@ -122,8 +125,7 @@ type EntryReader = (id: number, low: number, high: number) => number;
 const END_OF_TABLE = 1;
 
 /** Walks a table along its distances: 0 at an entry that says it is the last, END_OF_TABLE at the end, or an errno. */
-function scan(its: Its, base: number, length: number, firstId: number, read: EntryReader): number {
-  const { memory } = its;
+function scan(memory: Ram, base: number, length: number, firstId: number, read: EntryReader): number {
   let id = firstId;
   for (let at = 0; ; ) {
     const address = base + at;
@@ -142,10 +144,10 @@ function scan(its: Its, base: number, length: number, firstId: number, read: Ent
  * `onUnmappable` is told of INTIDs that no guest can have mapped. KVM takes them, and its tables then reach beyond what they
  * may; here the restore fails, but only where KVM's has come to its end.
  */
-function restoreTranslations(its: Its, device: Device, onUnmappable: () => void): number {
+function restoreTranslations(its: Its, memory: Ram, device: Device, onUnmappable: () => void): number {
   const events = 1 << device.eventBits;
   const intids = 1 << its.lpis.intidBits;
-  const result = scan(its, device.ittAddress, events * ENTRY, 0, (event, low, high) => {
+  const result = scan(memory, device.ittAddress, events * ENTRY, 0, (event, low, high) => {
     const collection = low & 0xffff;
     const intid = (high & 0xffff) * 2 ** 16 + (low >>> 16);
     const next = high >>> 16;
@@ -158,19 +160,19 @@ function restoreTranslations(its: Its, device: Device, onUnmappable: () => void)
       onUnmappable();
       return its.lpis.hasTablesFor(intid, target) ? next : -EFAULT;
     }
-    return its.mapTranslation(device, event, intid, collection, target) ? next : -EFAULT;
+    return its.mapTranslation(device, event, intid, collection, target, memory) ? next : -EFAULT;
   });
   return Math.min(result, 0);
 }
 
-function restoreDevice(its: Its, id: number, low: number, high: number, onUnmappable: () => void): number {
+function restoreDevice(its: Its, memory: Ram, id: number, low: number, high: number, onUnmappable: () => void): number {
   if (!(high & VALID)) return 1;
   const eventBits = (low & DTE_SIZE_MASK) + 1;
   const itt = ((high & 0x1ffff) * 2 ** 27 + (low >>> 5)) * 2 ** 8;
-  if (eventBits > EVENT_ID_BITS || its.deviceTable.entryAddress(id) < 0) return -EINVAL;
+  if (eventBits > EVENT_ID_BITS || its.deviceTable.entryAddress(id, memory) < 0) return -EINVAL;
   const device = its.createDevice(id, itt, eventBits);
   its.addDevice(device);
-  const result = restoreTranslations(its, device, onUnmappable);
+  const result = restoreTranslations(its, memory, device, onUnmappable);
   if (result !== 0) {
     its.freeDevice(device);
     return result;
@@ -178,29 +180,29 @@ function restoreDevice(its: Its, id: number, low: number, high: number, onUnmapp
   return (high >>> DTE_NEXT_SHIFT) & DTE_NEXT_MASK;
 }
 
-function restoreDevices(its: Its): number {
+function restoreDevices(its: Its, memory: Ram): number {
   const { deviceTable } = its;
   if (!deviceTable.valid) return 0;
   let unmappable = false;
   const onUnmappable = () => {
     unmappable = true;
   };
-  const readDevice: EntryReader = (id, low, high) => restoreDevice(its, id, low, high, onUnmappable);
+  const readDevice: EntryReader = (id, low, high) => restoreDevice(its, memory, id, low, high, onUnmappable);
   const perPage = PAGE_64K / ENTRY;
   const scanned = deviceTable.indirect
-    ? scan(its, deviceTable.address, (deviceTable.length / LEVEL_1_ENTRY) * ENTRY, 0, (index, low, high) => {
+    ? scan(memory, deviceTable.address, (deviceTable.length / LEVEL_1_ENTRY) * ENTRY, 0, (index, low, high) => {
         if (!(high & VALID)) return 1;
         const page = (high & 0xfffff) * 2 ** 32 + ((low & 0xffff0000) >>> 0);
-        return scan(its, page, PAGE_64K, index * perPage, readDevice);
+        return scan(memory, page, PAGE_64K, index * perPage, readDevice);
       })
-    : scan(its, deviceTable.address, deviceTable.length, 0, readDevice);
+    : scan(memory, deviceTable.address, deviceTable.length, 0, readDevice);
   const result = scanned >= 0 && unmappable ? -EINVAL : Math.min(scanned, 0);
   if (result < 0) its.freeAllDevices();
   return result;
 }
 
-function restoreCollections(its: Its): number {
-  const { collectionTable, irqs, memory } = its;
+function restoreCollections(its: Its, memory: Ram): number {
+  const { collectionTable, irqs } = its;
   if (!collectionTable.valid) return 0;
   const base = collectionTable.address;
   for (let at = 0; at < collectionTable.length; at += ENTRY) {
@@ -221,7 +223,7 @@ function restoreCollections(its: Its): number {
     const vcpu = ((high & 0xffff) * 2 ** 16 + (low >>> 16)) >>> 0;
     if (vcpu !== COLLECTION_NOT_MAPPED && vcpu >= irqs.vcpus) return -EINVAL;
     if (its.collections.has(id)) return -EEXIST;
-    if (collectionTable.entryAddress(id) < 0) return -EINVAL;
+    if (collectionTable.entryAddress(id, memory) < 0) return -EINVAL;
     its.collections.set(id, vcpu);
     return 1;
   }
@@ -231,9 +233,9 @@ function restoreCollections(its: Its): number {
 export const ITS_TABLE_ABIS: readonly ItsTableAbi[] = [
   {
     entrySize: ENTRY,
-    save: (its) => saveDevices(its) || saveCollections(its),
-    restore(its) {
-      const result = restoreCollections(its) || restoreDevices(its);
+    save: (its, memory = its.memory) => saveDevices(its, memory) || saveCollections(its, memory),
+    restore(its, memory = its.memory) {
+      const result = restoreCollections(its, memory) || restoreDevices(its, memory);
       if (result !== 0) its.freeAllCollections();
       return result;
     },

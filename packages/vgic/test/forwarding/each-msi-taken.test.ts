@@ -74,12 +74,11 @@ const LEFT_OUT: Readonly<Record<string, { hosts: readonly HostKind[]; breakIt: (
     hosts: [41],
     breakIt({ gic: { forwarding } }) {
       if (forwarding === undefined) return;
-      const { withPendingInMemory } = forwarding;
+      const { withPendingInMemory, askForDoorbell } = forwarding;
       forwarding.withPendingInMemory = (action) => {
-        const waiting = forwarding.waiting.slice();
-        forwarding.waiting.fill(0);
+        forwarding.askForDoorbell = () => {};
         const value = withPendingInMemory.call(forwarding, action) as ReturnType<typeof action>;
-        forwarding.waiting.set(waiting);
+        forwarding.askForDoorbell = askForDoorbell;
         return value;
       };
     },
@@ -89,13 +88,16 @@ const LEFT_OUT: Readonly<Record<string, { hosts: readonly HostKind[]; breakIt: (
     breakIt({ gic }) {
       const { forwarding } = gic;
       if (forwarding === undefined) return;
-      const { leave } = gic;
+      const { vcpus } = gic;
       const { setPending } = forwarding;
-      gic.leave = (vcpu) => {
-        forwarding.setPending = () => {};
-        leave.call(gic, vcpu);
-        forwarding.setPending = setPending;
-      };
+      for (const verb of ['enter', 'leave', 'put', 'wait'] as const) {
+        const original = vcpus[verb];
+        vcpus[verb] = (vcpu) => {
+          forwarding.setPending = () => {};
+          original.call(vcpus, vcpu);
+          forwarding.setPending = setPending;
+        };
+      }
     },
   },
 };

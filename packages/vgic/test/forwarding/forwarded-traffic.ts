@@ -255,11 +255,12 @@ export class ForwardedTraffic {
     if (machine.gic.forwarding?.readable === false) {
       for (let event = 0; event < EVENTS; event++) machine.unforward(event);
     }
-    const state = JSON.parse(JSON.stringify(saveGic(machine.gic))) as GicState;
+    const { state, pages } = saveGic(machine.gic);
+    const sent = JSON.parse(JSON.stringify(state)) as GicState;
     const ram = { guest: machine.its, bytes: machine.its.memory.bytes.slice() };
     this.machine = new PassedThrough({ ...machine.config, gicv4: to }, ram);
     this.machine.cpuOf.splice(0, VCPUS, ...machine.cpuOf);
-    restoreGic(this.machine.gic, state);
+    restoreGic(this.machine.gic, { state: sent, pages });
     this.#adopt();
     for (let vcpu = 0; vcpu < VCPUS; vcpu++) {
       if (this.places[vcpu] !== 'waiting') continue;

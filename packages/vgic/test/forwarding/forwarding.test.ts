@@ -416,9 +416,9 @@ describe('a save', () => {
     machine.forward(0);
     machine.msi(0);
     machine.msi(1);
-    const state = saveGic(machine.gic);
+    const saved = saveGic(machine.gic);
     const twin = new PassedThrough({ gicv4: to }, { guest: machine.its, bytes: machine.its.memory.bytes.slice() });
-    restoreGic(twin.gic, state);
+    restoreGic(twin.gic, saved);
     expect(twin.forward(0)).toBe(0);
     expect(twin.taken().sort()).toEqual([FIRST_LPI, FIRST_LPI + 1]);
     // the guest goes on here as well
@@ -433,11 +433,11 @@ describe('a save', () => {
     const machine = forwarded();
     machine.msi(0);
     machine.msi(1);
-    const state = saveGic(machine.gic);
+    const saved = saveGic(machine.gic);
     const ram = { guest: machine.its, bytes: machine.its.memory.bytes.slice() };
     const twin = new PassedThrough({ ...machine.config, gicv4: 41 }, ram);
     if (before) expect(twin.forward(0)).not.toBe(0);
-    restoreGic(twin.gic, state);
+    restoreGic(twin.gic, saved);
     // between the two the device's MSI goes by software
     twin.msi(2);
     if (after) expect(twin.forward(0)).toBe(0);

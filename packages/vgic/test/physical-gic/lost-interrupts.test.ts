@@ -25,10 +25,10 @@ it.each([41, 40] as const)(
   'a vCPU that was saved while it waited is woken by a forwarded LPI after the restore (GICv4 version %i)',
   (gicv4) => {
     const machine = waiting(gicv4);
-    const state = saveGic(machine.gic);
+    const saved = saveGic(machine.gic);
     const bytes = machine.its.memory.bytes.slice();
     const twin = new PassedThrough({ gicv4 }, { guest: machine.its, bytes });
-    restoreGic(twin.gic, state);
+    restoreGic(twin.gic, saved);
     twin.gic.wait(0);
     twin.forward(0);
     expect(twin.gic.hasPending(0)).toBe(false);

@@ -1,0 +1,169 @@
+import { INTID_SPURIOUS, LPI_MIN } from '../architecture/intid.js';
+import * as architecture from '../architecture/virtual-interface.js';
+import { lowestBit } from '../interrupts/bitmap.js';
+import type { PhysicalInterrupts } from '../interrupts/physical-interrupts.js';
+import type { CpuInterface, ResidentVpe } from './cpu-interface.js';
+
+// V8 folds a module's own constants, not imported ones; the guest's hot path is here
+const {
+  HCR_EN,
+  IDLE_PRIORITY,
+  LR_ACTIVE,
+  LR_GROUP,
+  LR_HW,
+  LR_PENDING,
+  LR_PINTID_MASK,
+  LR_PRIORITY_SHIFT,
+  LR_STATE,
+  VMCR_ENG0,
+  VMCR_ENG1,
+  VMCR_EOIM,
+} = architecture;
+
+/**
+ * A GICv3 guest's acknowledge, end of interrupt and deactivation, served from the list registers. Where the architecture
+ * leaves a choice this is KVM's: among equal priorities the lowest-numbered list register wins. Source: IHI 0069H, 4.2 and
+ * 12.2.
+ */
+
+/** The pending list register with the highest priority whose group is enabled, or -1. */
+function highestPendingListRegister(cpu: CpuInterface): number {
+  let best = -1;
+  let bestPriority = IDLE_PRIORITY;
+  const { control, lrHigh, used } = cpu;
+  for (let n = 0; n < used; n++) {
+    const high = lrHigh[n];
+    if ((high & LR_STATE) !== LR_PENDING) continue;
+    if (!(control & (high & LR_GROUP ? VMCR_ENG1 : VMCR_ENG0))) continue;
+    const priority = (high >>> LR_PRIORITY_SHIFT) & 0xff;
+    if (priority < bestPriority) {
+      bestPriority = priority;
+      best = n;
+    }
+  }
+  return best;
+}
+
+/** INTID of the resident vPE's interrupt that comes before list register `n` (or -1, none), or -1: it is last of equals. */
+function vpeBefore(cpu: CpuInterface, n: number): number {
+  const { vpe } = cpu;
+  if (vpe === undefined || !(cpu.hcr & HCR_EN)) return -1;
+  const intid = vpe.best(cpu.control & (VMCR_ENG0 | VMCR_ENG1));
+  if (intid < 0 || (n >= 0 && ((cpu.lrHigh[n] >>> LR_PRIORITY_SHIFT) & 0xff) <= vpe.priority(intid))) return -1;
+  return intid;
+}
+
+/** Whether an interrupt may be signalled: above the priority mask and preempting what is active. */
+function mayPreempt(cpu: CpuInterface, priority: number, group: number): boolean {
+  if (priority >= cpu.pmr) return false;
+  return cpu.groupPriority(priority, group) < Math.min(cpu.runningPriority(), IDLE_PRIORITY);
+}
+
+/** The same for list register `n`. */
+function isSignalled(cpu: CpuInterface, n: number): boolean {
+  const high = cpu.lrHigh[n];
+  return mayPreempt(cpu, (high >>> LR_PRIORITY_SHIFT) & 0xff, (high >>> 28) & 1);
+}
+
+/** The group of the interrupt that the virtual CPU interface signals: 0, 1, or -1 for none. */
+export function signalledGroup(cpu: CpuInterface): number {
+  const n = highestPendingListRegister(cpu);
+  if (cpu.vpe !== undefined) {
+    const intid = vpeBefore(cpu, n);
+    if (intid >= 0) {
+      const group = cpu.vpe.isGroup1(intid) ? 1 : 0;
+      return mayPreempt(cpu, cpu.vpe.priority(intid), group) ? group : -1;
+    }
+  }
+  return n < 0 || !isSignalled(cpu, n) ? -1 : (cpu.lrHigh[n] >>> 28) & 1;
+}
+
+function activate(cpu: CpuInterface, priority: number, group: number): void {
+  const level = cpu.groupPriority(priority, group) >>> cpu.minimumBpr;
+  (group === 0 ? cpu.ap0r : cpu.ap1r)[level >>> 5] |= 1 << (level & 31);
+}
+
+/** The acknowledge of what a resident vPE signals. */
+function acknowledgeVpe(cpu: CpuInterface, vpe: ResidentVpe, intid: number, group: number): number {
+  const priority = vpe.priority(intid);
+  if (vpe.isGroup1(intid) !== (group === 1) || !mayPreempt(cpu, priority, group)) return INTID_SPURIOUS;
+  activate(cpu, priority, group);
+  vpe.clearPending(intid);
+  return intid;
+}
+
+/** ICC_IAR<group>_EL1. */
+export function acknowledge(cpu: CpuInterface, group: number): number {
+  const n = highestPendingListRegister(cpu);
+  if (cpu.vpe !== undefined) {
+    const intid = vpeBefore(cpu, n);
+    if (intid >= 0) return acknowledgeVpe(cpu, cpu.vpe, intid, group);
+  }
+  if (n < 0 || ((cpu.lrHigh[n] >>> 28) & 1) !== group || !isSignalled(cpu, n)) return INTID_SPURIOUS;
+  const high = cpu.lrHigh[n];
+  cpu.lrHigh[n] = (high & ~LR_STATE) | LR_ACTIVE;
+  activate(cpu, (high >>> LR_PRIORITY_SHIFT) & 0xff, group);
+  return cpu.lrLow[n];
+}
+
+/** ICC_HPPIR<group>_EL1. */
+export function highestPending(cpu: CpuInterface, group: number): number {
+  const n = highestPendingListRegister(cpu);
+  if (cpu.vpe !== undefined) {
+    const intid = vpeBefore(cpu, n);
+    if (intid >= 0) return cpu.vpe.isGroup1(intid) === (group === 1) ? intid : INTID_SPURIOUS;
+  }
+  return n < 0 || ((cpu.lrHigh[n] >>> 28) & 1) !== group ? INTID_SPURIOUS : cpu.lrLow[n];
+}
+
+/** The list register in which an INTID is active, or -1. */
+function activeListRegister(cpu: CpuInterface, intid: number): number {
+  for (let n = 0; n < cpu.used; n++) {
+    if (cpu.lrLow[n] === intid && cpu.lrHigh[n] & LR_ACTIVE) return n;
+  }
+  return -1;
+}
+
+/** Clears the highest active priority of both groups and returns it, or IDLE_PRIORITY: priority drop. */
+function dropPriority(cpu: CpuInterface): number {
+  for (let word = 0; word < cpu.activePriorityWords; word++) {
+    const group0 = cpu.ap0r[word];
+    const group1 = cpu.ap1r[word];
+    if ((group0 | group1) === 0) continue;
+    const lowest = lowestBit(group0 | group1);
+    if (group1 !== 0 && lowestBit(group1) === lowest) cpu.ap1r[word] &= group1 - 1;
+    else cpu.ap0r[word] &= group0 - 1;
+    return ((word * 32 + lowest) << cpu.minimumBpr) & 0xff;
+  }
+  return IDLE_PRIORITY;
+}
+
+function deactivateListRegister(cpu: CpuInterface, n: number, physical: PhysicalInterrupts): void {
+  const high = cpu.lrHigh[n] & ~LR_ACTIVE;
+  cpu.lrHigh[n] = high;
+  if (high & LR_HW) physical.deactivate(high & LR_PINTID_MASK);
+}
+
+/** ICC_EOIR<group>_EL1. */
+export function endOfInterrupt(cpu: CpuInterface, group: number, intid: number, physical: PhysicalInterrupts): void {
+  const dropped = dropPriority(cpu);
+  const n = activeListRegister(cpu, intid);
+  if (n < 0) {
+    if (intid < LPI_MIN) cpu.countUnlistedEnd();
+    return;
+  }
+  if (cpu.control & VMCR_EOIM && intid < LPI_MIN) return;
+  const high = cpu.lrHigh[n];
+  const priority = (high >>> LR_PRIORITY_SHIFT) & 0xff;
+  // an end that does not match what it ends: the guest's error, nothing is deactivated
+  if (((high >>> 28) & 1) !== group || cpu.groupPriority(priority, group) !== dropped) return;
+  deactivateListRegister(cpu, n, physical);
+}
+
+/** ICC_DIR_EL1. */
+export function deactivate(cpu: CpuInterface, intid: number, physical: PhysicalInterrupts): void {
+  if (!(cpu.control & VMCR_EOIM) || intid >= LPI_MIN) return;
+  const n = activeListRegister(cpu, intid);
+  if (n < 0) cpu.countUnlistedEnd();
+  else deactivateListRegister(cpu, n, physical);
+}

@@ -1,0 +1,354 @@
+import { HCR_EN, LR_GROUP, VMCR_FIQEN, VMCR_PMR_SHIFT } from '../architecture/virtual-interface.js';
+import { checkWhole } from '../arguments.js';
+import type { StatePart, StateVisitor } from '../checkpoint.js';
+import { signalledGroup } from '../cpu-interface/acknowledge.js';
+import type { CpuInterface } from '../cpu-interface/cpu-interface.js';
+import { signalledListRegister } from '../cpu-interface/gicv.js';
+import type { Forwarding } from '../forwarding/forwarding.js';
+import type { Interrupts } from '../interrupts/interrupts.js';
+import { fillListRegisters, foldListRegisters, type ResampleListener } from './delivery.js';
+import { SavedInterface } from './saved-interface.js';
+
+/**
+ * Where a vCPU is:
+ *
+ * | state | |
+ * | --- | --- |
+ * | OUT | off its physical CPU |
+ * | WAITING | off its physical CPU, in WFI: with a GICv4 its doorbell is asked for |
+ * | LOADED | on its physical CPU, which has its interface, and its vPE is resident; the list registers are empty |
+ * | IN_GUEST | executes there: the list registers hold what it is to take |
+ * | LEAVING | LOADED to all others; its list registers are being folded, and nothing moves it until that is over |
+ */
+const OUT = 0;
+const WAITING = 1;
+const LOADED = 2;
+const IN_GUEST = 3;
+const LEAVING = 4;
+
+/** What is known of a vCPU's kicks that nobody has been told of. */
+const TRAPPED = 1 << 0;
+const KICKED = 1 << 1;
+
+/** What the vCPUs are part of: a GIC. */
+export interface VcpusContext {
+  readonly irqs: Interrupts;
+  readonly forwarding: Forwarding | undefined;
+  readonly onKick: (vcpu: number) => void;
+  readonly onResample: ResampleListener;
+}
+
+/**
+ * The vCPUs of a GIC, and where each of them is. All who want to know ask here, and all changes go by the verbs:
+ *
+ * | | OUT | WAITING | LOADED | IN_GUEST |
+ * | --- | --- | --- | --- | --- |
+ * | {@link load} | LOADED | LOADED | | |
+ * | {@link enter} | IN_GUEST | IN_GUEST | IN_GUEST | out and in again |
+ * | {@link leave} | | | | LOADED |
+ * | {@link put} | | | OUT | OUT |
+ * | {@link wait} | WAITING | WAITING | WAITING | WAITING |
+ * | {@link trap} | | | | LOADED, until {@link resume} |
+ * | {@link resume} | | | IN_GUEST | out and in again |
+ *
+ * Nobody is told of a kick while a vCPU changes its state, so that a listener may use every verb. A kick of a vCPU that is
+ * about to enter anyway is told to nobody: that entry delivers what it is about.
+ */
+export class Vcpus implements StatePart {
+  /** The hypervisor's copy of each vCPU's virtual CPU interface. */
+  readonly interfaces: SavedInterface[] = [];
+  readonly #context: VcpusContext;
+  readonly #state: Uint8Array;
+  /** Kicks since the last entry. */
+  readonly #kicks: Uint32Array;
+  /** TRAPPED and KICKED. */
+  readonly #untold: Uint8Array;
+  #anyUntold = false;
+  /** Changes of state under way: kicks are kept until they are over. */
+  #changes = 0;
+  #stops = 0;
+  /** The vCPUs that {@link stopGuests} has taken out of the guest. */
+  readonly #stopped: Uint8Array;
+
+  constructor(context: VcpusContext, hardware: readonly CpuInterface[]) {
+    const { version, vcpus } = context.irqs;
+    this.#context = context;
+    this.#state = new Uint8Array(vcpus);
+    this.#kicks = new Uint32Array(vcpus);
+    this.#untold = new Uint8Array(vcpus);
+    this.#stopped = new Uint8Array(vcpus);
+    for (const cpu of hardware) this.interfaces.push(new SavedInterface(cpu, version));
+    context.irqs.kick = (vcpu) => this.#kick(vcpu);
+  }
+
+  /** Between two calls of the GIC's: no change is under way. */
+  visitState(state: StateVisitor): void {
+    state.array(this.#state);
+    if (!state.visible) state.array(this.#kicks);
+    for (const saved of this.interfaces) saved.visitState(state);
+  }
+
+  // ---- where a vCPU is
+
+  /** @throws GicError EINVAL where there is no such vCPU. */
+  #stateOf(vcpu: number): number {
+    const state = this.#state[vcpu];
+    if (state === undefined) checkWhole('vcpu', vcpu, 0, this.#state.length - 1);
+    return state;
+  }
+
+  isInGuest(vcpu: number): boolean {
+    return this.#stateOf(vcpu) === IN_GUEST;
+  }
+
+  /** On its physical CPU, in the guest or not. */
+  isLoaded(vcpu: number): boolean {
+    return this.#stateOf(vcpu) >= LOADED;
+  }
+
+  /** Off its physical CPU, until something is pending for it. */
+  isWaiting(vcpu: number): boolean {
+    return this.#stateOf(vcpu) === WAITING;
+  }
+
+  // ---- scheduling
+
+  /** The vCPU gets its physical CPU: its saved interface is put there. */
+  load(vcpu: number): void {
+    if (this.#stateOf(vcpu) >= LOADED) return;
+    const saved = this.interfaces[vcpu];
+    saved.load();
+    this.#state[vcpu] = LOADED;
+    const { forwarding } = this.#context;
+    if (forwarding === undefined) return;
+    this.#changes++;
+    forwarding.prepareFirstRun();
+    // its vPE may have something to signal from now on
+    saved.cpu.setHcr(saved.hcr);
+    forwarding.load(vcpu);
+    this.#changed();
+  }
+
+  /** The vCPU gives its physical CPU back. */
+  put(vcpu: number): void {
+    this.#takeOff(vcpu, OUT);
+  }
+
+  /**
+   * The vCPU executes WFI: it gives its physical CPU back, and {@link hasPending} says when it is to go on. After a restore,
+   * of a vCPU that was saved so.
+   */
+  wait(vcpu: number): void {
+    if (this.#stateOf(vcpu) >= LOADED) {
+      this.#takeOff(vcpu, WAITING);
+      return;
+    }
+    this.#state[vcpu] = WAITING;
+    this.#context.forwarding?.askForDoorbell(vcpu);
+  }
+
+  #takeOff(vcpu: number, to: typeof OUT | typeof WAITING): void {
+    const state = this.#stateOf(vcpu);
+    if (state < LOADED || state === LEAVING) return;
+    const saved = this.interfaces[vcpu];
+    const { forwarding } = this.#context;
+    this.#changes++;
+    if (state === IN_GUEST) this.#fold(vcpu);
+    if (forwarding !== undefined) {
+      forwarding.put(vcpu, to === WAITING);
+      saved.cpu.setHcr(0);
+    }
+    saved.put();
+    this.#state[vcpu] = to;
+    // no entry follows that would make up for a kick
+    this.#untold[vcpu] &= ~TRAPPED;
+    if (this.#untold[vcpu] !== 0) this.#anyUntold = true;
+    this.#changed();
+  }
+
+  /** The interface of a vCPU that waits is on its CPU for a moment, as when the scheduler looks whether it can go on. */
+  loadAndPutBack(vcpu: number): void {
+    if (this.#stateOf(vcpu) >= LOADED) return;
+    const saved = this.interfaces[vcpu];
+    saved.load();
+    if (this.#context.forwarding !== undefined) saved.cpu.setHcr(0);
+    saved.put();
+  }
+
+  // ---- guest entry and exit
+
+  /** The vCPU enters the guest, from wherever it is; one that is in it leaves it first. Its kicks are counted anew. */
+  enter(vcpu: number): void {
+    const { irqs, forwarding } = this.#context;
+    const state = this.#stateOf(vcpu);
+    if (state === LEAVING) return;
+    // with nothing to deliver an entry is done here: idle vCPUs enter often
+    if (forwarding === undefined && irqs.lists.isEmpty(vcpu)) {
+      if (state < LOADED) this.load(vcpu);
+      this.#state[vcpu] = IN_GUEST;
+      this.#kicks[vcpu] = 0;
+      this.#untold[vcpu] = 0;
+      return;
+    }
+    this.#changes++;
+    if (state < LOADED) this.load(vcpu);
+    else if (state === IN_GUEST) this.#fold(vcpu);
+    this.#kicks[vcpu] = 0;
+    this.#fill(vcpu);
+    this.#changed();
+  }
+
+  /** The vCPU leaves the guest, but stays on its physical CPU. */
+  leave(vcpu: number): void {
+    if (this.#stateOf(vcpu) !== IN_GUEST) return;
+    this.#changes++;
+    this.#fold(vcpu);
+    this.#changed();
+  }
+
+  /**
+   * A vCPU's access traps: it leaves the guest, and {@link resume} is to follow. Kicks of it until then need no entry of
+   * their own. Says whether it was in the guest.
+   */
+  trap(vcpu: number): boolean {
+    if (this.#stateOf(vcpu) !== IN_GUEST) return false;
+    this.#untold[vcpu] |= TRAPPED;
+    this.leave(vcpu);
+    return true;
+  }
+
+  /**
+   * A loaded vCPU enters the guest again, without forgetting its kicks; one that a listener has made enter meanwhile leaves
+   * it first, and one that a listener has taken off its CPU stays off.
+   */
+  resume(vcpu: number): void {
+    const state = this.#stateOf(vcpu);
+    if (state !== LOADED && state !== IN_GUEST) return;
+    this.#changes++;
+    if (state === IN_GUEST) this.#fold(vcpu);
+    this.#fill(vcpu);
+    this.#changed();
+  }
+
+  /** LOADED to IN_GUEST. */
+  #fill(vcpu: number): void {
+    const { irqs, forwarding } = this.#context;
+    const saved = this.interfaces[vcpu];
+    this.#state[vcpu] = IN_GUEST;
+    forwarding?.prepareEntry(vcpu);
+    fillListRegisters(irqs, saved, vcpu);
+    // whatever it was kicked for is in the list registers, or waits for room in them
+    this.#untold[vcpu] = 0;
+    if (forwarding === undefined) return;
+    // a vPE may have something to signal when the list registers have nothing
+    saved.cpu.setHcr(saved.hcr);
+    forwarding.commit(vcpu);
+  }
+
+  /** IN_GUEST to LOADED. */
+  #fold(vcpu: number): void {
+    const { irqs, forwarding, onResample } = this.#context;
+    if (irqs.lists.isEmpty(vcpu)) {
+      this.#state[vcpu] = LOADED;
+      return;
+    }
+    const saved = this.interfaces[vcpu];
+    this.#state[vcpu] = LEAVING;
+    try {
+      if (forwarding !== undefined && saved.cpu.used === 0) saved.cpu.setHcr(saved.hcr & ~HCR_EN);
+      foldListRegisters(irqs, saved, vcpu, onResample);
+    } finally {
+      this.#state[vcpu] = LOADED;
+    }
+  }
+
+  // ---- all vCPUs at once
+
+  /** Takes every vCPU out of the guest, so that no state is in list registers; {@link resumeGuests} puts them back. */
+  stopGuests(): void {
+    this.#changes++;
+    if (this.#stops++ > 0) return;
+    for (let vcpu = 0; vcpu < this.#state.length; vcpu++) {
+      this.#stopped[vcpu] = this.#state[vcpu] === IN_GUEST ? 1 : 0;
+      this.leave(vcpu);
+    }
+  }
+
+  resumeGuests(): void {
+    if (--this.#stops === 0) {
+      for (let vcpu = 0; vcpu < this.#state.length; vcpu++) if (this.#stopped[vcpu]) this.resume(vcpu);
+    }
+    this.#changed();
+  }
+
+  // ---- kicks
+
+  /** Kicks since the vCPU's last entry. */
+  kicks(vcpu: number): number {
+    return this.#kicks[vcpu];
+  }
+
+  #kick(vcpu: number): void {
+    this.#kicks[vcpu]++;
+    if (this.#changes === 0 && !(this.#untold[vcpu] & TRAPPED)) {
+      this.#context.onKick(vcpu);
+      return;
+    }
+    this.#untold[vcpu] |= KICKED;
+    this.#anyUntold = true;
+  }
+
+  /** A change of state is over: after the outermost one listeners hear of the kicks meanwhile. */
+  #changed(): void {
+    if (--this.#changes === 0 && this.#anyUntold) this.#tellKicks();
+  }
+
+  #tellKicks(): void {
+    this.#anyUntold = false;
+    for (let vcpu = 0; vcpu < this.#untold.length; vcpu++) {
+      if (this.#untold[vcpu] !== KICKED) continue;
+      this.#untold[vcpu] = 0;
+      this.#context.onKick(vcpu);
+    }
+  }
+
+  /** Kicks the vCPUs that have something deliverable. */
+  kickDeliverable(): void {
+    for (let vcpu = 0; vcpu < this.#state.length; vcpu++) if (this.hasPending(vcpu)) this.#kick(vcpu);
+  }
+
+  /** Whether a vCPU outside the guest has an interrupt that ends its WFI. */
+  hasPending(vcpu: number): boolean {
+    const { irqs, forwarding } = this.#context;
+    if (forwarding?.pendingLast[vcpu] && irqs.distributorEnabled) return true;
+    return irqs.hasDeliverable(vcpu, this.interfaces[vcpu].vmcr >>> VMCR_PMR_SHIFT);
+  }
+
+  // ---- the signals of a vCPU in the guest
+
+  /** The virtual IRQ input of its core. */
+  irqAsserted(vcpu: number): boolean {
+    const group = this.#signalledGroup(vcpu);
+    return group === 1 || (group === 0 && !(this.interfaces[vcpu].cpu.vmcr & VMCR_FIQEN));
+  }
+
+  /** The virtual FIQ input of its core: group 0, with GICv2 only if GICV_CTLR.FIQEn says so. */
+  fiqAsserted(vcpu: number): boolean {
+    return this.#signalledGroup(vcpu) === 0 && (this.interfaces[vcpu].cpu.vmcr & VMCR_FIQEN) !== 0;
+  }
+
+  /** A maintenance interrupt: the list registers ask for an exit and an entry. */
+  maintenanceAsserted(vcpu: number): boolean {
+    const { cpu } = this.interfaces[vcpu];
+    return this.#state[vcpu] === IN_GUEST && (cpu.hcr & HCR_EN) !== 0 && cpu.maintenanceStatus() !== 0;
+  }
+
+  /** The group of the interrupt signalled to a vCPU in the guest: 0, 1, or -1 for none. */
+  #signalledGroup(vcpu: number): number {
+    const { cpu } = this.interfaces[vcpu];
+    if (this.#state[vcpu] !== IN_GUEST || (cpu.used === 0 && cpu.vpe === undefined) || !(cpu.hcr & HCR_EN)) return -1;
+    if (this.#context.irqs.version === 3) return signalledGroup(cpu);
+    const n = signalledListRegister(cpu);
+    return n < 0 ? -1 : cpu.lrHigh[n] & LR_GROUP ? 1 : 0;
+  }
+}
