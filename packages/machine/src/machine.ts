@@ -116,9 +116,9 @@ export class Machine {
       ...(version === 3 && { memory: new GicMemory(this.core), itsBases: [regionOf('gic-its').base] }),
       ...(gicv4Driver && { gicv4Driver }),
     });
-    this.gic.onKick = (vcpu) => {
+    this.gic.events.on('kick', (vcpu) => {
       if (vcpu === this.#resident) this.#stale = true;
-    };
+    });
     this.#uart = new Pl011({
       output: (byte) => this.#callOut(() => this.onConsoleOutput(byte)),
       line: (level) => this.#setLine(UART_INTID, level, 0),

@@ -103,13 +103,9 @@ export class Passthrough {
       this.#forward(msi);
       this.#delivered = host.signal(host.routeOf(msi));
     };
-    for (const vpe of gic.forwarding.vpes) {
-      const ring = vpe.onDoorbell;
-      vpe.onDoorbell = () => {
-        host.counts.doorbells++;
-        ring();
-      };
-    }
+    gic.events.on('doorbell', () => {
+      host.counts.doorbells++;
+    });
   }
 
   /** The device sends its MSI. Says whether an interrupt has come of it. */

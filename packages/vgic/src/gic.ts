@@ -26,11 +26,11 @@ import { ITS_FRAME, resetTables } from './frames/its.js';
 import { REDISTRIBUTOR } from './frames/redistributor.js';
 import { RedistributorRegions } from './frames/redistributor-regions.js';
 import { TABLE_BASE_RESET } from './frames/table-base.js';
+import { GicEvents } from './gic-events.js';
 import { Interrupts, NO_VCPU } from './interrupts/interrupts.js';
 import { PhysicalInterrupts } from './interrupts/physical-interrupts.js';
 import { Its } from './its/its.js';
 import { LPI_BITS_KVM, Lpis } from './its/lpis.js';
-import type { ResampleListener } from './vcpus/delivery.js';
 import type { SavedInterface } from './vcpus/saved-interface.js';
 import { Vcpus } from './vcpus/vcpus.js';
 
@@ -40,7 +40,7 @@ import { Vcpus } from './vcpus/vcpus.js';
  * A vCPU *enters* the guest ({@link enter}: its pending interrupts go into list registers) and *exits* ({@link exit}: they
  * are folded back). In between its CPU interface is served from the list registers, without the rest of the GIC. What
  * happens in between for other reasons, a device's line or another vCPU's access, reaches it at its next entry:
- * {@link onKick} says when that is wanted.
+ * the event `kick` says when that is wanted.
  *
  * No guest access throws. Nothing here reads a clock or a random source: the same calls give the same interrupts.
  */
@@ -56,10 +56,8 @@ export class Gic implements FrameContext, StatePart {
   /** What is injected directly: undefined without a GICv4 host, and while there is nothing for it. */
   forwarding: Forwarding | undefined;
 
-  /** Something became deliverable for this vCPU: take it out of the guest and in again, or wake it from WFI. */
-  onKick: (vcpu: number) => void = () => {};
-  /** The guest has ended a level-sensitive SPI: its source may have to raise the line again (irqfd's resampler). */
-  onResample: ResampleListener = () => {};
+  /** What happens here, told to whoever wants to know: `gic.events.on('kick', (vcpu) => …)`. */
+  readonly events = new GicEvents();
 
   /** Upper half of the last 64-bit {@link read}; 0 after any other. */
   high = 0;
@@ -79,7 +77,7 @@ export class Gic implements FrameContext, StatePart {
     this.config = config;
     const { version, vcpus } = config;
     this.physical = config.physicalInterrupts ?? new PhysicalInterrupts();
-    this.irqs = new Interrupts(version, vcpus, config.interrupts ?? 256, this.physical);
+    this.irqs = new Interrupts(version, vcpus, config.interrupts ?? 256, this.physical, this.events);
     this.distributor = new DistributorState(vcpus);
     const pendbaser = version === 3 ? TABLE_BASE_RESET : 0;
     this.lpis = new Lpis(this.irqs, pendbaser, config.memory, config.intidBits ?? LPI_BITS_KVM);
@@ -146,7 +144,7 @@ export class Gic implements FrameContext, StatePart {
     const { irqs, lpis } = this;
     const { memory } = lpis;
     if (memory === undefined) throw new GicError('EINVAL', 'memory: an ITS keeps its tables in guest memory.');
-    const its = new Its({ irqs, lpis, memory });
+    const its = new Its({ irqs, lpis, memory, number: this.its.length });
     resetTables(its);
     its.onEventGone = (deviceId, eventId, lpi) => this.forwarding?.eventGone(its, deviceId, eventId, lpi);
     // as in KVM every new ITS resets the one register that says where LPIs are configured
@@ -376,10 +374,11 @@ export class Gic implements FrameContext, StatePart {
     this.high = 0;
     if (this.irqs.version !== 3) return UNDEFINED;
     const cpu = this.cpuInterface(vcpu);
-    if (this.isInGuest(vcpu) || alwaysTraps(encoding)) return readSystemRegister(cpu, encoding);
-    this.enter(vcpu);
+    const isThere = this.isInGuest(vcpu) || alwaysTraps(encoding);
+    if (!isThere) this.enter(vcpu);
     const value = readSystemRegister(cpu, encoding);
-    this.exit(vcpu);
+    this.events.systemRegisterRead?.(vcpu, vcpu, encoding, value | 0);
+    if (!isThere) this.exit(vcpu);
     return value;
   }
 
@@ -387,6 +386,7 @@ export class Gic implements FrameContext, StatePart {
   writeSystemRegister(vcpu: number, encoding: number, low: number, high: number): boolean {
     if (this.irqs.version !== 3) return false;
     const cpu = this.cpuInterface(vcpu);
+    this.events.systemRegisterWritten?.(vcpu, vcpu, encoding, low | 0);
     if (alwaysTraps(encoding)) return this.#emulate(vcpu, encoding, low, high);
     if (this.isInGuest(vcpu)) return writeSystemRegister(cpu, encoding, low, this.physical);
     this.enter(vcpu);

@@ -4,7 +4,9 @@ export { Checkpoint, type StateArray, type StatePart, type StateVisitor, stateHa
 export type { GicConfig } from './config.js';
 export { CpuInterface, type CpuInterfaceConfig } from './cpu-interface/cpu-interface.js';
 export { ERRNO, type ErrorCode, GicError } from './errors.js';
+export { type EventDescription, type EventsOf, type EventTable, eventsOf, type Listening } from './events.js';
 export { Gic } from './gic.js';
+export { GIC_EVENTS, type GicEventListeners, GicEvents } from './gic-events.js';
 export { PhysicalInterrupts } from './interrupts/physical-interrupts.js';
 export { COMMANDS, Command, type CommandName, type FieldName } from './its/commands.js';
 export { NO_PAGES, PageOverlay, type RamPages } from './memory/page-overlay.js';

@@ -1,5 +1,6 @@
 import * as architecture from '../architecture/virtual-interface.js';
 import type { StatePart, StateVisitor } from '../checkpoint.js';
+import { GicEvents } from '../gic-events.js';
 import { lowestBit } from '../interrupts/bitmap.js';
 
 // V8 folds a module's own constants, not imported ones; the guest's hot path is here
@@ -92,6 +93,9 @@ export class CpuInterface implements StatePart {
   /** How many list registers the hypervisor filled at the last entry. */
   used = 0;
   vpe: ResidentVpe | undefined;
+  /** Who is told of what happens here, and of which vCPU. */
+  events: GicEvents = new GicEvents();
+  vcpu = 0;
 
   readonly listRegisters: number;
   readonly preemptionBits: number;
@@ -170,6 +174,7 @@ export class CpuInterface implements StatePart {
   setListRegister(n: number, low: number, high: number): void {
     this.lrLow[n] = low & this.intidMask;
     this.lrHigh[n] = high & this.#lrHighMask;
+    this.events.filled?.(this.vcpu, n, low & this.intidMask, high & this.#lrHighMask);
   }
 
   /** A list register with no state that asks for no maintenance interrupt: ICH_ELRSR_EL2, a bit each. */

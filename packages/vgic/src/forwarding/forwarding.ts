@@ -114,6 +114,7 @@ export class Forwarding implements VpeInterrupts {
     this.groups[vcpu] = driver.version === 40 ? 3 : (group0 ? 1 : 0) | (enabled ? 2 : 0);
     if (driver.version === 40) driver.clearDoorbell(vpe);
     this.#resident[vcpu] = 1;
+    context.irqs.events.resident?.(vcpu, 1);
     context.attach(vcpu, driver.residentOn(vpe.cpu));
   }
 
@@ -128,6 +129,7 @@ export class Forwarding implements VpeInterrupts {
     if (waits && driver.version === 40) driver.maskDoorbell(vpe, false);
     this.pendingLast[vcpu] = driver.makeNonResident(vpe, waits) ? 1 : 0;
     this.#resident[vcpu] = 0;
+    this.context.irqs.events.resident?.(vcpu, 0);
     this.ready[vcpu] = 0;
     this.context.attach(vcpu, undefined);
   }
@@ -165,6 +167,7 @@ export class Forwarding implements VpeInterrupts {
     const { driver } = this;
     if (driver.version === 40) driver.maskDoorbell(this.vpes[vcpu], true);
     this.pendingLast[vcpu] = 1;
+    this.context.irqs.events.doorbell?.(vcpu);
     this.context.irqs.kick(vcpu);
   }
 
@@ -211,7 +214,7 @@ export class Forwarding implements VpeInterrupts {
     this.#byLpi.set(lpi, forwarding);
     setBit(irqs.onVpe, lpi);
     if (!testBit(irqs.latch, lpi)) return 0;
-    clearBit(irqs.latch, lpi);
+    irqs.setLatch(lpi, false);
     this.setPending(lpi, true);
     return 0;
   }
@@ -377,7 +380,7 @@ export class Forwarding implements VpeInterrupts {
   #toVsgi(vcpu: number, i: number, sgi: number): void {
     const { irqs } = this.context;
     const pending = testBit(irqs.latch, i);
-    clearBit(irqs.latch, i);
+    irqs.setLatch(i, false);
     setBit(irqs.onVpe, i);
     this.configureSgi(vcpu, sgi);
     this.driver.setVsgiPending(this.vpes[vcpu], sgi, pending);

@@ -1,5 +1,6 @@
 import type { StatePart, StateVisitor } from '../checkpoint.js';
 import type { CpuInterface } from '../cpu-interface/cpu-interface.js';
+import type { GicEvents } from '../gic-events.js';
 import type { Interrupts } from '../interrupts/interrupts.js';
 import type { Its } from '../its/its.js';
 import type { Lpis } from '../its/lpis.js';
@@ -32,6 +33,7 @@ export class DistributorState implements StatePart {
 
 /** What a register's handlers work on. */
 export interface FrameContext {
+  readonly events: GicEvents;
   readonly irqs: Interrupts;
   readonly distributor: DistributorState;
   readonly lpis: Lpis;

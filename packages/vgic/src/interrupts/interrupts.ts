@@ -1,5 +1,5 @@
 import { deliveryKey, KEY_FIRST } from './active-pending-lists.js';
-import { clearBit, lowestBit, testBit } from './bitmap.js';
+import { lowestBit, testBit } from './bitmap.js';
 import { InterruptState } from './interrupt-state.js';
 import { pendingBits } from './pending.js';
 import type { VpeInterrupts } from './vpe-interrupts.js';
@@ -35,7 +35,10 @@ export class Interrupts extends InterruptState {
   queue(i: number): void {
     const vcpu = this.deliveryTarget(i);
     if (vcpu < 0) return;
-    if (this.lists.owner[i] < 0) this.lists.append(vcpu, i);
+    if (this.lists.owner[i] < 0) {
+      this.lists.append(vcpu, i);
+      this.events.queued?.(vcpu, this.intidOf(i));
+    }
     this.kick(vcpu);
   }
 
@@ -58,11 +61,13 @@ export class Interrupts extends InterruptState {
     if (this.edge[w] & bit) {
       if (!level) return;
       this.latch[w] |= bit;
+      this.events.latch?.(this.ownerOf(i), this.intidOf(i), 1);
     } else {
       if (((this.line[w] & bit) !== 0) === level) return;
       if (level) this.line[w] |= bit;
       else this.line[w] &= ~bit;
     }
+    this.events.line?.(this.ownerOf(i), this.intidOf(i), level ? 1 : 0);
     this.queue(i);
   }
 
@@ -75,13 +80,14 @@ export class Interrupts extends InterruptState {
       return;
     }
     this.latch[w] |= bit;
+    this.events.latch?.(this.ownerOf(i), this.intidOf(i), 1);
     this.queue(i);
   }
 
   /** CLEAR of an LPI: it is pending no more, unless a list register has it. */
   clearPending(i: number): void {
     if (testBit(this.onVpe, i)) this.vpes?.setPending(i, false);
-    else clearBit(this.latch, i);
+    else this.setLatch(i, false);
   }
 
   /** The pending state of an SGI or LPI, wherever it is. */
@@ -119,6 +125,7 @@ export class Interrupts extends InterruptState {
       lists.remove(i);
       if (to >= 0) {
         lists.append(to, i);
+        this.events.queued?.(to, this.intidOf(i));
         this.kick(to);
       } else if (i >= this.lpiBase) {
         this.forgetLpi(i);

@@ -33,6 +33,8 @@ export interface ItsContext {
   readonly irqs: Interrupts;
   readonly lpis: Lpis;
   readonly memory: Ram;
+  /** Its number among the ITSs of a GIC. Default 0. */
+  readonly number?: number;
 }
 
 /**
@@ -43,6 +45,7 @@ export class Its implements StatePart {
   readonly irqs: Interrupts;
   readonly lpis: Lpis;
   readonly memory: Ram;
+  readonly number: number;
 
   enabled = false;
   /** Revision of the ABI of the tables in guest memory. */
@@ -68,6 +71,7 @@ export class Its implements StatePart {
     this.irqs = context.irqs;
     this.lpis = context.lpis;
     this.memory = context.memory;
+    this.number = context.number ?? 0;
     this.#pages = new EventPages(Math.ceil(context.memory.size / ITT_PAGE_SIZE));
     this.queue = new CommandQueue(context.memory, (command) => this.execute(command));
     this.deviceTable = new ItsTable(context.memory, TABLE_TYPE_DEVICE, ENTRY_SIZE);
@@ -152,6 +156,7 @@ export class Its implements StatePart {
 
   /** Carries a command out; one that is in error changes nothing. */
   execute(command: Command): void {
+    this.irqs.events.command?.(this.number, command);
     const { name } = command;
     if (name !== undefined) this.#handlers[name](command);
   }

@@ -2,7 +2,7 @@ import { LPI_MIN } from '../architecture/intid.js';
 import { LPI_ENABLE, LPI_PRIORITY_MASK } from '../architecture/its.js';
 import { PENDBASER_PTZ } from '../architecture/redistributor.js';
 import type { StatePart, StateVisitor } from '../checkpoint.js';
-import { setBit, testBit, writeBit } from '../interrupts/bitmap.js';
+import { testBit, writeBit } from '../interrupts/bitmap.js';
 import type { Interrupts } from '../interrupts/interrupts.js';
 import type { Ram } from '../memory/ram.js';
 
@@ -129,7 +129,7 @@ export class Lpis implements StatePart {
     if (byte < 0) return false;
     const bit = 1 << (intid & 7);
     if ((byte & bit) === 0) return true;
-    setBit(irqs.latch, i);
+    irqs.setLatch(i, true);
     irqs.queue(i);
     return memory.store8(address, byte & ~bit);
   }
@@ -166,7 +166,7 @@ export class Lpis implements StatePart {
       }
       const pending = (byte & (1 << (intid & 7))) !== 0;
       if (irqs.target[i] === vcpu) {
-        if (!testBit(irqs.onVpe, i)) writeBit(irqs.latch, i, pending);
+        if (!testBit(irqs.onVpe, i)) irqs.setLatch(i, pending);
         else if (pending) irqs.pend(i);
       }
       irqs.queue(i);

@@ -56,6 +56,7 @@ export function restoreGic(gic: Gic, saved: Pick<SavedGic, 'state'> & Partial<Sa
   }
   restoreQueues(gic, state.queues);
   for (const i of detached) irqs.releaseLpi(i);
+  gic.events.restored?.();
 }
 
 /** An ITS, whose tables are in `memory`: registers, then the tables, then GITS_CTLR, with which MSIs may come. */

@@ -81,6 +81,7 @@ export function saveGic(gic: Gic): SavedGic {
     activePriorities: Array.from({ length: irqs.vcpus }, (_, vcpu) => activePriorities(gic, vcpu)),
     activeSources: Array.from(irqs.activeSource.entries()).filter(([, source]) => source !== 0),
   };
+  gic.events.saved?.();
   return { state, pages };
 }
 

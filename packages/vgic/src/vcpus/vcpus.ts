@@ -6,7 +6,7 @@ import type { CpuInterface } from '../cpu-interface/cpu-interface.js';
 import { signalledListRegister } from '../cpu-interface/gicv.js';
 import type { Forwarding } from '../forwarding/forwarding.js';
 import type { Interrupts } from '../interrupts/interrupts.js';
-import { fillListRegisters, foldListRegisters, type ResampleListener } from './delivery.js';
+import { fillListRegisters, foldListRegisters } from './delivery.js';
 import { SavedInterface } from './saved-interface.js';
 
 /**
@@ -34,8 +34,6 @@ const KICKED = 1 << 1;
 export interface VcpusContext {
   readonly irqs: Interrupts;
   readonly forwarding: Forwarding | undefined;
-  readonly onKick: (vcpu: number) => void;
-  readonly onResample: ResampleListener;
 }
 
 /**
@@ -77,7 +75,11 @@ export class Vcpus implements StatePart {
     this.#kicks = new Uint32Array(vcpus);
     this.#untold = new Uint8Array(vcpus);
     this.#stopped = new Uint8Array(vcpus);
-    for (const cpu of hardware) this.interfaces.push(new SavedInterface(cpu, version));
+    for (const [vcpu, cpu] of hardware.entries()) {
+      cpu.events = context.irqs.events;
+      cpu.vcpu = vcpu;
+      this.interfaces.push(new SavedInterface(cpu, version));
+    }
     context.irqs.kick = (vcpu) => this.#kick(vcpu);
   }
 
@@ -247,19 +249,22 @@ export class Vcpus implements StatePart {
 
   /** IN_GUEST to LOADED. */
   #fold(vcpu: number): void {
-    const { irqs, forwarding, onResample } = this.#context;
+    const { irqs, forwarding } = this.#context;
     if (irqs.lists.isEmpty(vcpu)) {
       this.#state[vcpu] = LOADED;
       return;
     }
     const saved = this.interfaces[vcpu];
+    this.#tellMaintenance(vcpu);
     this.#state[vcpu] = LEAVING;
-    try {
-      if (forwarding !== undefined && saved.cpu.used === 0) saved.cpu.setHcr(saved.hcr & ~HCR_EN);
-      foldListRegisters(irqs, saved, vcpu, onResample);
-    } finally {
-      this.#state[vcpu] = LOADED;
-    }
+    if (forwarding !== undefined && saved.cpu.used === 0) saved.cpu.setHcr(saved.hcr & ~HCR_EN);
+    foldListRegisters(irqs, saved, vcpu);
+    this.#state[vcpu] = LOADED;
+  }
+
+  #tellMaintenance(vcpu: number): void {
+    const tell = this.#context.irqs.events.maintenance;
+    if (tell !== undefined && this.maintenanceAsserted(vcpu)) tell(vcpu, this.interfaces[vcpu].cpu.maintenanceStatus());
   }
 
   // ---- all vCPUs at once
@@ -291,7 +296,7 @@ export class Vcpus implements StatePart {
   #kick(vcpu: number): void {
     this.#kicks[vcpu]++;
     if (this.#changes === 0 && !(this.#untold[vcpu] & TRAPPED)) {
-      this.#context.onKick(vcpu);
+      this.#context.irqs.events.kick?.(vcpu);
       return;
     }
     this.#untold[vcpu] |= KICKED;
@@ -308,7 +313,7 @@ export class Vcpus implements StatePart {
     for (let vcpu = 0; vcpu < this.#untold.length; vcpu++) {
       if (this.#untold[vcpu] !== KICKED) continue;
       this.#untold[vcpu] = 0;
-      this.#context.onKick(vcpu);
+      this.#context.irqs.events.kick?.(vcpu);
     }
   }
 
