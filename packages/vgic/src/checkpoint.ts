@@ -36,7 +36,7 @@ const SHORT = 16;
 
 /**
  * A copy of the state of something, in memory. It can be put back into where it is from any number of times, and into another
- * one of the same shape, which is a copy then. A checkpoint that is taken again keeps its memory: nothing is allocated.
+ * one of the same shape, which is a copy then. A checkpoint that is taken again uses its memory again.
  */
 export class Checkpoint {
   /** How many numbers and arrays were visited. */

@@ -433,6 +433,7 @@ export class Gic implements FrameContext, StatePart {
    * Guest RAM is the caller's and not in it (a small one can be copied likewise: `new Checkpoint().take(ram)`); nor are the
    * frames' addresses. The physical interrupts are in it, though other virtual machines may share them.
    * @param into a checkpoint whose memory is used again.
+   * @throws GicError EINVAL with a GICv4 host, whose state is not in a checkpoint.
    *
    * @example
    * const before = gic.checkpoint();
@@ -467,6 +468,9 @@ export class Gic implements FrameContext, StatePart {
   visitState(state: StateVisitor): void {
     const { irqs, lpis } = this;
     const cpu = this.cpuInterface(0);
+    if (this.forwarding !== undefined) {
+      throw new GicError('EINVAL', 'checkpoint: there is none of a GIC whose pending state is with a GICv4 host.');
+    }
     state.shape('version', irqs.version);
     state.shape('vCPUs', irqs.vcpus);
     state.shape('interrupts', irqs.count);

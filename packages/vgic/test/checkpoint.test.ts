@@ -306,6 +306,12 @@ describe('a checkpoint', () => {
     expect(target.equals(gic({ vcpus: 4 }))).toBe(false);
   });
 
+  it('of a GIC whose pending state is with a GICv4 host is refused, and so is its hash', () => {
+    const { gic } = new Guest({ ...base, version: 3, gicv4Driver: new Gicv4Driver({ cpus: base.vcpus }) });
+    expect(() => gic.checkpoint()).toThrow(/checkpoint: there is none of a GIC .* GICv4 host/);
+    expect(() => gic.hash()).toThrow(GicError);
+  });
+
   it('of a RAM has all its bytes', () => {
     const ram = new Ram(0x4000_0000, new Uint8Array(8192));
     const empty = new Checkpoint().take(ram);
