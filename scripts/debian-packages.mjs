@@ -52,12 +52,20 @@ export const packages = [
     reason: "checks the machine's device tree",
     suites: ['packages/machine/test/device-tree'],
   },
+  {
+    package: 'chromium',
+    command: 'chromium',
+    reason: 'opens pages that have the packages in them',
+    suites: ['packaging/test/browser.test.ts'],
+  },
 ];
 
-function inPath(command) {
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => {
+/** Where a command is; undefined if it is nowhere in PATH. */
+export function pathOf(command) {
+  const candidates = (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, command));
+  return candidates.find((path) => {
     try {
-      accessSync(join(folder, command), constants.X_OK);
+      accessSync(path, constants.X_OK);
       return true;
     } catch {
       return false;
@@ -73,14 +81,14 @@ function fileThere(beginning) {
 
 /** Looks for the command or the file, not in the package database: that is quick, and other systems have them too. */
 export function isThere({ command, file }) {
-  return command ? inPath(command) : fileThere(file);
+  return command ? pathOf(command) !== undefined : fileThere(file);
 }
 
 /** The words before apt-get with which it may install: none for root, sudo if it asks no password; undefined if it may not. */
 function permission() {
-  if (process.env.VGIC_NO_APT === '1' || !existsSync('/etc/debian_version') || !inPath('apt-get')) return undefined;
+  if (process.env.VGIC_NO_APT === '1' || !existsSync('/etc/debian_version') || !pathOf('apt-get')) return undefined;
   if (process.getuid?.() === 0) return [];
-  return inPath('sudo') && spawnSync('sudo', ['-n', 'true']).status === 0 ? ['sudo', '-n'] : undefined;
+  return pathOf('sudo') && spawnSync('sudo', ['-n', 'true']).status === 0 ? ['sudo', '-n'] : undefined;
 }
 
 function aptGet(before, words) {

@@ -1,17 +1,22 @@
 import type { MachineState } from '@vgic/machine';
 
-/** Registers of the ITS, by their offset in its frame. */
-const REGISTERS = { GITS_CTLR: 0x0, GITS_BASER0: 0x100, GITS_BASER1: 0x108 };
+/** Registers of the ITS: their names in a state, and of an array the place in its list. */
+const REGISTERS = {
+  GITS_CTLR: ['GITS_CTLR', undefined],
+  GITS_BASER0: ['GITS_BASER', 0],
+  GITS_BASER1: ['GITS_BASER', 1],
+} as const;
 
 /**
  * A copy of a state in which that register of the ITS is zero, as a VMM has it that does not move it. `lax`: with nothing
  * mapped, as in an ITS whose tables a restore has refused, for a VMM that goes on all the same.
  */
 export function withZero(state: MachineState, register: keyof typeof REGISTERS | undefined, lax = false): MachineState {
-  const zero = register && REGISTERS[register];
-  const its = state.gic.its.map(({ registers, mappings }) => ({
-    registers: registers.map(({ attr, value }) => ({ attr, value: Number(attr) === zero ? '0x0' : value })),
-    mappings: lax ? { collections: [], devices: [] } : mappings,
-  }));
-  return { ...state, gic: { ...state.gic, its } };
+  const its = state.gic.its.map((registers) => {
+    if (register === undefined) return registers;
+    const [name, at] = REGISTERS[register];
+    return { ...registers, [name]: at === undefined ? 0 : (registers[name] as readonly string[]).with(at, '0x0') };
+  });
+  const mappings = lax ? its.map(() => ({ collections: [], devices: [] })) : state.gic.mappings;
+  return { ...state, gic: { ...state.gic, its, mappings } };
 }

@@ -1,4 +1,22 @@
-import { COMMANDS, Gic, Ram, SYSTEM_REGISTERS } from 'vgic';
+import { COMMANDS, Gic, Ram } from 'vgic';
+import {
+  BASER_VALID,
+  COMMAND_QUEUE_PAGE,
+  COMMAND_SIZE,
+  GICD_CTLR_ARE_NS,
+  GICD_CTLR_ENABLE_GRP1,
+  GICD_V3_REGISTERS,
+  GICR_CTLR_ENABLE_LPIS,
+  GICR_REGISTERS,
+  GITS_CTLR_ENABLED,
+  GITS_REGISTERS,
+  GITS_TRANSLATER_OFFSET,
+  LPI_MIN,
+  offsetsOf,
+  PAGE_64K,
+  PENDBASER_PTZ,
+  SYSTEM_REGISTERS,
+} from 'vgic/architecture';
 import { Gicv4Driver, MOST_MSIS } from 'vgic/gicv4';
 
 /**
@@ -8,23 +26,14 @@ import { Gicv4Driver, MOST_MSIS } from 'vgic/gicv4';
 
 const GICD = 0x0800_0000;
 const ITS = 0x0808_0000;
-export const DOORBELL = ITS + 0x1_0040;
+export const DOORBELL = ITS + GITS_TRANSLATER_OFFSET;
 const GICR = 0x080a_0000;
-const GITS_CTLR = 0x0;
-const GITS_CBASER = 0x80;
-const GITS_CWRITER = 0x88;
-export const GITS_BASER = 0x100;
-const GICR_CTLR = 0x0;
-const GICR_PROPBASER = 0x70;
-const GICR_PENDBASER = 0x78;
-/** Upper half of the registers: Valid, and PTZ of GICR_PENDBASER. */
-const VALID = 0x8000_0000;
-const PTZ = 0x4000_0000;
+const { GICD_CTLR } = offsetsOf(GICD_V3_REGISTERS);
+const { GICR_CTLR, GICR_PROPBASER, GICR_PENDBASER } = offsetsOf(GICR_REGISTERS);
+const { GITS_CTLR, GITS_CBASER, GITS_CWRITER, GITS_BASER } = offsetsOf(GITS_REGISTERS);
 
 const RAM = 0x4000_0000;
-const COMMAND_BYTES = 32;
 const QUEUE_BYTES = 0x1_0000;
-const FIRST_LPI = 8192;
 /** Priority 0xa0, enabled. */
 const CONFIGURATION = 0xa1;
 export const EVENTS_PER_DEVICE = 32;
@@ -63,19 +72,19 @@ export function forwardedMachine(events: number): ItsMachine & { readonly driver
 /** `events` is a multiple of 32; more than 57344 need INTIDs of more than 16 bits, which are ours alone. */
 export function itsMachine(events: number, gicv4Driver?: Gicv4Driver): ItsMachine {
   const devices = events / EVENTS_PER_DEVICE;
-  const large = FIRST_LPI + events > 0x1_0000;
+  const large = LPI_MIN + events > 0x1_0000;
   const intidBits = large ? INTID_BITS : 16;
   let free = RAM;
   const take = (bytes: number) => {
     const at = free;
-    free += Math.ceil(bytes / 0x1_0000) * 0x1_0000;
+    free += Math.ceil(bytes / PAGE_64K) * PAGE_64K;
     return at;
   };
   const properties = take(2 ** intidBits);
   const pendingBytes = 2 ** intidBits / 8;
   const pending = take(pendingBytes);
   const deviceTable = take(devices * 8);
-  const collectionTable = take(0x1_0000);
+  const collectionTable = take(PAGE_64K);
   const queue = take(QUEUE_BYTES);
   const itts = take(events * 8);
   const bytes = new Uint8Array(free - RAM);
@@ -87,30 +96,30 @@ export function itsMachine(events: number, gicv4Driver?: Gicv4Driver): ItsMachin
     ...(large ? { intidBits, idBits: 1 } : {}),
   });
   gic.load(0);
-  gic.write(0, GICD, 4, 0x12, 0);
+  gic.write(0, GICD + GICD_CTLR, 4, GICD_CTLR_ARE_NS | GICD_CTLR_ENABLE_GRP1, 0);
   gic.enter(0);
   gic.writeSystemRegister(0, SYSTEM_REGISTERS.ICC_PMR_EL1, 0xf8, 0);
   gic.writeSystemRegister(0, SYSTEM_REGISTERS.ICC_IGRPEN1_EL1, 1, 0);
   gic.leave(0);
   gic.write(0, GICR + GICR_PROPBASER, 8, properties + intidBits - 1, 0);
-  gic.write(0, GICR + GICR_PENDBASER, 8, pending, PTZ);
-  gic.write(0, GICR + GICR_CTLR, 4, 1, 0);
-  gic.write(0, ITS + GITS_BASER, 8, deviceTable + Math.ceil((devices * 8) / 0x1_0000) - 1, VALID);
-  gic.write(0, ITS + GITS_BASER + 8, 8, collectionTable, VALID);
-  gic.write(0, ITS + GITS_CBASER, 8, queue + QUEUE_BYTES / 4096 - 1, VALID);
-  gic.write(0, ITS + GITS_CTLR, 4, 1, 0);
+  gic.write(0, GICR + GICR_PENDBASER, 8, pending, PENDBASER_PTZ);
+  gic.write(0, GICR + GICR_CTLR, 4, GICR_CTLR_ENABLE_LPIS, 0);
+  gic.write(0, ITS + GITS_BASER, 8, deviceTable + Math.ceil((devices * 8) / PAGE_64K) - 1, BASER_VALID);
+  gic.write(0, ITS + GITS_BASER + 8, 8, collectionTable, BASER_VALID);
+  gic.write(0, ITS + GITS_CBASER, 8, queue + QUEUE_BYTES / COMMAND_QUEUE_PAGE - 1, BASER_VALID);
+  gic.write(0, ITS + GITS_CTLR, 4, GITS_CTLR_ENABLED, 0);
   let writer = 0;
   /** A command by its first six words; the other two are of MOVALL alone. */
   const issue = (...words: number[]) => {
     for (let n = 0; n < 6; n += 2) memory.store64(queue + writer + 4 * n, words[n], words[n + 1]);
-    writer = (writer + COMMAND_BYTES) % QUEUE_BYTES;
+    writer = (writer + COMMAND_SIZE) % QUEUE_BYTES;
     gic.write(0, ITS + GITS_CWRITER, 8, writer, 0);
   };
-  issue(COMMANDS.MAPC.opcode, 0, 0, 0, 0, VALID);
+  issue(COMMANDS.MAPC.opcode, 0, 0, 0, 0, BASER_VALID);
   for (let device = 0; device < devices; device++) {
-    issue(COMMANDS.MAPD.opcode, device, EVENT_BITS - 1, 0, itts + device * EVENTS_PER_DEVICE * 8, VALID);
+    issue(COMMANDS.MAPD.opcode, device, EVENT_BITS - 1, 0, itts + device * EVENTS_PER_DEVICE * 8, BASER_VALID);
     for (let event = 0; event < EVENTS_PER_DEVICE; event++) {
-      issue(COMMANDS.MAPTI.opcode, device, event, FIRST_LPI + device * EVENTS_PER_DEVICE + event, 0, 0);
+      issue(COMMANDS.MAPTI.opcode, device, event, LPI_MIN + device * EVENTS_PER_DEVICE + event, 0, 0);
     }
   }
   return { gic, memory, devices, events, pending, pendingBytes };
@@ -124,5 +133,5 @@ export function sendMsi(gic: Gic, n: number): number {
 /** LPIs off and on: nothing is pending any more, no translation is cached. */
 export function dropPending(gic: Gic): void {
   gic.write(0, GICR + GICR_CTLR, 4, 0, 0);
-  gic.write(0, GICR + GICR_CTLR, 4, 1, 0);
+  gic.write(0, GICR + GICR_CTLR, 4, GICR_CTLR_ENABLE_LPIS, 0);
 }

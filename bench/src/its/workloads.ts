@@ -1,5 +1,4 @@
-import { type Gic, SYSTEM_REGISTERS } from 'vgic';
-import { ITS_TABLE_ABIS } from 'vgic/kvm';
+import { type Gic, ITS_TABLE_ABIS, SYSTEM_REGISTERS } from 'vgic';
 import { dropPending, type ItsMachine, sendMsi } from './machine.js';
 
 /** What is timed; each answers nanoseconds per event. The kinds are those of `bench` in conformance/kvm/glue.c. */

@@ -1,4 +1,15 @@
-import { Gic, SYSTEM_REGISTERS } from 'vgic';
+import { Gic } from 'vgic';
+import {
+  GICC_REGISTERS,
+  GICD_CTLR_ARE_NS,
+  GICD_CTLR_ENABLE_GRP1,
+  GICD_V2_CTLR_ENABLE,
+  GICD_V2_REGISTERS,
+  INTID_SPECIAL_MIN,
+  INTID_SPURIOUS,
+  offsetsOf,
+  SYSTEM_REGISTERS,
+} from 'vgic/architecture';
 
 /**
  * The work that is timed: the same guest and device operations, in the same order and on the same state, as the kinds of
@@ -14,20 +25,11 @@ const GICD = 0x0800_0000;
 const GICC = 0x0801_0000;
 const { ICC_IAR1_EL1, ICC_EOIR1_EL1, ICC_SGI1R_EL1, ICC_PMR_EL1, ICC_IGRPEN1_EL1 } = SYSTEM_REGISTERS;
 
-/** Offsets in GICD, for SPI 32 on, and in GICC (IHI 0069, 12.8; IHI 0048, 4.1.2 and 4.1.3). */
-const GICD_CTLR = 0x000;
-const GICD_ISENABLER = 0x100;
-const GICD_IPRIORITYR = 0x400;
-const GICD_ITARGETSR = 0x800;
-const GICD_ICFGR = 0xc00;
-const GICD_SGIR = 0xf00;
-const GICC_CTLR = 0x00;
-const GICC_PMR = 0x04;
-const GICC_IAR = 0x0c;
-const GICC_EOIR = 0x10;
+/** What both versions' distributors have, they have at the same place. */
+const { GICD_CTLR, GICD_ISENABLER, GICD_IPRIORITYR, GICD_ITARGETSR, GICD_ICFGR, GICD_SGIR } =
+  offsetsOf(GICD_V2_REGISTERS);
+const { GICC_CTLR, GICC_PMR, GICC_IAR, GICC_EOIR } = offsetsOf(GICC_REGISTERS);
 
-const SPURIOUS = 1023;
-const SPECIAL_MIN = 1020;
 const SGI = 5;
 
 /** A GIC with every SPI edge-triggered, enabled and routed to vCPU 0, and every vCPU loaded with its interface open. */
@@ -35,7 +37,7 @@ export function prepareGic(version: 2 | 3, vcpus: number): Gic {
   const gic = new Gic({ version, vcpus, interrupts: INTERRUPTS, listRegisters: LIST_REGISTERS });
   const store = (offset: number, value: number) => gic.write(0, GICD + offset, 4, value, 0);
   for (let vcpu = 0; vcpu < vcpus; vcpu++) gic.load(vcpu);
-  store(GICD_CTLR, version === 2 ? 0x1 : 0x12);
+  store(GICD_CTLR, version === 2 ? GICD_V2_CTLR_ENABLE : GICD_CTLR_ARE_NS | GICD_CTLR_ENABLE_GRP1);
   for (let intid = 32; intid < INTERRUPTS; intid += 32) {
     for (let at = 0; at < 8; at += 4) store(GICD_ICFGR + intid / 4 + at, 0xaaaa_aaaa);
     for (let at = 0; at < 32; at += 4) {
@@ -62,11 +64,11 @@ export function prepareGic(version: 2 | 3, vcpus: number): Gic {
 function serve(gic: Gic): number {
   if (gic.config.version === 2) {
     const intid = gic.read(0, GICC + GICC_IAR, 4);
-    if (intid !== SPURIOUS) gic.write(0, GICC + GICC_EOIR, 4, intid, 0);
+    if (intid !== INTID_SPURIOUS) gic.write(0, GICC + GICC_EOIR, 4, intid, 0);
     return intid;
   }
   const intid = gic.readSystemRegister(0, ICC_IAR1_EL1);
-  if (intid !== SPURIOUS) gic.writeSystemRegister(0, ICC_EOIR1_EL1, intid, 0);
+  if (intid !== INTID_SPURIOUS) gic.writeSystemRegister(0, ICC_EOIR1_EL1, intid, 0);
   return intid;
 }
 
@@ -176,7 +178,7 @@ export const WORKLOADS: readonly Workload[] = [
         for (let served = 0, before = -1; served < BURST && served !== before; ) {
           before = served;
           gic.enter(0);
-          while (serve(gic) < SPECIAL_MIN) served++;
+          while (serve(gic) < INTID_SPECIAL_MIN) served++;
           gic.leave(0);
           if (served === before) wrong++;
         }

@@ -1,3 +1,5 @@
+import { ImageError } from '@vgic/machine';
+
 /** Exit statuses of the command. */
 export const STATUS = {
   /** The guest ended as it should, or what was asked for was done. */
@@ -16,5 +18,15 @@ export class Refusal extends Error {
   constructor(sentence: string, status: number = STATUS.refused) {
     super(sentence);
     this.status = status;
+  }
+}
+
+/** Does something with a machine; that there can be none like it, or with such a program, becomes a Refusal. */
+export function refusing<T>(action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof ImageError || error instanceof RangeError) throw new Refusal(error.message);
+    throw error;
   }
 }

@@ -167,21 +167,16 @@ export class Session {
 
   /** The guest has come to an end by itself. */
   #end(outcome: Outcome): void {
-    const time = formatTime(this.#runner.machine.time);
     if (outcome.reason === 'lockup') throw new Refusal(outcome.message, STATUS.failed);
+    const what = outcome.reason === 'reset' ? 'asked for a reset' : 'switched itself off';
+    const end = `The guest ${what} at ${formatTime(this.#runner.machine.time)}`;
     if (outcome.reason === 'reset' && !this.#mayReset) {
-      throw new Refusal(
-        `The guest asked for a reset at ${time}; there is no program here to start it again.`,
-        STATUS.failed,
-      );
+      throw new Refusal(`${end}; there is no program here to start it again.`, STATUS.failed);
     }
     if (!this.#save) return;
     const missed =
       this.#save.on === undefined ? formatTime(this.#save.at!) : `it printed ${JSON.stringify(this.#save.on)}`;
-    throw new Refusal(
-      `The guest ${ENDS[outcome.reason as keyof typeof ENDS]} at ${time}, before ${missed}: nothing was saved.`,
-      STATUS.failed,
-    );
+    throw new Refusal(`${end}, before ${missed}: nothing was saved.`, STATUS.failed);
   }
 
   #write(path: string): void {

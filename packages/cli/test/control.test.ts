@@ -11,11 +11,19 @@ const program = (name: Parameters<typeof testProgram>[0]) => {
   return path;
 };
 
+/** The socket is in its place a moment before anybody can connect. */
+function isListened(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = createConnection(socket, () => resolve(true)).on('error', () => resolve(false));
+    connection.once('connect', () => connection.destroy());
+  });
+}
+
 /** A guest that spins for ever, with its control socket. */
 async function spinning(name: string) {
   const socket = file(name);
   const running = new Running(['run', '--kernel', program('spin'), '--control', socket]);
-  while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (!(await isListened(socket))) await new Promise((resolve) => setTimeout(resolve, 10));
   return { running, socket };
 }
 
@@ -122,6 +130,26 @@ describe('the control socket', () => {
     ]);
     expect(await running.closed).toBe(0);
     silent.close();
+  });
+
+  it('keeps no process whose guest has moved, though a client is idle and another does not read its answers', async () => {
+    const there = new Running(['run', '--incoming', `unix:${file('f.in')}`, '--control', file('f.there')]);
+    await there.prints('stderr', /Waiting/);
+    const { running, socket } = await spinning('f');
+    const clients = [request('status'), `${request('status')}\n`.repeat(5000)].map((lines) => {
+      const client = createConnection({ path: socket, allowHalfOpen: true });
+      client.on('error', () => {});
+      client.write(`${lines}\n`);
+      return client.pause();
+    });
+    // They have been heard.
+    await talk(socket, [request('status')]);
+    const migrate = new Running(['migrate', socket, `unix:${file('f.in')}`]);
+    expect([await migrate.closed, migrate.stdout]).toEqual([0, expect.stringMatching(/^The guest goes on at unix:/)]);
+    expect(await running.closed).toBe(0);
+    for (const client of clients) client.destroy();
+    await talk(file('f.there'), [request('quit')]);
+    expect(await there.closed).toBe(0);
   });
 
   it('belongs to a paused guest that moves: it stands at the destination until it is told to go on', async () => {

@@ -62,12 +62,17 @@ describe('vgic migrate', () => {
   );
 });
 
-/** Stands between source and destination; breaks the first connection when `breaks` says so of what has passed. */
-function between(path: string, destination: string, breaks: (fromSource: number, fromDestination: number) => boolean) {
+/** Says when to break a connection, of the bytes that have passed. */
+type Breaks = (fromSource: number, fromDestination: number) => boolean;
+
+/** Stands between source and destination; breaks the first connection when `breaks` says so. Calls `later` for others. */
+function between(path: string, destination: string, breaks: Breaks, later: (source: Socket) => void = () => {}) {
   let first = true;
   return createServer((source) => {
     const mayBreak = first;
     first = false;
+    if (!mayBreak) later(source);
+    if (source.destroyed) return;
     const passed = { source: 0, destination: 0 };
     const there = createConnection(destination);
     const forward = (from: Socket, to: Socket, name: keyof typeof passed) => {
@@ -88,6 +93,16 @@ function between(path: string, destination: string, breaks: (fromSource: number,
 
 /** Bytes of the answers that come before the last one, which says that the machine runs: header, ACPT, one ACKR or more, REDY. */
 const LEAST_ANSWERS = 16 + 16 + 20 + 16;
+
+/** Breaks when the answer comes that is after REDY: that the machine runs. */
+function atLastAnswer(): Breaks {
+  let answers = 0;
+  return (fromSource, fromDestination) => {
+    const isNew = fromDestination > answers;
+    answers = fromDestination;
+    return isNew && fromSource > 30_000 && fromDestination > LEAST_ANSWERS && (fromDestination - 32) % 20 === 12;
+  };
+}
 
 describe('vgic migrate over a connection that breaks', () => {
   const [{ name, append, at }] = GUESTS;
@@ -127,13 +142,7 @@ describe('vgic migrate over a connection that breaks', () => {
     const args = ['run', ...machine, '--incoming', `unix:${file('d2')}`, '--save', file('s2'), '--at', at];
     const destination = new Running(args);
     await destination.prints('stderr', /Waiting/);
-    let answers = 0;
-    // The answer that comes after REDY is lost: that the machine runs.
-    const proxy = between(file('p2'), file('d2'), (fromSource, fromDestination) => {
-      const isNew = fromDestination > answers;
-      answers = fromDestination;
-      return isNew && fromSource > 30_000 && fromDestination > LEAST_ANSWERS && (fromDestination - 32) % 20 === 12;
-    });
+    const proxy = between(file('p2'), file('d2'), atLastAnswer());
     const running = source(file('c2'), file('never'));
     await running.prints('stdout', /\n/);
     const migrate = new Running(['migrate', file('c2'), `unix:${file('p2')}`, '--json']);
@@ -142,6 +151,37 @@ describe('vgic migrate over a connection that breaks', () => {
     expect([await running.closed, await destination.closed]).toEqual([0, 0]);
     expect(running.stdout + destination.stdout).toBe(expected.console);
     expect(readFileSync(file('s2')).equals(expected.snapshot)).toBe(true);
+    expect(existsSync(file('never'))).toBe(false);
+    proxy.close();
+  });
+
+  it('and does not last when it is made anew: the source stands and asks, and ends when it is told to', async () => {
+    const args = ['run', ...machine, '--incoming', `unix:${file('d3')}`, '--save', file('s3'), '--at', at];
+    const destination = new Running(args);
+    await destination.prints('stderr', /Waiting/);
+    let attempts = 0;
+    const proxy = between(file('p3'), file('d3'), atLastAnswer(), (source) => {
+      attempts++;
+      source.on('error', () => {});
+      source.destroy();
+    });
+    const running = source(file('c3'), file('never'));
+    await running.prints('stdout', /\n/);
+    const migrate = new Running(['migrate', file('c3'), `unix:${file('p3')}`]);
+    expect(await destination.closed).toBe(0);
+    while (attempts < 4) await new Promise((resolve) => setTimeout(resolve, 100));
+    const status = JSON.parse(vgic(['control', file('c3'), 'status']).stdout);
+    expect(status).toMatchObject({
+      state: 'handing-over',
+      migration: { phase: expect.stringMatching(/unknown|asking/) },
+    });
+    expect(running.stdout + destination.stdout).toBe(expected.console);
+    expect(vgic(['control', file('c3'), 'resume'])).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/Only the destination knows/),
+    });
+    expect(vgic(['control', file('c3'), 'quit']).status).toBe(0);
+    expect([await running.closed, await migrate.closed]).toEqual([0, 1]);
     expect(existsSync(file('never'))).toBe(false);
     proxy.close();
   });

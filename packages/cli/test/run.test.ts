@@ -72,7 +72,7 @@ describe('vgic run', () => {
     expect(vgic(once)).toEqual({ status: 0, signal: null, stdout: 'r', stderr: '' });
     expect(vgic([...once, '--save', file('never'), '--at', '1s'])).toMatchObject({
       status: 1,
-      stderr: expect.stringMatching(/^vgic: The guest has been reset at .*, before 1 s: nothing was saved\.\n$/),
+      stderr: expect.stringMatching(/^vgic: The guest asked for a reset at .*, before 1 s: nothing was saved\.\n$/),
     });
   });
 

@@ -10,7 +10,7 @@ export {
 export { type BoardDescription, boardDeviceTree } from './device-tree/board.js';
 export { ImageError } from './loader/image-error.js';
 export type { Program } from './loader/load.js';
-export { Machine, type Outcome, type RestoreOptions } from './machine.js';
+export { Machine, type RestoreOptions } from './machine.js';
 export type { MachineState } from './machine-state.js';
 export { MEMORY_MAP, RAM_BASE } from './memory-map.js';
 export { MigrationDestination } from './migration/destination.js';
@@ -22,6 +22,7 @@ export type { SourcePhase } from './migration/source-protocol.js';
 export type { ByteChannel } from './migration/stream.js';
 export type { MsiCounts, PassthroughState } from './passthrough.js';
 export type { Backends, HostNetwork, HostSocket, HostSocketListener } from './pcie-devices.js';
+export type { Outcome } from './run-loop.js';
 export {
   type Clock,
   Runner,

@@ -1,10 +1,9 @@
-import type { RamPages } from 'vgic';
-import type { GicState } from 'vgic/kvm';
+import type { GicState, RamPages } from 'vgic';
 import { type CompleteConfig, completeConfig } from './config.js';
-import type { Outcome } from './machine.js';
 import { checkMsiDeviceState, type MsiDeviceState } from './msi-device.js';
 import { checkPassthroughState, type PassthroughState } from './passthrough.js';
 import { checkPl011State, type Pl011State } from './pl011.js';
+import type { Outcome } from './run-loop.js';
 import { checkScheduleState, type ScheduleState } from './scheduler.js';
 import { checkPages, checkRamState, type RamState } from './snapshot/ram-state.js';
 import { SnapshotError } from './snapshot/snapshot-error.js';

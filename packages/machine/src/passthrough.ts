@@ -1,4 +1,4 @@
-import { ERRNO, type Gic, Ram } from 'vgic';
+import { type Gic, Ram } from 'vgic';
 import { type Forwarding, Gicv4Driver, type Gicv4Version } from 'vgic/gicv4';
 import { MSI_CHANNELS, MSI_VECTORS, type MsiRoute } from './msi-device.js';
 
@@ -6,8 +6,6 @@ const MSIS = MSI_CHANNELS * MSI_VECTORS;
 /** The host's RAM for tables: 64 KiB for each CPU, each vPE and some more, of which 8 vCPUs need 27. */
 const HOST_RAM_BASE = 0x1_0000_0000;
 const HOST_RAM_SIZE = 4 << 20;
-/** What `Gic.checkForwarding` answers for an event whose LPI is injected directly, and would be delivered now. */
-const FORWARDED = -ERRNO.EINVAL;
 
 /** What the MSIs of the passed-through device have caused. No part of the machine's state. */
 export interface MsiCounts {
@@ -85,8 +83,6 @@ export class Passthrough {
   readonly #driver: Gicv4Driver;
   readonly #host: PassthroughHost;
   readonly #forwarding: Forwarding;
-  /** The vCPUs whose LPIs were enabled when last looked at. */
-  readonly #lpisEnabled: Uint8Array;
   /** Whether the MSI that has just come to the host has led to an interrupt. */
   #delivered = false;
 
@@ -97,7 +93,6 @@ export class Passthrough {
     this.#driver = driver;
     this.#host = host;
     this.#forwarding = gic.forwarding;
-    this.#lpisEnabled = new Uint8Array(gic.irqs.vcpus);
     driver.onMsi = (msi) => {
       // what can be forwarded now needs no list register any more, this one included
       this.#forward(msi);
@@ -111,19 +106,12 @@ export class Passthrough {
   /** The device sends its MSI. Says whether an interrupt has come of it. */
   send(msi: number): boolean {
     const { counts } = this.#host;
-    const vcpu = this.#targetOf(msi);
+    const vcpu = this.#forwarding.vcpuOf(msi);
     this.#delivered = false;
     if (this.#driver.send(msi) !== 'vlpi') return this.#delivered;
     counts.vlpis++;
     if (this.#forwarding.isResident(vcpu)) counts.vlpisInGuest++;
     return true;
-  }
-
-  /** The vCPU that gets the vLPI of a forwarded MSI, or -1. */
-  #targetOf(msi: number): number {
-    const { irqs } = this.#host.gic;
-    const intid = this.#forwarding.forwardingOf(msi)?.intid;
-    return intid === undefined ? -1 : irqs.target[irqs.lpiIndex(intid)];
   }
 
   #forward(msi: number): void {
@@ -141,17 +129,7 @@ export class Passthrough {
 
   /** The guest has written to the GIC: what software would not deliver any more is forwarded no more. */
   review(): void {
-    const { gic, routeOf } = this.#host;
-    for (const msi of [...this.#forwarding.forwardings()]) {
-      const { address, eventId, deviceId } = routeOf(msi);
-      if (gic.checkForwarding(address, eventId, deviceId) !== FORWARDED) gic.unsetForwarding(msi);
-    }
-    for (let vcpu = 0; vcpu < gic.irqs.vcpus; vcpu++) {
-      const enabled = gic.lpis.enabled[vcpu];
-      // EnableLPIs went off, and what was pending in software with it: so does what has just come back from the host
-      if (this.#lpisEnabled[vcpu] && !enabled) gic.irqs.dropLpis(vcpu);
-      this.#lpisEnabled[vcpu] = enabled;
-    }
+    this.#forwarding.endUndeliverable();
   }
 
   /** A vCPU waits that is not loaded: its doorbell is to ring. */
@@ -166,7 +144,7 @@ export class Passthrough {
     const { gic, isWaiting } = this.#host;
     const forwarded = [...this.#forwarding.forwardings()];
     const vcpus = Array.from({ length: gic.irqs.vcpus }, (_, vcpu) => vcpu);
-    const rung = vcpus.filter((vcpu) => isWaiting(vcpu) && this.#forwarding.pendingLast[vcpu] !== 0);
+    const rung = vcpus.filter((vcpu) => isWaiting(vcpu) && this.#forwarding.hasRung(vcpu));
     // GICv4.0 gives pending state back only where a forwarding ends
     if (!this.#forwarding.readable) for (const msi of forwarded) gic.unsetForwarding(msi);
     return { forwarded, rung };
@@ -178,12 +156,13 @@ export class Passthrough {
    */
   start(state: PassthroughState | null): void {
     const { gic, isWaiting } = this.#host;
+    // from here on the guest's switching its LPIs off counts
+    this.review();
     for (const msi of state?.forwarded ?? Array(MSIS).keys()) this.#forward(msi);
     for (let vcpu = 0; vcpu < gic.irqs.vcpus; vcpu++) {
-      this.#lpisEnabled[vcpu] = gic.lpis.enabled[vcpu];
       if (!isWaiting(vcpu)) continue;
       this.askForDoorbell(vcpu);
-      if (state?.rung.includes(vcpu)) this.#forwarding.pendingLast[vcpu] = 1;
+      if (state?.rung.includes(vcpu)) this.#forwarding.setRung(vcpu);
     }
   }
 }

@@ -1,14 +1,13 @@
-import type { Gic } from 'vgic';
-import { restoreGic, saveGic } from 'vgic/kvm';
+import { type Gic, restoreGic, saveGic } from 'vgic';
 import type { CompleteConfig } from './config.js';
 import { configDifference } from './config-difference.js';
 import type { Core } from './core/index.js';
-import type { Outcome } from './machine.js';
 import { checkMachineState, type MachineState } from './machine-state.js';
 import type { MsiDevice } from './msi-device.js';
 import type { Passthrough } from './passthrough.js';
 import type { PcieDevices } from './pcie-devices.js';
 import type { Pl011 } from './pl011.js';
+import type { Outcome } from './run-loop.js';
 import type { Scheduler } from './scheduler.js';
 import { fillRam, type RamState } from './snapshot/ram-state.js';
 import { SnapshotError } from './snapshot/snapshot-error.js';

@@ -105,6 +105,7 @@ export class Gic implements FrameContext, StatePart {
       cpuOf: this.config.cpuOf ?? ((vcpu) => vcpu),
       isInGuest: (vcpu) => this.vcpus.isInGuest(vcpu),
       isWaiting: (vcpu) => this.vcpus.isWaiting(vcpu),
+      lpisEnabled: this.lpis.enabled,
       vsgisWanted: () => this.distributor.vsgis,
       attach: (vcpu, vpe) => {
         this.cpuInterface(vcpu).vpe = vpe;

@@ -7,8 +7,22 @@ export { ERRNO, type ErrorCode, GicError } from './errors.js';
 export { type EventDescription, type EventsOf, type EventTable, eventsOf, type Listening } from './events.js';
 export { Gic } from './gic.js';
 export { GIC_EVENTS, type GicEventListeners, GicEvents } from './gic-events.js';
+export { type Census, census } from './inspect/census.js';
+export { vgicItsState } from './inspect/its-state.js';
+export { vgicState } from './inspect/vgic-state.js';
 export { PhysicalInterrupts } from './interrupts/physical-interrupts.js';
 export { COMMANDS, Command, type CommandName, type FieldName } from './its/commands.js';
 export { NO_PAGES, PageOverlay, type RamPages } from './memory/page-overlay.js';
 export { Ram } from './memory/ram.js';
-export { type Census, census } from './state/census.js';
+export { describe as describeGic } from './state/describe.js';
+export type {
+  CpuInterfaceParameters,
+  GicDescription,
+  GicState,
+  Registers,
+  RegisterValue,
+  SavedGic,
+} from './state/gic-state.js';
+export { ITS_TABLE_ABIS, type ItsTableAbi } from './state/its-tables.js';
+export { restoreGic } from './state/restore.js';
+export { saveGic } from './state/save.js';

@@ -3,8 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { GICD_V3_REGISTERS } from '../src/architecture/distributor-v3.js';
 import { GICC_REGISTERS, GICD_V2_REGISTERS } from '../src/architecture/gicv2.js';
 import { GICR_REGISTERS, GICR_SIZE } from '../src/architecture/redistributor.js';
-import { Gic, SYSTEM_REGISTERS } from '../src/index.js';
-import { saveGic, vgicState } from '../src/kvm/index.js';
+import { Gic, SYSTEM_REGISTERS, saveGic, vgicState } from '../src/index.js';
 import { GICD_BASE, GICR_BASE, GICV_BASE } from './guest.js';
 
 /** The guest is hostile: whatever it loads, stores, reads or writes, nothing is thrown and nothing leaves its bounds. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Gicv4Driver } from '../src/gicv4.js';
 import {
   Checkpoint,
   type Gic,
@@ -8,8 +9,8 @@ import {
   Ram,
   type StatePart,
   type StateVisitor,
+  vgicState,
 } from '../src/index.js';
-import { vgicState } from '../src/kvm/index.js';
 import { Guest } from './guest.js';
 import * as its from './its-traffic.js';
 import { differences, objectGraph } from './object-graph.js';

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { GIC_EVENTS, type Gic, GicError, SYSTEM_REGISTERS } from '../src/index.js';
-import { restoreGic, saveGic } from '../src/kvm/index.js';
+import { GIC_EVENTS, type Gic, GicError, restoreGic, SYSTEM_REGISTERS, saveGic } from '../src/index.js';
 import { Guest } from './guest.js';
 import { ItsGuest } from './its-guest.js';
 

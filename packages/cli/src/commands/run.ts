@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { type Backends, type CompleteConfig, completeConfig, ImageError, Machine, type Program } from '@vgic/machine';
+import { type Backends, type CompleteConfig, completeConfig, Machine, type Program } from '@vgic/machine';
 import { Command } from 'commander';
 import type { ControlServer } from '../control/server.js';
 import { addDeviceOptions, type DeviceRequest, openBackends } from '../device-options.js';
@@ -8,7 +8,7 @@ import { readInputFile } from '../input-file.js';
 import { type Address, parseAddress } from '../migration/address.js';
 import { type Arrival, arrive } from '../migration/arrival.js';
 import { machineFromFile } from '../migration/saved-machine.js';
-import { Refusal } from '../refusal.js';
+import { Refusal, refusing } from '../refusal.js';
 import { addSaveOptions, type SaveOptions, saveRequest } from '../save-request.js';
 import { Session } from '../session.js';
 import { gicv4Version, parseMemory, wholeNumber } from '../values.js';
@@ -134,13 +134,4 @@ function startMachine(program: Program, config: CompleteConfig, backends: Backen
     machine.load(program);
     return machine;
   });
-}
-
-function refusing<T>(action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
-    if (error instanceof ImageError || error instanceof RangeError) throw new Refusal(error.message);
-    throw error;
-  }
 }

@@ -6,6 +6,8 @@ import { BadRequest, type ControlRequest, parseRequest } from './requests.js';
 /** No request is longer. */
 const LONGEST_LINE = 1 << 16;
 const MOST_CLIENTS = 16;
+/** Milliseconds that a client has to take its last answers, and to hang up. */
+const GOODBYE = 2000;
 
 /** One object on a line. */
 export type Line = Record<string, unknown>;
@@ -46,10 +48,15 @@ export class ControlServer {
     this.#charge = controlled;
   }
 
-  /** Nothing is taken any more; what has been asked is still answered. */
+  /** Nothing is taken any more; what has been asked is still answered. No client can keep the process from ending. */
   close(): void {
     this.#server.close();
-    for (const [client, answered] of this.#clients) answered.then(() => client.end());
+    for (const [client, answered] of this.#clients) {
+      const timer = setTimeout(() => client.destroy(), GOODBYE);
+      client.once('close', () => clearTimeout(timer));
+      // Not `end` alone: a client that is idle may never notice, and never hang up itself.
+      answered.then(() => client.destroySoon());
+    }
   }
 
   #serve(socket: Socket): void {

@@ -25,6 +25,7 @@ export class Steering implements Controlled {
   /** The last migration, when it is over. */
   #last: Line | undefined;
   #report: () => void = () => {};
+  #reporting: NodeJS.Timeout | undefined;
 
   constructor(runner: Runner) {
     this.#runner = runner;
@@ -66,6 +67,7 @@ export class Steering implements Controlled {
   close(): void {
     this.#outgoing?.abandon();
     this.#lookAtMigration();
+    clearInterval(this.#reporting);
   }
 
   async control(request: ControlRequest, tell: (event: Line) => void): Promise<Line> {
@@ -154,9 +156,9 @@ export class Steering implements Controlled {
     const report = () => {
       if (this.#outgoing) tell({ event: 'migration', ...progressLine(this.#outgoing.progress, destination) });
     };
-    const timer = setInterval(report, PROGRESS_INTERVAL);
+    this.#reporting = setInterval(report, PROGRESS_INTERVAL);
     this.#report = () => {
-      clearInterval(timer);
+      clearInterval(this.#reporting);
       tell({ event: 'migration', ...this.#last });
     };
     this.#runner.wake();

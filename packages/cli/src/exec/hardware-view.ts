@@ -1,3 +1,4 @@
+import { gichListRegister } from 'vgic/architecture';
 import type { VirtualMachine } from 'vgic/kvm';
 
 /** A number as the protocol writes registers. */
@@ -9,26 +10,6 @@ export function hex(value: number): string {
 export function hex64(low: number, high: number): string {
   if (high === 0) return hex(low);
   return `0x${(high >>> 0).toString(16)}${(low >>> 0).toString(16).padStart(8, '0')}`;
-}
-
-const HW = 1 << 29;
-const GROUP = 1 << 28;
-const EOI = 1 << 9;
-
-/** A list register in GICH's 32-bit layout (IHI 0048, 5.3.8). */
-function gichListRegister(low: number, high: number): number {
-  const hardware = (high & HW) !== 0;
-  const physical = hardware ? (high & 0x3ff) << 10 : high & EOI ? 1 << 19 : 0;
-  const state = (high >>> 30) & 3;
-  const priority = (high >>> 19) & 0x1f;
-  return (
-    (low & 0x1fff) |
-    physical |
-    (priority << 23) |
-    (state << 28) |
-    (high & GROUP ? 1 << 30 : 0) |
-    (hardware ? 1 << 31 : 0)
-  );
 }
 
 /** The virtual CPU interface of the physical CPU that a vCPU is on, as the protocol shows it. */

@@ -1,9 +1,10 @@
-import { ERRNO, type Gic, SYSTEM_REGISTERS, type SystemRegisterName } from 'vgic';
-import { type ItsDevice, type MsiRoute, type Route, type VirtualMachine, vgicItsState, vgicState } from 'vgic/kvm';
+import { ERRNO, type Gic, vgicItsState, vgicState } from 'vgic';
+import { GITS_TRANSLATER_OFFSET, ICC_REGISTERS } from 'vgic/architecture';
+import type { ItsDevice, MsiRoute, Route, VirtualMachine } from 'vgic/kvm';
 import { hardwareView, hex64 } from './hardware-view.js';
 import { physicalView } from './physical-view.js';
 import { BadField, type Request } from './request.js';
-import { createOptions, MOST_ITS, SLOTS, type Slot, type Slots } from './slots.js';
+import { createOptions, DEFAULT_ITS_BASE, MOST_ITS, SLOTS, type Slot, type Slots } from './slots.js';
 
 /**
  * The operations of the protocol that conformance/kvm/README.md describes, each with the answer that KVM's own VGIC gives.
@@ -25,7 +26,7 @@ type Operation = (target: Target) => Answer;
 /** No number of the protocol: an access that is UNDEFINED. */
 const UNDEFINED_ACCESS = { err: -ERRNO.EPERM, undef: true };
 const LARGEST_TRANSFER = 64 << 20;
-const DEFAULT_DOORBELL = 0x08090040n;
+const DEFAULT_DOORBELL = DEFAULT_ITS_BASE + BigInt(GITS_TRANSLATER_OFFSET);
 
 function machineOf({ slots, slot }: Target): Slot | undefined {
   return slots.at(slot);
@@ -93,16 +94,14 @@ function mmio(target: Target, write: boolean): Answer {
   });
 }
 
-/** Registers whose accesses trap, so that they need no entry. */
-const TRAPPED = new Set(['ICC_SRE_EL1', 'ICC_SGI0R_EL1', 'ICC_SGI1R_EL1', 'ICC_ASGI1R_EL1']);
-
 function systemRegister(target: Target, write: boolean): Answer {
   const { request, value } = target;
   if (write) required(request, 'value');
   const name = request.text('reg', write ? 'ICC_SGI1R_EL1' : '');
   return onVcpu(target, (slot, vm, vcpu) => {
-    const encoding = Object.hasOwn(SYSTEM_REGISTERS, name) ? SYSTEM_REGISTERS[name as SystemRegisterName] : 0;
-    if (encoding === 0) return -ERRNO.EINVAL;
+    const register = ICC_REGISTERS.find((row) => row.name === name);
+    if (register === undefined) return -ERRNO.EINVAL;
+    const { encoding, trappedBy } = register;
     const result = runs(vm, vcpu);
     if (result !== 0) return result;
     const access = (gic: Gic): Answer => {
@@ -113,7 +112,8 @@ function systemRegister(target: Target, write: boolean): Answer {
       const read = gic.readSystemRegister(vcpu, encoding);
       return read < 0 ? UNDEFINED_ACCESS : { value: hex64(read, 0) };
     };
-    if (slot.options.version === 2 || TRAPPED.has(name)) return access(vm.gic as Gic);
+    // an access that always traps needs no entry
+    if (slot.options.version === 2 || trappedBy === 'always') return access(vm.gic as Gic);
     return inGuest(slot, vcpu, access);
   });
 }

@@ -1,10 +1,17 @@
 import { ERRNO, PhysicalInterrupts } from 'vgic';
+import { GICV2_MAX_VCPUS, ITS_SIZE, PRIVATE_COUNT } from 'vgic/architecture';
 import {
   Host,
   type HostConfig,
+  KVM_DEV_ARM_VGIC_CTRL_INIT,
   KVM_DEV_ARM_VGIC_GRP_ADDR,
   KVM_DEV_ARM_VGIC_GRP_CTRL,
   KVM_DEV_ARM_VGIC_GRP_NR_IRQS,
+  KVM_VGIC_ITS_ADDR_TYPE,
+  KVM_VGIC_V2_ADDR_TYPE_CPU,
+  KVM_VGIC_V2_ADDR_TYPE_DIST,
+  KVM_VGIC_V3_ADDR_TYPE_DIST,
+  KVM_VGIC_V3_ADDR_TYPE_REDIST,
   type Route,
   VirtualMachine,
 } from 'vgic/kvm';
@@ -14,14 +21,14 @@ import { BadField, type Request } from './request.js';
 /** Virtual machines that a script can have at a time. */
 export const SLOTS = 8;
 
-const GICV2_MOST_VCPUS = 8;
-const FIRST_SPI = 32;
 const MOST_ACKNOWLEDGED = 64;
 const MOST_TRACED = 50_000;
 
 /** ITSs that a machine can have. */
 export const MOST_ITS = 16;
-const ITS_SIZE = 0x20000n;
+/** QEMU's `virt` board has its ITS here. */
+export const DEFAULT_ITS_BASE = 0x08080000n;
+const ITS_STRIDE = BigInt(ITS_SIZE);
 
 /** Arguments that make no difference here, but must be numbers. */
 const UNUSED_NUMBERS = ['nr_irqs'];
@@ -111,10 +118,10 @@ export function createOptions(request: Request): CreateOptions | undefined {
 
 /** The first ITS is where QEMU's `virt` has it, the others behind each other elsewhere. */
 function itsBases(request: Request, count: number): bigint[] {
-  const first = request.u64('its_base', 0x08080000n);
-  const next = request.has('its_base') ? first + ITS_SIZE : 0x0c000000n;
+  const first = request.u64('its_base', DEFAULT_ITS_BASE);
+  const next = request.has('its_base') ? first + ITS_STRIDE : 0x0c000000n;
   const others = request.u64('its_base2', next);
-  return Array.from({ length: count }, (_, n) => (n === 0 ? first : others + ITS_SIZE * BigInt(n - 1)));
+  return Array.from({ length: count }, (_, n) => (n === 0 ? first : others + ITS_STRIDE * BigInt(n - 1)));
 }
 
 /** `name=value` of each, as in a trace. */
@@ -170,7 +177,7 @@ export class Slots {
     const host = this.#host as Host;
     if (!sameHost(host.config, options.host)) return -ERRNO.EBUSY;
     // with its VGIC there a GICv2's ninth vCPU is refused; otherwise the VGIC is
-    if (options.vgicFirst && options.version === 2 && options.vcpus > GICV2_MOST_VCPUS) return -ERRNO.EINVAL;
+    if (options.vgicFirst && options.version === 2 && options.vcpus > GICV2_MAX_VCPUS) return -ERRNO.EINVAL;
     const memory = ScriptMemory.take(options.ramBase, options.ramSize);
     const { vcpus, ipaBits } = options;
     const vm = new VirtualMachine(host, { vcpus, ipaBits, slot, memory: memory.guest });
@@ -186,7 +193,7 @@ export class Slots {
     const acknowledged: number[] = [];
     if (vm.device !== undefined) {
       vm.device.model.events.on('resample', (intid) => {
-        if (acknowledged.length < MOST_ACKNOWLEDGED) acknowledged.push(intid - FIRST_SPI);
+        if (acknowledged.length < MOST_ACKNOWLEDGED) acknowledged.push(intid - PRIVATE_COUNT);
       });
     }
     this.#slots[slot] = { options, vm, memory, acknowledged, routes: [] };
@@ -215,12 +222,16 @@ function createAllIts(vm: VirtualMachine, options: CreateOptions): number {
 function initialise(vm: VirtualMachine, options: CreateOptions): number {
   const { version, interrupts, distributorBase, cpuInterfaceBase, redistributorBase } = options;
   const second = version === 2 ? cpuInterfaceBase : redistributorBase;
-  const types = version === 2 ? [0n, 1n] : [2n, 3n];
+  const types =
+    version === 2
+      ? [KVM_VGIC_V2_ADDR_TYPE_DIST, KVM_VGIC_V2_ADDR_TYPE_CPU]
+      : [KVM_VGIC_V3_ADDR_TYPE_DIST, KVM_VGIC_V3_ADDR_TYPE_REDIST];
+  const control = BigInt(KVM_DEV_ARM_VGIC_CTRL_INIT);
   const steps: [number, bigint, bigint][] = [
     [KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0n, BigInt.asUintN(32, BigInt(interrupts))],
-    [KVM_DEV_ARM_VGIC_GRP_ADDR, types[0], distributorBase],
-    [KVM_DEV_ARM_VGIC_GRP_ADDR, types[1], second],
-    [KVM_DEV_ARM_VGIC_GRP_CTRL, 0n, 0n],
+    [KVM_DEV_ARM_VGIC_GRP_ADDR, BigInt(types[0]), distributorBase],
+    [KVM_DEV_ARM_VGIC_GRP_ADDR, BigInt(types[1]), second],
+    [KVM_DEV_ARM_VGIC_GRP_CTRL, control, 0n],
   ];
   for (const [group, attr, value] of steps) {
     const result = vm.device?.set(group, attr, { value }) ?? -ERRNO.ENODEV;
@@ -229,7 +240,8 @@ function initialise(vm: VirtualMachine, options: CreateOptions): number {
   for (const [n, value] of options.itsBases.entries()) {
     const device = vm.device?.its[n];
     const result =
-      device?.set(KVM_DEV_ARM_VGIC_GRP_ADDR, 4n, { value }) || device?.set(KVM_DEV_ARM_VGIC_GRP_CTRL, 0n, { value });
+      device?.set(KVM_DEV_ARM_VGIC_GRP_ADDR, BigInt(KVM_VGIC_ITS_ADDR_TYPE), { value }) ||
+      device?.set(KVM_DEV_ARM_VGIC_GRP_CTRL, control, { value });
     if (result) return result;
   }
   return 0;

@@ -1,6 +1,7 @@
 import type { Backends, CompleteConfig, Machine } from '@vgic/machine';
 import { BadRequest } from '../control/requests.js';
 import type { ControlServer } from '../control/server.js';
+import { refusing } from '../refusal.js';
 import { Incoming } from './incoming.js';
 import type { SocketAddress } from './socket.js';
 
@@ -18,7 +19,7 @@ export async function arrive(
   address: SocketAddress,
   control?: ControlServer,
 ): Promise<Arrival> {
-  const incoming = new Incoming(config, backends, address);
+  const incoming = refusing(() => new Incoming(config, backends, address));
   control?.putInCharge({
     control: ({ command }) => {
       if (command === 'status') return { state: 'incoming', phase: incoming.phase, pages: incoming.pages, config };

@@ -103,9 +103,9 @@ export class Incoming {
   /** What has become of it? */
   #look(): void {
     const { phase, reason: why, arrival } = this.#destination;
+    clearTimeout(this.#patience);
     if (phase === 'failed') this.#settle(new Refusal(`No machine has arrived: ${why}`, STATUS.failed));
     else if (arrival) {
-      clearTimeout(this.#patience);
       this.#settle(arrival);
       // The source hangs up when it has heard that the machine runs. Until then, and for a while after, it may ask.
       if (!this.#socket) this.#patience = setTimeout(() => this.close(), ANSWER_PATIENCE).unref();
@@ -116,6 +116,6 @@ export class Incoming {
         () => this.giveUp('The source did not come back to give the machine up; it has it still.'),
         READY_PATIENCE,
       );
-    } else if (phase === 'ready') clearTimeout(this.#patience);
+    }
   }
 }

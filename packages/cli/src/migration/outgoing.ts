@@ -29,6 +29,9 @@ export interface OutgoingOptions {
 export class Outgoing {
   readonly address: SocketAddress;
   readonly #source: MigrationSource;
+  /** The connection of now: what is heard of an older one does not count any more. */
+  #channel: SocketChannel | undefined;
+  #abandoned = false;
   readonly #wakeSession: () => void;
   #wake: () => void = () => {};
   #asking: NodeJS.Timeout | undefined;
@@ -77,10 +80,11 @@ export class Outgoing {
     return this.#source.reclaim();
   }
 
-  /** The session ends. */
+  /** The session ends: nobody waits here for an answer any more. */
   abandon(): void {
+    this.#abandoned = true;
     clearTimeout(this.#asking);
-    this.#source.cancel('The source has ended.');
+    if (!this.#source.cancel('The source has ended.')) this.#channel?.close();
   }
 
   /** The migration's turn, after the guest has run for so long: as long a one, and longer when the guest is held back longer. */
@@ -119,6 +123,7 @@ export class Outgoing {
 
   #attach(socket: Socket): SocketChannel {
     const channel = new SocketChannel(socket);
+    this.#channel = channel;
     let failure = 'The destination has closed the connection.';
     const happened = () => {
       this.#slow = false;
@@ -126,6 +131,7 @@ export class Outgoing {
       this.#wakeSession();
     };
     socket.on('data', (bytes) => {
+      if (channel !== this.#channel) return;
       this.#source.receive(bytes);
       this.#askLater();
       happened();
@@ -135,6 +141,7 @@ export class Outgoing {
       failure = `The connection to ${formatAddress(this.address)} is broken: ${reason(error)}.`;
     });
     socket.on('close', () => {
+      if (channel !== this.#channel) return;
       this.#source.disconnected(failure, channel.unsent);
       this.#askLater();
       happened();
@@ -144,11 +151,11 @@ export class Outgoing {
 
   /** Where only the destination knows who has the machine, it is asked until it answers. */
   #askLater(): void {
-    if (this.#source.phase !== 'unknown' || this.#asking) return;
+    if (this.#source.phase !== 'unknown' || this.#asking || this.#abandoned) return;
     this.#asking = setTimeout(async () => {
       try {
         const socket = await connect(this.address);
-        if (this.#source.phase === 'unknown') this.#source.reconnected(this.#attach(socket));
+        if (this.#source.phase === 'unknown' && !this.#abandoned) this.#source.reconnected(this.#attach(socket));
         else socket.destroy();
       } catch {
         // Once more, then.

@@ -1,4 +1,5 @@
-import type { Machine, Outcome } from '../machine.js';
+import type { Machine } from '../machine.js';
+import type { Outcome } from '../run-loop.js';
 import { type Clock, systemClock } from './clock.js';
 import { Listeners } from './listeners.js';
 

@@ -1,5 +1,4 @@
-import type { RamPages } from 'vgic';
-import type { GicState } from 'vgic/kvm';
+import type { GicState, RamPages } from 'vgic';
 import { type CompleteConfig, completeConfig } from '../config.js';
 import { crc32 } from '../crc32.js';
 import { checkMachineState, type MachineState } from '../machine-state.js';

@@ -50,15 +50,24 @@ const changePart = (
   to: unknown,
 ) => named((state) => ({ ...state, [part]: changeLeaf(state[part], at, to) }), part, at, to);
 
-const changeRecord = (at: number, to: number) =>
+const ROOMS = ['redistributors', 'cpuInterfaces', 'its'] as const;
+
+/** A register of a vCPU or an ITS, in its own form. */
+const changeRegister = (room: (typeof ROOMS)[number], which: number, at: number, to: number) =>
   named(
     (state) => {
-      const records = [...state.gic.records];
-      const index = at % records.length;
-      records[index] = { ...records[index], value: `0x${to.toString(16)}` };
-      return { ...state, gic: { ...state.gic, records } };
+      const all = [...state.gic[room]];
+      const n = which % all.length;
+      const names = Object.keys(all[n]);
+      const name = names[at % names.length];
+      const inForm = (value: unknown): unknown =>
+        Array.isArray(value) ? value.map(inForm) : typeof value === 'number' ? to : `0x${to.toString(16)}`;
+      all[n] = { ...all[n], [name]: inForm(all[n][name]) as number };
+      return { ...state, gic: { ...state.gic, [room]: all } };
     },
-    'GIC record',
+    'GIC register',
+    room,
+    which,
     at,
     to,
   );
@@ -107,7 +116,7 @@ const changeMappings = (mappings: unknown) =>
   named(
     (state) => ({
       ...state,
-      gic: { ...state.gic, its: state.gic.its.map((its) => ({ ...its, mappings: mappings as never })) },
+      gic: { ...state.gic, mappings: state.gic.its.map(() => mappings as never) },
     }),
     'mappings',
     mappings,
@@ -133,7 +142,7 @@ const change = fc.oneof(
   fc
     .tuple(fc.constantFrom('config', 'schedule', 'gic', 'uart', 'msiDevice', 'ended', 'time'), path, anything)
     .map((args) => changePart(...args)),
-  fc.tuple(fc.nat(), word).map((args) => changeRecord(...args)),
+  fc.tuple(fc.constantFrom(...ROOMS), fc.nat(), fc.nat(), word).map((args) => changeRegister(...args)),
   fc.tuple(fc.nat(3), fc.nat(), fc.nat(255)).map((args) => changeVcpu(...args)),
   fc.tuple(fc.nat(), word).map((args) => changeRam(...args)),
   fc.tuple(fc.nat(), fc.nat(1023), word).map((args) => changeTable(...args)),

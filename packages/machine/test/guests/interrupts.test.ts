@@ -119,17 +119,14 @@ describe('the same guest, cut into pieces', () => {
     };
     guest.machine.run(LIMIT);
     const state = guest.machine.save();
-    const GROUP_DIST_REGS = 1;
-    const isPending = ({ group, attr, value }: (typeof state.gic.records)[number]) =>
-      group === GROUP_DIST_REGS && Number(attr) >= 0x204 && Number(attr) < 0x280 && BigInt(value) !== 0n;
-    const index = state.gic.records.findIndex(isPending);
-    expect(index).toBeGreaterThan(0);
-    const value = BigInt(state.gic.records[index].value);
-    const tampered = state.gic.records.with(index, {
-      ...state.gic.records[index],
-      value: `0x${(value & (value - 1n)).toString(16)}`,
-    });
-    const copy = listen(Machine.restore({ ...state, gic: { ...state.gic, records: tampered } }));
+    const { distributor } = state.gic;
+    const pending = distributor.GICD_ISPENDR as number[];
+    const index = pending.findIndex((value) => value !== 0);
+    expect(index).toBeGreaterThanOrEqual(0);
+    const GICD_ISPENDR = pending.with(index, pending[index] & (pending[index] - 1));
+    const copy = listen(
+      Machine.restore({ ...state, gic: { ...state.gic, distributor: { ...distributor, GICD_ISPENDR } } }),
+    );
     copy.machine.run(LIMIT);
     expect(copy.text()).not.toMatch(/\nPASS/);
   });

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { saveGic } from 'vgic/kvm';
+import { saveGic } from 'vgic';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Machine } from '../../src/index.js';
 import { Passthrough } from '../../src/passthrough.js';

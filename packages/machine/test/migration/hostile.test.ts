@@ -22,7 +22,7 @@ function kept(): ByteChannel & { bytes: number[] } {
 }
 
 const FROM_SOURCE = 'HELO PAGE RNDE TABL CONF SCHD CPUS GIC3 UART MSID PCIE DONE CMIT CNCL ASKS'.split(' ');
-const FROM_DESTINATION = 'ACPT ACKR REDY RUNS RFSE'.split(' ');
+const FROM_DESTINATION = 'ACPT ACKR REDY RUNS RFSE DROP'.split(' ');
 const payload = fc.oneof(
   fc.constant(new Uint8Array(0)),
   fc.uint8Array({ maxLength: 200 }),

@@ -12,6 +12,9 @@ import type { Vpe } from '../physical-gic/vpe.js';
 /** KVM's answer where an event is not mapped: the ITS's own error number (IHI 0069, table 5-36), which is positive. */
 export const UNMAPPED_INTERRUPT = 0x1_0307;
 
+/** KVM's answer where the forwarding of an MSI is to end that is not forwarded, of an event that is forwarded nevertheless. */
+const FORWARDED = -ERRNO.EINVAL;
+
 /** What a virtual machine's direct injection works with. */
 export interface ForwardingContext {
   readonly irqs: Interrupts;
@@ -20,6 +23,8 @@ export interface ForwardingContext {
   readonly isInGuest: (vcpu: number) => boolean;
   /** Whether a vCPU waits for an interrupt. */
   readonly isWaiting: (vcpu: number) => boolean;
+  /** GICR_CTLR.EnableLPIs of each vCPU. */
+  readonly lpisEnabled: Uint8Array;
   /** Whether SGIs are to be vSGIs: GICD_CTLR.nASSGIreq. */
   readonly vsgisWanted: () => boolean;
   /** The vCPU's virtual CPU interface sees this vPE from now on, or none. */
@@ -56,6 +61,8 @@ export class Forwarding implements VpeInterrupts {
   readonly #set: VpeSet;
   readonly #byMsi = new Map<number, ForwardedMsi>();
   readonly #byLpi = new Map<number, ForwardedMsi>();
+  /** The vCPUs whose LPIs were enabled when {@link endUndeliverable} last looked. */
+  readonly #lpisWereEnabled: Uint8Array;
   #vsgis = false;
   #hasRun = false;
 
@@ -72,8 +79,9 @@ export class Forwarding implements VpeInterrupts {
     this.groups = new Uint8Array(irqs.vcpus);
     this.#resident = new Uint8Array(irqs.vcpus);
     this.#reload = new Uint8Array(irqs.vcpus);
+    this.#lpisWereEnabled = context.lpisEnabled.slice();
     for (const [vcpu, vpe] of this.vpes.entries()) {
-      vpe.onDoorbell = () => this.#onDoorbell(vcpu);
+      vpe.onDoorbell = () => this.#ring(vcpu);
       driver.mapVpe(vpe);
     }
     irqs.vpes = this;
@@ -163,12 +171,22 @@ export class Forwarding implements VpeInterrupts {
     this.ready[vcpu] = this.#resident[vcpu];
   }
 
-  #onDoorbell(vcpu: number): void {
+  #ring(vcpu: number): void {
     const { driver } = this;
     if (driver.version === 40) driver.maskDoorbell(this.vpes[vcpu], true);
     this.pendingLast[vcpu] = 1;
     this.context.irqs.events.doorbell?.(vcpu);
     this.context.irqs.kick(vcpu);
+  }
+
+  /** Whether something is pending for a vCPU that waits, by its doorbell or by what its vPE was left with. */
+  hasRung(vcpu: number): boolean {
+    return this.pendingLast[vcpu] !== 0;
+  }
+
+  /** After a restore: so it was when the vCPU that waits was saved. */
+  setRung(vcpu: number): void {
+    this.pendingLast[vcpu] = 1;
   }
 
   /**
@@ -223,7 +241,7 @@ export class Forwarding implements VpeInterrupts {
   checkForwarding(its: Its, deviceId: number, eventId: number): number {
     const lpi = its.resolve(deviceId, eventId);
     if (lpi < 0) return unresolved(lpi);
-    return testBit(this.context.irqs.onVpe, lpi) ? -ERRNO.EINVAL : 0;
+    return testBit(this.context.irqs.onVpe, lpi) ? FORWARDED : 0;
   }
 
   /** An MSI is forwarded no more: it is the host's again, and what is pending of its LPI is the GIC's again. */
@@ -249,6 +267,29 @@ export class Forwarding implements VpeInterrupts {
     const { irqs, isInGuest } = this.context;
     const owner = irqs.lists.owner[lpi];
     if (owner >= 0 && !isInGuest(owner) && !testBit(irqs.active, lpi)) irqs.lists.remove(lpi);
+  }
+
+  /**
+   * Ends what software would not deliver any more, since the guest has turned its ITS or its LPIs off: for a VMM whose guest
+   * shall not notice that MSIs are forwarded, after each of its writes to the GIC. KVM has no such thing and goes on
+   * forwarding. What was pending is the GIC's again; but where EnableLPIs has gone off it is lost, as it would have been in
+   * software.
+   */
+  endUndeliverable(): void {
+    const { irqs, lpisEnabled } = this.context;
+    for (const { msi, its, deviceId, eventId } of [...this.#byMsi.values()]) {
+      if (this.checkForwarding(its, deviceId, eventId) !== FORWARDED) this.unsetForwarding(msi);
+    }
+    for (let vcpu = 0; vcpu < this.vpes.length; vcpu++) {
+      if (this.#lpisWereEnabled[vcpu] && !lpisEnabled[vcpu]) irqs.dropLpis(vcpu);
+      this.#lpisWereEnabled[vcpu] = lpisEnabled[vcpu];
+    }
+  }
+
+  /** The vCPU to which the LPI of a forwarded MSI goes, or -1. */
+  vcpuOf(msi: number): number {
+    const forwarding = this.#byMsi.get(msi);
+    return forwarding === undefined ? -1 : this.context.irqs.target[forwarding.lpi];
   }
 
   /** Where an MSI is forwarded to. */

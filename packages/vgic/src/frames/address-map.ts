@@ -38,6 +38,11 @@ export class AddressMap {
     this.#lastHit = undefined;
   }
 
+  /** Where a frame lies, the one of that vCPU if each has its own; undefined if it has no place. */
+  baseOf(frame: Frame, vcpu: number): number | undefined {
+    return this.#frames.find((mapped) => mapped.frame === frame && mapped.vcpu === vcpu)?.base;
+  }
+
   find(address: number, length: number): MappedFrame | undefined {
     const last = this.#lastHit;
     if (last !== undefined && place(address, length, last) === 0) return last;

@@ -1,14 +1,9 @@
-export { ITS_TABLE_ABIS, type ItsTableAbi } from '../state/its-tables.js';
-export type { GicState, RegisterRecord, SavedGic } from './gic-state.js';
 export { CPUS_PER_MACHINE, Host, type HostConfig } from './host.js';
 export { ItsDevice } from './its-device.js';
 export type { MsiRoute, MsiWay } from './passed-through-msis.js';
+export { fromRecords, type KvmRecords, type RegisterRecord, toRecords } from './records.js';
 export type { UserBuffer } from './register-access.js';
-export { restoreGic } from './restore.js';
 export type { Route } from './routing.js';
-export { saveGic } from './save.js';
 export * from './uapi.js';
 export { VgicDevice } from './vgic-device.js';
-export { vgicItsState } from './vgic-its-state.js';
-export { vgicState } from './vgic-state.js';
 export { VirtualMachine, type VirtualMachineConfig } from './virtual-machine.js';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { Gicv4Version } from '../../src/gicv4.js';
+import { type GicState, restoreGic, saveGic } from '../../src/index.js';
 import { testBit } from '../../src/interrupts/bitmap.js';
-import { type GicState, restoreGic, saveGic } from '../../src/kvm/index.js';
 import { SPURIOUS } from '../guest.js';
 import { DEVICE, FIRST_LPI, PassedThrough } from './passed-through.js';
 

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Gicv4Driver, UNMAPPED_INTERRUPT } from '../../src/gicv4.js';
-import { ERRNO, GicError, Ram } from '../../src/index.js';
-import { restoreGic, saveGic } from '../../src/kvm/index.js';
+import { ERRNO, GicError, Ram, restoreGic, saveGic } from '../../src/index.js';
 import { ItsGuest } from '../its-guest.js';
 import { DEVICE, DOORBELL, FIRST_LPI, newDriver, PassedThrough } from './passed-through.js';
 

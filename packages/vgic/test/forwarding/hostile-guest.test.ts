@@ -1,10 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GITS_REGISTERS } from '../../src/architecture/its.js';
-import { COMMANDS, Command, GicError } from '../../src/index.js';
+import { COMMANDS, Command, GicError, type GicState, restoreGic, saveGic, vgicState } from '../../src/index.js';
 import { testBit } from '../../src/interrupts/bitmap.js';
-import { restoreDetachedLpis } from '../../src/kvm/detached-lpis.js';
-import { type GicState, restoreGic, saveGic, vgicState } from '../../src/kvm/index.js';
+import { restoreDetachedLpis } from '../../src/state/detached-lpis.js';
 import { GICD_BASE, GICR_BASE } from '../guest.js';
 import { ITS_BASE } from '../its-guest.js';
 import { DEVICE, FIRST_LPI, PassedThrough } from './passed-through.js';

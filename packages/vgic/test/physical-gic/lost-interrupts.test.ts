@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { restoreGic, saveGic } from '../../src/kvm/index.js';
+import { restoreGic, saveGic } from '../../src/index.js';
 import { FIRST_LPI, PassedThrough } from '../forwarding/passed-through.js';
 
 /** Short ways in which an interrupt could be lost; the property of each-msi-taken.test.ts has found them. */

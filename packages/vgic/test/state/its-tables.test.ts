@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Its } from '../src/its/its.js';
-import { ITS_TABLE_ABIS } from '../src/state/its-tables.js';
-import { INDIRECT, ItsGuest, type ItsGuestConfig, RAM_BASE, VALID } from './its-guest.js';
+import type { Its } from '../../src/its/its.js';
+import { ITS_TABLE_ABIS } from '../../src/state/its-tables.js';
+import { INDIRECT, ItsGuest, type ItsGuestConfig, RAM_BASE, VALID } from '../its-guest.js';
 
 /** The tables by which an ITS migrates: arm-vgic-its.rst, "ITS Table ABI REV0". */
 

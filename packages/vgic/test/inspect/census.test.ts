@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { census } from '../src/index.js';
-import { Guest } from './guest.js';
+import { census } from '../../src/index.js';
+import { Guest } from '../guest.js';
 
 describe('census', () => {
   it('of an idle GIC counts nothing', () => {

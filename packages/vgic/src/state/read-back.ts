@@ -3,8 +3,8 @@ import { Interrupts } from '../interrupts/interrupts.js';
 import { Its } from '../its/its.js';
 import { Lpis } from '../its/lpis.js';
 import type { Ram } from '../memory/ram.js';
-import { ITS_TABLE_ABIS } from '../state/its-tables.js';
 import { translateAlike } from './its-mappings.js';
+import { ITS_TABLE_ABIS } from './its-tables.js';
 
 /**
  * What a restore would make of the ITSs' tables and the pending tables that are in `memory`: the LPIs, made beside the real

@@ -1,10 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PageOverlay, Ram, type RamPages } from '../src/index.js';
-import { type GicState, restoreGic, saveGic, vgicState } from '../src/kvm/index.js';
-import { ITS_TABLE_ABIS } from '../src/state/its-tables.js';
-import { ItsGuest, RAM_BASE } from './its-guest.js';
-import { commands, EVENTS, FIRST, type Operation, Run, sequence, start, traffic, upheavals } from './its-traffic.js';
+import {
+  type GicState,
+  NO_PAGES,
+  PageOverlay,
+  Ram,
+  type RamPages,
+  restoreGic,
+  saveGic,
+  vgicState,
+} from '../../src/index.js';
+import { ITS_TABLE_ABIS } from '../../src/state/its-tables.js';
+import { ItsGuest, RAM_BASE } from '../its-guest.js';
+import { commands, EVENTS, FIRST, type Operation, Run, sequence, start, traffic, upheavals } from '../its-traffic.js';
 
 /** A GIC with ITSs moves: its RAM copied, saveGic, restoreGic. The guest notices nothing. */
 
@@ -217,6 +225,22 @@ describe('the guest’s RAM', () => {
     expect(Buffer.from(twin.memory.bytes).equals(ram)).toBe(true);
     expect(saved.pages.contents).toEqual(pages);
     expect([0, 1, 2].flatMap((vcpu) => twin.taken(vcpu)).sort()).toEqual([8192, 8193, 8194, 8195]);
+  });
+
+  it('is not written either where the guest has left no place for any table, and its own pending bit stays', () => {
+    const guest = ItsGuest.ready();
+    guest.mapDevice(1);
+    guest.mapEvent(1, 0, 8192);
+    guest.msi(1, 0);
+    guest.setPendingBit(8192);
+    guest.store('GITS_CTLR', 0n, 0, 4);
+    for (const at of [0, 8]) guest.store('GITS_BASER', 0n, at);
+    const saved = saveGic(guest.gic);
+    expect(saved.pages).toEqual(NO_PAGES);
+    const twin = ItsGuest.arrived(guest, guest.memory.bytes.slice());
+    restoreGic(twin.gic, saved);
+    expect(Buffer.from(twin.memory.bytes).equals(guest.memory.bytes)).toBe(true);
+    expect([twin.pendingBit(8192), twin.taken()]).toEqual([1, [8192]]);
   });
 
   it('has none of what was pending at the save when the guest turns EnableLPIs off and on', () => {

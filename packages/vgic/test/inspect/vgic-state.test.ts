@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { vgicState } from '../src/kvm/index.js';
-import { Guest } from './guest.js';
+import { vgicState } from '../../src/index.js';
+import { Guest } from '../guest.js';
 
 /** The text of KVM's debugfs file `vgic-state`. */
 
