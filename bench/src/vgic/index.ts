@@ -1,5 +1,6 @@
 import type { Gic } from 'vgic';
 import { type AllocationFigure, measureAllocation } from './allocation.js';
+import { type CheckpointFigure, measureCheckpoints } from './checkpoint.js';
 import { KVM_MISSING, KvmVgic } from './kvm.js';
 import { BURST, LIST_REGISTERS, prepareGic, WORKLOADS, type Workload } from './workloads.js';
 
@@ -30,6 +31,7 @@ export interface VgicBenchmark {
   /** Whether KVM's VGIC was beside ours. */
   readonly kvm: boolean;
   readonly figures: readonly VgicFigure[];
+  readonly checkpoints: readonly CheckpointFigure[];
   /** Missing without `--expose-gc`. */
   readonly allocation?: readonly AllocationFigure[];
   /** The same for a person to read. */
@@ -97,10 +99,11 @@ export async function benchVgic(options: VgicBenchmarkOptions = {}): Promise<Vgi
     }
   }
   kvm?.stop();
-  const measured = { node: process.version, kvm: kvm !== undefined, figures };
-  if (globalThis.gc === undefined) return { ...measured, table: table(figures, kvm !== undefined) };
+  const checkpoints = measureCheckpoints();
+  const measured = { node: process.version, kvm: kvm !== undefined, figures, checkpoints };
+  if (globalThis.gc === undefined) return { ...measured, table: table(measured) };
   const allocation = measureAllocation();
-  return { ...measured, allocation, table: table(figures, kvm !== undefined, allocation) };
+  return { ...measured, allocation, table: table({ ...measured, allocation }) };
 }
 
 function columns(rows: readonly (readonly string[])[]): string {
@@ -110,7 +113,7 @@ function columns(rows: readonly (readonly string[])[]): string {
   return rows.map(line).join('\n');
 }
 
-function table(figures: readonly VgicFigure[], kvm: boolean, allocation?: readonly AllocationFigure[]): string {
+function table({ figures, kvm, checkpoints, allocation }: Omit<VgicBenchmark, 'table'>): string {
   const times = figures.map((f) => [
     f.kind,
     `v${f.gic}`,
@@ -122,6 +125,11 @@ function table(figures: readonly VgicFigure[], kvm: boolean, allocation?: readon
   ]);
   const parts = [columns([['kind', 'GIC', 'vCPUs', 'ours, ns', 'KVM, ns', 'ours / KVM', 'of the best'], ...times])];
   if (!kvm) parts.push(KVM_MISSING);
+  const copies = checkpoints.map((f) => {
+    const times = [f.takeUs, f.rollbackUs, f.hashUs].map((us) => us.toFixed(1));
+    return [`v${f.gic}`, String(f.vcpus), String(f.interrupts), ...times];
+  });
+  parts.push(columns([['GIC', 'vCPUs', 'INTIDs', 'checkpoint, µs', 'rollback, µs', 'hash, µs'], ...copies]));
   if (allocation) {
     const bytes = allocation.map((f) => [f.kind, `v${f.gic}`, f.bytesPerMillion.toFixed(0)]);
     parts.push(columns([['kind', 'GIC', 'bytes allocated per million'], ...bytes]));

@@ -26,11 +26,11 @@ export class GuestEntry {
     this.#gic = gic;
     this.#core = core;
     this.#counts = counts;
-    gic.onKick = (vcpu) => {
+    gic.events.on('kick', (vcpu) => {
       if (vcpu !== this.#vcpu) return;
       this.#stale = true;
       if (this.#msi) this.#msiWaits = true;
-    };
+    });
   }
 
   /** Whether a vCPU is in the guest. */

@@ -98,9 +98,9 @@ export class Passthrough {
       this.#forward(msi);
       this.#delivered = host.signal(host.routeOf(msi));
     };
-    gic.forwarding.onDoorbell = () => {
+    gic.events.on('doorbell', () => {
       host.counts.doorbells++;
-    };
+    });
   }
 
   /** The device sends its MSI. Says whether an interrupt has come of it. */

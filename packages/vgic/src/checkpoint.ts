@@ -31,10 +31,12 @@ export interface StatePart {
 }
 
 const FIRST_ROOM = 256;
+/** An array that is not longer is kept among the numbers, which is faster. */
+const SHORT = 16;
 
 /**
  * A copy of the state of something, in memory. It can be put back into where it is from any number of times, and into another
- * one of the same shape, which is a copy then. A checkpoint that is taken again keeps its memory: nothing is allocated.
+ * one of the same shape, which is a copy then. A checkpoint that is taken again uses its memory again.
  */
 export class Checkpoint {
   /** How many numbers and arrays were visited. */
@@ -137,7 +139,8 @@ class Writer implements StateVisitor {
   }
 
   array(array: StateArray, from = 0, to = array.length): void {
-    this.checkpoint.putArray(array, from, to);
+    if (to - from > SHORT) this.checkpoint.putArray(array, from, to);
+    else for (let i = from; i < to; i++) this.checkpoint.put(array[i]);
   }
 }
 
@@ -161,15 +164,19 @@ class Reader implements StateVisitor {
   }
 
   number(_value: number): number {
-    return this.checkpoint.value(this.#number++);
+    const value = this.checkpoint.value(this.#number++);
+    // what is an integer must be one for V8 too, else its field would be a double from now on
+    const integer = value | 0;
+    return integer === value ? integer : value;
   }
 
   flag(_value: boolean): boolean {
     return this.checkpoint.value(this.#number++) !== 0;
   }
 
-  array(array: StateArray, from = 0): void {
-    array.set(this.checkpoint.copy(this.#array++), from);
+  array(array: StateArray, from = 0, to = array.length): void {
+    if (to - from > SHORT) array.set(this.checkpoint.copy(this.#array++), from);
+    else for (let i = from; i < to; i++) array[i] = this.checkpoint.value(this.#number++);
   }
 }
 
@@ -210,7 +217,19 @@ class Hasher implements StateVisitor {
   }
 
   array(array: StateArray, from = 0, to = array.length): void {
-    for (let i = from; i < to; i++) this.#mix(array[i]);
+    const bytes = array.BYTES_PER_ELEMENT;
+    const begin = array.byteOffset + from * bytes;
+    const length = (to - from) * bytes;
+    if (to - from > SHORT && ((begin | length) & 3) === 0) {
+      // V8 is slow where it meets arrays of several kinds
+      this.#mixWords(new Uint32Array(array.buffer, begin, length >>> 2));
+    } else {
+      for (let i = from; i < to; i++) this.#mix(array[i]);
+    }
+  }
+
+  #mixWords(words: Uint32Array): void {
+    for (let i = 0; i < words.length; i++) this.#mix(words[i]);
   }
 
   get value(): number {

@@ -1,5 +1,6 @@
 import { GICC_REGISTERS } from './architecture/gicv2.js';
 import { offsetsOf, WORD } from './architecture/register-map.js';
+import { Checkpoint, type StatePart, type StateVisitor, stateHash } from './checkpoint.js';
 import {
   checkConfig,
   cpuInterfaceConfig,
@@ -30,11 +31,11 @@ import { ITS_FRAME, resetTables } from './frames/its.js';
 import { REDISTRIBUTOR } from './frames/redistributor.js';
 import { RedistributorRegions } from './frames/redistributor-regions.js';
 import { TABLE_BASE_RESET } from './frames/table-base.js';
+import { GicEvents } from './gic-events.js';
 import { Interrupts, NO_VCPU } from './interrupts/interrupts.js';
 import { PhysicalInterrupts } from './interrupts/physical-interrupts.js';
 import { Its } from './its/its.js';
 import { LPI_BITS_KVM, Lpis } from './its/lpis.js';
-import type { ResampleListener } from './vcpus/delivery.js';
 import type { SavedInterface } from './vcpus/saved-interface.js';
 import { Vcpus } from './vcpus/vcpus.js';
 
@@ -46,11 +47,11 @@ const { GICC_IAR, GICC_EOIR } = offsetsOf(GICC_REGISTERS);
  * A vCPU *enters* the guest ({@link enter}: its pending interrupts go into list registers) and *exits* ({@link exit}: they
  * are folded back). In between its CPU interface is served from the list registers, without the rest of the GIC. What
  * happens in between for other reasons, a device's line or another vCPU's access, reaches it at its next entry:
- * {@link onKick} says when that is wanted.
+ * the event `kick` says when that is wanted.
  *
  * No guest access throws. Nothing here reads a clock or a random source: the same calls give the same interrupts.
  */
-export class Gic implements FrameContext {
+export class Gic implements FrameContext, StatePart {
   readonly irqs: Interrupts;
   readonly distributor: DistributorState;
   readonly lpis: Lpis;
@@ -62,13 +63,8 @@ export class Gic implements FrameContext {
   /** What is injected directly: undefined without a GICv4 host, and while there is nothing for it. */
   forwarding: Forwarding | undefined;
 
-  /** Something became deliverable for this vCPU: take it out of the guest and in again, or wake it from WFI. */
-  onKick: (vcpu: number) => void = () => {};
-  /**
-   * The guest has ended a level-sensitive SPI: its source may have to raise the line again (irqfd's resampler). Called while
-   * the vCPU leaves the guest, so it can't move that one, and must not throw.
-   */
-  onResample: ResampleListener = () => {};
+  /** What happens here, told to whoever wants to know: `gic.events.on('kick', (vcpu) => …)`. */
+  readonly events = new GicEvents();
 
   /** Upper half of the last 64-bit {@link read}; 0 after any other. */
   high = 0;
@@ -88,7 +84,7 @@ export class Gic implements FrameContext {
     this.config = config;
     const { version, vcpus } = config;
     this.physical = config.physicalInterrupts ?? new PhysicalInterrupts();
-    this.irqs = new Interrupts(version, vcpus, config.interrupts ?? 256, this.physical);
+    this.irqs = new Interrupts(version, vcpus, config.interrupts ?? 256, this.physical, this.events);
     this.distributor = new DistributorState(vcpus);
     const pendbaser = version === 3 ? TABLE_BASE_RESET : 0;
     this.lpis = new Lpis(this.irqs, pendbaser, config.memory, config.intidBits ?? LPI_BITS_KVM);
@@ -156,7 +152,7 @@ export class Gic implements FrameContext {
     const { irqs, lpis } = this;
     const { memory } = lpis;
     if (memory === undefined) throw new GicError('EINVAL', 'memory: an ITS keeps its tables in guest memory.');
-    const its = new Its({ irqs, lpis, memory });
+    const its = new Its({ irqs, lpis, memory, number: this.its.length });
     resetTables(its);
     its.onEventGone = (deviceId, eventId, lpi) => this.forwarding?.eventGone(its, deviceId, eventId, lpi);
     // as in KVM every new ITS resets the one register that says where LPIs are configured
@@ -374,7 +370,8 @@ export class Gic implements FrameContext {
     if (!entered) this.enter(vcpu);
     this.high = 0;
     // an interrupt takes one of these and one GICC_EOIR: V8 inlines what is compared for, and not what a frame looks up
-    const isAcknowledge = address - base === GICC_IAR && size === WORD;
+    const { registerRead } = this.events;
+    const isAcknowledge = address - base === GICC_IAR && size === WORD && registerRead === undefined;
     const value = isAcknowledge ? acknowledge(cpu, false) : frame.read(this, vcpu, address - base, size, vcpu);
     if (!entered) this.exit(vcpu);
     return value >>> 0;
@@ -384,7 +381,9 @@ export class Gic implements FrameContext {
     const cpu = this.cpuInterface(vcpu);
     const entered = this.isInGuest(vcpu);
     if (!entered) this.enter(vcpu);
-    if (address - base === GICC_EOIR && size === WORD) endOfInterrupt(cpu, value, this.physical);
+    const { registerWritten } = this.events;
+    const isEnd = address - base === GICC_EOIR && size === WORD && registerWritten === undefined;
+    if (isEnd) endOfInterrupt(cpu, value, this.physical);
     else frame.write(this, vcpu, address - base, size, value, 0, vcpu);
     if (!entered) this.exit(vcpu);
   }
@@ -394,10 +393,11 @@ export class Gic implements FrameContext {
     this.high = 0;
     if (this.irqs.version !== 3) return UNDEFINED;
     const cpu = this.cpuInterface(vcpu);
-    if (this.isInGuest(vcpu) || alwaysTraps(encoding)) return readSystemRegister(cpu, encoding);
-    this.enter(vcpu);
+    const isThere = this.isInGuest(vcpu) || alwaysTraps(encoding);
+    if (!isThere) this.enter(vcpu);
     const value = readSystemRegister(cpu, encoding);
-    this.exit(vcpu);
+    this.events.systemRegisterRead?.(vcpu, vcpu, encoding, value | 0);
+    if (!isThere) this.exit(vcpu);
     return value;
   }
 
@@ -405,6 +405,7 @@ export class Gic implements FrameContext {
   writeSystemRegister(vcpu: number, encoding: number, low: number, high: number): boolean {
     if (this.irqs.version !== 3) return false;
     const cpu = this.cpuInterface(vcpu);
+    this.events.systemRegisterWritten?.(vcpu, vcpu, encoding, low | 0);
     if (this.isInGuest(vcpu)) {
       const answer = writeSystemRegister(cpu, encoding, low, this.physical);
       if (answer !== TRAPS) return answer === WRITTEN;
@@ -440,5 +441,68 @@ export class Gic implements FrameContext {
 
   kickDeliverable(): void {
     this.vcpus.kickDeliverable();
+  }
+
+  // ---- checkpoints
+
+  /**
+   * Copies all state of the GIC within the process, to {@link rollback} to it: for who goes through many ways that things can
+   * go. Nothing is told, and the GIC goes on as if it had not been asked. Not within a call of the GIC's.
+   *
+   * Guest RAM is the caller's and not in it (a small one can be copied likewise: `new Checkpoint().take(ram)`); nor are the
+   * frames' addresses. The physical interrupts are in it, though other virtual machines may share them.
+   * @param into a checkpoint whose memory is used again.
+   * @throws GicError EINVAL with a GICv4 host, whose state is not in a checkpoint.
+   *
+   * @example
+   * const before = gic.checkpoint();
+   * gic.setLine(40, true);
+   * gic.rollback(before); // the line is low again
+   */
+  checkpoint(into: Checkpoint = new Checkpoint()): Checkpoint {
+    return into.take(this);
+  }
+
+  /**
+   * Puts the GIC back to a checkpoint, of itself or of one of the same configuration; a checkpoint can be used many times.
+   * @throws GicError EINVAL, and nothing has changed, if the checkpoint is of a GIC of another shape.
+   */
+  rollback(checkpoint: Checkpoint): void {
+    checkpoint.restore(this);
+  }
+
+  /**
+   * A hash of the state that a guest or userspace can see, an integer of 53 bits: equal states have equal hashes. Caches and
+   * counts of kicks are not in it, guest RAM neither ({@link stateHash} takes it too).
+   */
+  hash(): number {
+    return stateHash(this);
+  }
+
+  /** Whether another GIC is in the same state, as far as that can be seen. One of another shape never is. */
+  equals(other: Gic): boolean {
+    return new Checkpoint().takeVisible(this).equals(new Checkpoint().takeVisible(other));
+  }
+
+  visitState(state: StateVisitor): void {
+    const { irqs, lpis } = this;
+    const cpu = this.cpuInterface(0);
+    if (this.forwarding !== undefined) {
+      throw new GicError('EINVAL', 'checkpoint: there is none of a GIC whose pending state is with a GICv4 host.');
+    }
+    state.shape('version', irqs.version);
+    state.shape('vCPUs', irqs.vcpus);
+    state.shape('interrupts', irqs.count);
+    state.shape('list registers', cpu.listRegisters);
+    state.shape('priority bits', cpu.preemptionBits);
+    state.shape('ITSs', this.its.length);
+    state.shape('memory', lpis.memory?.size ?? 0);
+    if (!state.visible) this.high = state.number(this.high);
+    irqs.visitState(state);
+    this.physical.visitState(state);
+    this.distributor.visitState(state);
+    lpis.visitState(state);
+    for (const its of this.its) its.visitState(state);
+    this.vcpus.visitState(state);
   }
 }

@@ -1,5 +1,6 @@
 export type { Gicv4Version } from './architecture/gicv4.js';
 export { Forwarding, type ForwardingContext, UNMAPPED_INTERRUPT } from './forwarding/forwarding.js';
+export { DRIVER_EVENTS, type DriverEventListeners, DriverEvents, type Fields } from './physical-gic/driver-events.js';
 export {
   type DriverVpe,
   Gicv4Driver,

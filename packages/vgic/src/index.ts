@@ -1,9 +1,12 @@
 export { affinityOf, type InterruptKind, interruptKind } from './architecture/intid.js';
 export { SYSTEM_REGISTERS, type SystemRegisterName } from './architecture/system-registers.js';
+export { Checkpoint, type StateArray, type StatePart, type StateVisitor, stateHash } from './checkpoint.js';
 export type { GicConfig } from './config.js';
 export { CpuInterface, type CpuInterfaceConfig } from './cpu-interface/cpu-interface.js';
 export { ERRNO, type ErrorCode, GicError } from './errors.js';
+export { type EventDescription, type EventsOf, type EventTable, eventsOf, type Listening } from './events.js';
 export { Gic } from './gic.js';
+export { GIC_EVENTS, type GicEventListeners, GicEvents } from './gic-events.js';
 export { type Census, census } from './inspect/census.js';
 export { vgicItsState } from './inspect/its-state.js';
 export { vgicState } from './inspect/vgic-state.js';

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
-import { Gic, SYSTEM_REGISTERS } from '../src/index.js';
+import { GIC_EVENTS, Gic, type GicEventListeners, SYSTEM_REGISTERS } from '../src/index.js';
 
 /**
  * What the paths of an interrupt allocate, garbage included: the growth of the used heap over cycles between which nothing
@@ -70,6 +70,25 @@ describe.each([3, 2] as const)('a GICv%d does not allocate', (version) => {
       }
     });
     expect(bytes).toBeLessThan(1);
+  });
+
+  test('when the SPI’s way is listened to, and the GIC was put back to a checkpoint before', () => {
+    const gic = openGic(version);
+    let told = 0;
+    const count = () => {
+      told++;
+    };
+    for (const name of Object.keys(GIC_EVENTS) as (keyof GicEventListeners)[]) gic.events.on(name, count);
+    gic.events.on('acknowledged', count);
+    gic.rollback(gic.checkpoint());
+    const bytes = bytesPerCycle((cycles) => {
+      for (let n = 0; n < cycles; n++) {
+        gic.setLine(40, true);
+        if (serve(gic) !== 40) throw new Error('the SPI was lost');
+      }
+    });
+    expect(bytes).toBeLessThan(1);
+    expect(told).toBeGreaterThan(10 * CYCLES);
   });
 
   test('when a vCPU sends itself an SGI', () => {

@@ -298,7 +298,7 @@ describe('GICv3 distributor: what it forwards', () => {
     guest.gic.setLine(40, true);
     guest.store('GICD_CTLR', 0);
     const kicked: number[] = [];
-    guest.gic.onKick = (vcpu) => kicked.push(vcpu);
+    guest.gic.events.on('kick', (vcpu) => kicked.push(vcpu));
     expect(guest.gic.hasPending(1)).toBe(false);
     guest.store('GICD_CTLR', 2);
     expect(kicked).toEqual([1]);

@@ -116,10 +116,10 @@ describe('GSI routing and irqfd', () => {
     guest.prepare();
     guest.spi(40);
     let more = 2;
-    guest.gic.onResample = () => {
+    guest.gic.events.on('resample', () => {
       machine.irqfd(8, false);
       if (more-- > 0) machine.irqfd(8, true);
-    };
+    });
     machine.irqfd(8, true);
     expect(guest.serve()).toEqual([40, 40, 40]);
   });

@@ -5,9 +5,9 @@ import { Guest } from './guest.js';
 
 /** A machine that answers each kick of a vCPU in the guest by an exit and an entry, from within the listener. */
 function eager(guest: Guest): Guest {
-  guest.gic.onKick = (vcpu) => {
+  guest.gic.events.on('kick', (vcpu) => {
     if (guest.gic.isInGuest(vcpu)) guest.gic.enter(vcpu);
-  };
+  });
   return guest;
 }
 
@@ -60,10 +60,10 @@ describe('a kick that is answered at once', () => {
     const guest = eager(Guest.ready());
     guest.spi(40);
     let more = 1;
-    guest.gic.onResample = (intid) => {
+    guest.gic.events.on('resample', (intid) => {
       guest.gic.setLine(intid, false);
       if (more-- > 0) guest.gic.setLine(intid, true);
-    };
+    });
     guest.gic.setLine(40, true);
     expect(guest.serve()).toEqual([40, 40]);
   });
@@ -82,7 +82,7 @@ describe('a kick that is answered while guests are stopped or on their way out',
 
   it('by an entry of a vCPU that is on its way out of the guest loses nothing', () => {
     const guest = Guest.ready();
-    guest.gic.onKick = (vcpu) => guest.gic.enter(vcpu);
+    guest.gic.events.on('kick', (vcpu) => guest.gic.enter(vcpu));
     guest.enter();
     guest.sendSgi(3, [0], 0);
     expect(guest.serve()).toEqual([3]);

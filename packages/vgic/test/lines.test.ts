@@ -93,7 +93,7 @@ describe('kicks and waking up', () => {
     guest.spi(40, { edge: true, vcpu: 1 });
     prepare(guest);
     const kicked: number[] = [];
-    guest.gic.onKick = (vcpu) => kicked.push(vcpu);
+    guest.gic.events.on('kick', (vcpu) => kicked.push(vcpu));
     guest.gic.setLine(40, true);
     expect(kicked).toEqual(kicks ? [1] : []);
     expect(guest.gic.kicks(1)).toBe(kicks ? 1 : 0);

@@ -238,10 +238,10 @@ describe('list registers: level-sensitive interrupts', () => {
   it('the end of an SPI tells its resampler, that of an edge or a PPI does not', () => {
     const guest = Guest.ready();
     const resampled: number[] = [];
-    guest.gic.onResample = (intid) => {
+    guest.gic.events.on('resample', (intid) => {
       resampled.push(intid);
       guest.gic.setLine(intid, false);
-    };
+    });
     guest.spi(40);
     guest.spi(41, { edge: true });
     guest.enable(27);
@@ -376,7 +376,7 @@ describe('list registers: an interrupt that moves', () => {
     guest.route(40, 1);
     expect(guest.serve(1)).toEqual([]);
     const kicked: number[] = [];
-    guest.gic.onKick = (vcpu) => kicked.push(vcpu);
+    guest.gic.events.on('kick', (vcpu) => kicked.push(vcpu));
     expect(guest.serve(0)).toEqual([]);
     expect(kicked).toContain(1);
     expect(guest.serve(1)).toEqual([40]);

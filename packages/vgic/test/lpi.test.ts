@@ -58,7 +58,7 @@ describe('LPIs on a vCPU', () => {
   it('a waiting vCPU is woken by an LPI, and told: kick', () => {
     const guest = ready();
     const kicked: number[] = [];
-    guest.gic.onKick = (vcpu) => kicked.push(vcpu);
+    guest.gic.events.on('kick', (vcpu) => kicked.push(vcpu));
     guest.msi(1, 16);
     expect([kicked, guest.gic.hasPending(0), guest.gic.hasPending(1)]).toEqual([[1], false, true]);
   });

@@ -65,7 +65,7 @@ describe('SGIs by ICC_SGI1R_EL1', () => {
   it('kicks its targets', () => {
     const guest = Guest.ready({ vcpus: 4 });
     const kicked: number[] = [];
-    guest.gic.onKick = (vcpu) => kicked.push(vcpu);
+    guest.gic.events.on('kick', (vcpu) => kicked.push(vcpu));
     guest.sendSgi(1, [1, 3], 0);
     expect(kicked).toEqual([1, 3]);
   });

@@ -124,6 +124,13 @@ function itsBases(request: Request, count: number): bigint[] {
   return Array.from({ length: count }, (_, n) => (n === 0 ? first : others + ITS_STRIDE * BigInt(n - 1)));
 }
 
+/** `name=value` of each, as in a trace. */
+function fieldsOf(fields: Readonly<Record<string, number | boolean>>): string {
+  return Object.entries(fields)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
+}
+
 function sameHost(a: HostConfig, b: HostConfig): boolean {
   return (Object.keys(a) as (keyof HostConfig)[]).every((key) => a[key] === b[key]);
 }
@@ -150,9 +157,17 @@ export class Slots {
     this.#host = new Host(config);
     const { gicv4Driver } = this.#host;
     if (gicv4Driver === undefined) return;
-    gicv4Driver.onTrace = (line) => {
+    const trace = (line: string) => {
       if (this.trace.length < MOST_TRACED) this.trace.push(line);
     };
+    const { events } = gicv4Driver;
+    events.on('command', (name, fields) => trace(`${name} ${fieldsOf(fields)}`));
+    events.on('resident', (vpe, cpu, group0, group1) => {
+      trace(`resident ${fieldsOf({ vpe, cpu, group0: group0 !== 0, group1: group1 !== 0 })}`);
+    });
+    events.on('nonResident', (vpe, doorbell, pendingLast) => {
+      trace(`not resident ${fieldsOf({ vpe, doorbell: doorbell !== 0, pendingLast: pendingLast !== 0 })}`);
+    });
   }
 
   /** Creates a machine: 0 or a negative errno, after which there is none. */
@@ -177,9 +192,9 @@ export class Slots {
     }
     const acknowledged: number[] = [];
     if (vm.device !== undefined) {
-      vm.device.model.onResample = (intid) => {
+      vm.device.model.events.on('resample', (intid) => {
         if (acknowledged.length < MOST_ACKNOWLEDGED) acknowledged.push(intid - PRIVATE_COUNT);
-      };
+      });
     }
     this.#slots[slot] = { options, vm, memory, acknowledged, routes: [] };
     return 0;

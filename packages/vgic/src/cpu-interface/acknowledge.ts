@@ -89,6 +89,7 @@ function acknowledgeVpe(cpu: CpuInterface, vpe: ResidentVpe, intid: number, grou
   if (vpe.isGroup1(intid) !== (group === 1) || !mayPreempt(cpu, priority, group)) return INTID_SPURIOUS;
   activate(cpu, priority, group);
   vpe.clearPending(intid);
+  cpu.events.acknowledged?.(cpu.vcpu, intid, priority, group);
   return intid;
 }
 
@@ -102,7 +103,9 @@ export function acknowledge(cpu: CpuInterface, group: number): number {
   if (n < 0 || ((cpu.lrHigh[n] >>> 28) & 1) !== group || !isSignalled(cpu, n)) return INTID_SPURIOUS;
   const high = cpu.lrHigh[n];
   cpu.lrHigh[n] = (high & ~LR_STATE) | LR_ACTIVE;
-  activate(cpu, (high >>> LR_PRIORITY_SHIFT) & 0xff, group);
+  const priority = (high >>> LR_PRIORITY_SHIFT) & 0xff;
+  activate(cpu, priority, group);
+  cpu.events.acknowledged?.(cpu.vcpu, cpu.lrLow[n], priority, group);
   return cpu.lrLow[n];
 }
 
@@ -142,11 +145,13 @@ function deactivateListRegister(cpu: CpuInterface, n: number, physical: Physical
   const high = cpu.lrHigh[n] & ~LR_ACTIVE;
   cpu.lrHigh[n] = high;
   if (high & LR_HW) physical.deactivate(high & LR_PINTID_MASK);
+  cpu.events.deactivated?.(cpu.vcpu, cpu.lrLow[n]);
 }
 
 /** ICC_EOIR<group>_EL1. */
 export function endOfInterrupt(cpu: CpuInterface, group: number, intid: number, physical: PhysicalInterrupts): void {
   const dropped = dropPriority(cpu);
+  cpu.events.priorityDropped?.(cpu.vcpu, intid, dropped);
   const n = activeListRegister(cpu, intid);
   if (n < 0) {
     if (intid < LPI_MIN) cpu.countUnlistedEnd();

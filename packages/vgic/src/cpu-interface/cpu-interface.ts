@@ -1,4 +1,6 @@
 import * as architecture from '../architecture/virtual-interface.js';
+import type { StatePart, StateVisitor } from '../checkpoint.js';
+import { GicEvents } from '../gic-events.js';
 import { lowestBit } from '../interrupts/bitmap.js';
 
 // V8 folds a module's own constants, not imported ones; the guest's hot path is here
@@ -74,7 +76,7 @@ export interface ResidentVpe {
  * priorities. What the guest's acknowledge, end of interrupt and deactivation do to it is in `system-registers.ts` and
  * `gicv.ts`; the hypervisor's half is in `vcpus/`.
  */
-export class CpuInterface {
+export class CpuInterface implements StatePart {
   /** List registers in two halves: vINTID, and state with priority, group, HW, EOI. */
   readonly lrLow: Uint32Array;
   readonly lrHigh: Uint32Array;
@@ -91,6 +93,9 @@ export class CpuInterface {
   /** How many list registers the hypervisor filled at the last entry. */
   used = 0;
   vpe: ResidentVpe | undefined;
+  /** Who is told of what happens here, and of which vCPU. */
+  events: GicEvents = new GicEvents();
+  vcpu = 0;
 
   readonly listRegisters: number;
   readonly preemptionBits: number;
@@ -116,6 +121,21 @@ export class CpuInterface {
     // as signed numbers, which V8 need not keep as doubles
     this.#hcrMask = (config.version === 2 ? GICH_HCR_MASK : ICH_HCR_MASK) | 0;
     this.#lrHighMask = LR_STATE | LR_HW | LR_GROUP | (this.priorityMask << LR_PRIORITY_SHIFT) | LR_PINTID_MASK;
+  }
+
+  /** But for {@link vpe}, which follows from who is resident. */
+  visitState(state: StateVisitor): void {
+    state.array(this.lrLow);
+    state.array(this.lrHigh);
+    state.array(this.ap0r);
+    state.array(this.ap1r);
+    this.hcr = state.number(this.hcr);
+    this.vmcr = state.number(this.vmcr);
+    this.pmr = state.number(this.pmr);
+    this.bpr0 = state.number(this.bpr0);
+    this.bpr1 = state.number(this.bpr1);
+    this.control = state.number(this.control);
+    this.used = state.number(this.used);
   }
 
   /** All registers as after a cold reset. */
@@ -154,6 +174,7 @@ export class CpuInterface {
   setListRegister(n: number, low: number, high: number): void {
     this.lrLow[n] = low & this.intidMask;
     this.lrHigh[n] = high & this.#lrHighMask;
+    this.events.filled?.(this.vcpu, n, low & this.intidMask, high & this.#lrHighMask);
   }
 
   /** A list register with no state that asks for no maintenance interrupt: ICH_ELRSR_EL2, a bit each. */

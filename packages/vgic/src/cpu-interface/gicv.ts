@@ -101,6 +101,7 @@ export function acknowledge(cpu: CpuInterface, aliased: boolean): number {
   if (special >= 0) return special;
   cpu.lrHigh[n] = (cpu.lrHigh[n] & ~LR_STATE) | LR_ACTIVE;
   cpu.ap1r[0] |= 1 << (groupPriority(cpu, n) >>> 3);
+  cpu.events.acknowledged?.(cpu.vcpu, cpu.lrLow[n] & LR_V2_INTID_MASK, priorityOf(cpu, n), groupOf(cpu, n));
   return acknowledgeValue(cpu, n);
 }
 
@@ -122,6 +123,7 @@ function deactivate(cpu: CpuInterface, value: number, physical: PhysicalInterrup
     if (intid < SGI_COUNT && sender !== source) continue;
     cpu.lrHigh[n] = high & ~LR_ACTIVE;
     if (high & LR_HW) physical.deactivate(high & LR_PINTID_MASK);
+    cpu.events.deactivated?.(cpu.vcpu, intid);
     return;
   }
   cpu.countUnlistedEnd();
@@ -130,6 +132,7 @@ function deactivate(cpu: CpuInterface, value: number, physical: PhysicalInterrup
 /** GICV_EOIR and GICV_AEOIR. */
 export function endOfInterrupt(cpu: CpuInterface, value: number, physical: PhysicalInterrupts): void {
   if ((value & LR_V2_INTID_MASK) >= INTID_SPECIAL_MIN) return;
+  cpu.events.priorityDropped?.(cpu.vcpu, value & LR_V2_INTID_MASK, idleOrRunningPriority(cpu));
   cpu.ap1r[0] &= cpu.ap1r[0] - 1;
   if (!(cpu.control & VMCR_EOIM)) deactivate(cpu, value, physical);
 }

@@ -47,8 +47,6 @@ interface ForwardedMsi {
  * but for what that loses: what is pending on the host's side comes back to the guest's whenever a forwarding ends.
  */
 export class Forwarding implements VpeInterrupts {
-  /** A doorbell has rung: something is pending for a vCPU that waits. Its kick follows. */
-  onDoorbell: (vcpu: number) => void = () => {};
   readonly vpes: readonly DriverVpe[];
   /** Something was pending when the vCPU's vPE was last made non-resident, or its doorbell rang since: it is to run. */
   readonly pendingLast: Uint8Array;
@@ -124,6 +122,7 @@ export class Forwarding implements VpeInterrupts {
     this.groups[vcpu] = driver.version === 40 ? 3 : (group0 ? 1 : 0) | (enabled ? 2 : 0);
     if (driver.version === 40) driver.clearDoorbell(vpe);
     this.#resident[vcpu] = 1;
+    context.irqs.events.resident?.(vcpu, 1);
     context.attach(vcpu, driver.residentOn(vpe.cpu));
   }
 
@@ -138,6 +137,7 @@ export class Forwarding implements VpeInterrupts {
     if (waits && driver.version === 40) driver.maskDoorbell(vpe, false);
     this.pendingLast[vcpu] = driver.makeNonResident(vpe, waits) ? 1 : 0;
     this.#resident[vcpu] = 0;
+    this.context.irqs.events.resident?.(vcpu, 0);
     this.ready[vcpu] = 0;
     this.context.attach(vcpu, undefined);
   }
@@ -173,9 +173,9 @@ export class Forwarding implements VpeInterrupts {
 
   #ring(vcpu: number): void {
     const { driver } = this;
-    this.onDoorbell(vcpu);
     if (driver.version === 40) driver.maskDoorbell(this.vpes[vcpu], true);
     this.pendingLast[vcpu] = 1;
+    this.context.irqs.events.doorbell?.(vcpu);
     this.context.irqs.kick(vcpu);
   }
 
@@ -232,7 +232,7 @@ export class Forwarding implements VpeInterrupts {
     this.#byLpi.set(lpi, forwarding);
     setBit(irqs.onVpe, lpi);
     if (!testBit(irqs.latch, lpi)) return 0;
-    clearBit(irqs.latch, lpi);
+    irqs.setLatch(lpi, false);
     this.setPending(lpi, true);
     return 0;
   }
@@ -421,7 +421,7 @@ export class Forwarding implements VpeInterrupts {
   #toVsgi(vcpu: number, i: number, sgi: number): void {
     const { irqs } = this.context;
     const pending = testBit(irqs.latch, i);
-    clearBit(irqs.latch, i);
+    irqs.setLatch(i, false);
     setBit(irqs.onVpe, i);
     this.configureSgi(vcpu, sgi);
     this.driver.setVsgiPending(this.vpes[vcpu], sgi, pending);

@@ -1,11 +1,13 @@
+import type { StatePart, StateVisitor } from '../checkpoint.js';
 import type { CpuInterface } from '../cpu-interface/cpu-interface.js';
+import type { GicEvents } from '../gic-events.js';
 import type { Interrupts } from '../interrupts/interrupts.js';
 import type { Its } from '../its/its.js';
 import type { Lpis } from '../its/lpis.js';
 import type { SavedInterface } from '../vcpus/saved-interface.js';
 
 /** State of the distributor and the redistributors that is not an interrupt's. */
-export class DistributorState {
+export class DistributorState implements StatePart {
   /** GICD_IIDR.Revision, KVM's implementation revision: 2 or 3. */
   revision = 3;
   /** GICv2: userspace has written GICD_IIDR, so it knows that groups are writable. */
@@ -19,10 +21,19 @@ export class DistributorState {
   constructor(vcpus: number) {
     this.redistributorStatus = new Uint8Array(vcpus);
   }
+
+  visitState(state: StateVisitor): void {
+    this.revision = state.number(this.revision);
+    this.groupsUserWritable = state.flag(this.groupsUserWritable);
+    this.vsgis = state.flag(this.vsgis);
+    this.status = state.number(this.status);
+    state.array(this.redistributorStatus);
+  }
 }
 
 /** What a register's handlers work on. */
 export interface FrameContext {
+  readonly events: GicEvents;
   readonly irqs: Interrupts;
   readonly distributor: DistributorState;
   readonly lpis: Lpis;

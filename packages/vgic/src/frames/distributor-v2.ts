@@ -66,7 +66,7 @@ const SOFTWARE_GENERATED: WriteColumn = {
     for (let vcpu = 0; vcpu < irqs.vcpus; vcpu++) {
       if (!((targets >>> vcpu) & 1)) continue;
       const i = irqs.indexOf(vcpu, sgi);
-      irqs.latch[vcpu] |= 1 << sgi;
+      irqs.setLatch(i, true);
       irqs.source[i] |= self;
       irqs.queue(i);
     }
@@ -84,16 +84,15 @@ function sgiPendingHandlers(set: boolean): RegisterHandlers {
     write({ irqs }, vcpu, at, width, value) {
       for (let byte = 0; byte < width; byte++) {
         const i = irqs.indexOf(vcpu, at + byte);
-        const bit = 1 << (i & 31);
         const sources = (value >>> (byte * 8)) & 0xff;
         if (set) {
           irqs.source[i] |= sources;
           if (irqs.source[i] === 0) continue;
-          irqs.latch[i >>> 5] |= bit;
+          irqs.setLatch(i, true);
           irqs.queue(i);
         } else {
           irqs.source[i] &= ~sources;
-          if (irqs.source[i] === 0) irqs.latch[i >>> 5] &= ~bit;
+          if (irqs.source[i] === 0) irqs.setLatch(i, false);
         }
       }
     },

@@ -1,6 +1,7 @@
 import { STATUSR_RRD, STATUSR_RWOD, STATUSR_WRD, STATUSR_WROD } from '../architecture/distributor-v3.js';
 import { PRIVATE_COUNT } from '../architecture/intid.js';
 import { type AccessKind, DOUBLEWORD, maskOf, type RegisterDescription, WORD } from '../architecture/register-map.js';
+import type { GicEvents } from '../gic-events.js';
 import { NO_VCPU } from '../interrupts/interrupts.js';
 import type { FrameContext } from './context.js';
 
@@ -9,6 +10,8 @@ export interface FrameBase {
   /** Upper half of the value that the last read of 64 bits has returned; the frame that was read sets it. */
   high: number;
   readonly irqs: { readonly count: number };
+  /** Who is told of accesses. */
+  readonly events?: Pick<GicEvents, 'registerRead' | 'registerWritten'>;
 }
 
 /**
@@ -212,12 +215,21 @@ export class Frame<
     if (row === undefined) this.#recordError?.(context, vcpu, STATUSR_RRD);
     else if (row.access === 'write-only') this.#recordError?.(context, vcpu, STATUSR_RWOD);
     context.high = 0;
-    if (!this.allows(row, offset, width, context.irqs.count)) return 0;
-    const at = offset - row.offset;
-    if (this.#reserved(row, at)) return 0;
-    const value = row.read(context, vcpu, at, width, requester);
-    // a handler may have kicked a vCPU, and that have read something else
-    if (width !== DOUBLEWORD) context.high = 0;
+    let value = 0;
+    if (this.allows(row, offset, width, context.irqs.count) && !this.#reserved(row, offset - row.offset)) {
+      value = row.read(context, vcpu, offset - row.offset, width, requester);
+      // a handler may have kicked a vCPU, and that have read something else
+      if (width !== DOUBLEWORD) context.high = 0;
+    }
+    context.events?.registerRead?.(
+      requester,
+      vcpu,
+      this as unknown as Frame,
+      offset,
+      width,
+      value | 0,
+      context.high | 0,
+    );
     return value;
   }
 
@@ -232,6 +244,7 @@ export class Frame<
     requester: number,
   ): void {
     const row = this.at(offset);
+    context.events?.registerWritten?.(requester, vcpu, this as unknown as Frame, offset, width, low | 0, high | 0);
     if (row === undefined) this.#recordError?.(context, vcpu, STATUSR_WRD);
     else if (row.access === 'read-only') this.#recordError?.(context, vcpu, STATUSR_WROD);
     if (!this.allows(row, offset, width, context.irqs.count)) return;
@@ -252,15 +265,19 @@ export class Frame<
   userRead(context: Context, vcpu: number, offset: number, width = WORD): number {
     context.high = 0;
     const row = this.#userRow(context, offset, width);
-    if (row === undefined) return 0;
-    const at = offset - row.offset;
-    if (row.userRead) return row.userRead(context, vcpu, at) >>> 0;
-    return row.read(context, vcpu, at, width, NO_VCPU) >>> 0;
+    let value = 0;
+    if (row !== undefined) {
+      const at = offset - row.offset;
+      value = row.userRead ? row.userRead(context, vcpu, at) : row.read(context, vcpu, at, width, NO_VCPU);
+    }
+    context.events?.registerRead?.(NO_VCPU, vcpu, this as unknown as Frame, offset, width, value | 0, context.high | 0);
+    return value >>> 0;
   }
 
   /** Userspace writes 32 bits, or 64. 0, or the negative errno that KVM answers. */
   userWrite(context: Context, vcpu: number, offset: number, width: number, low: number, high = 0): number {
     const row = this.#userRow(context, offset, width);
+    context.events?.registerWritten?.(NO_VCPU, vcpu, this as unknown as Frame, offset, width, low | 0, high | 0);
     if (row === undefined) return 0;
     const at = offset - row.offset;
     if (row.userWrite) return row.userWrite(context, vcpu, at, low, high);

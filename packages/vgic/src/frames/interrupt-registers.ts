@@ -118,6 +118,16 @@ function userReadPending(context: FrameContext, vcpu: number, at: number): numbe
   return irqs.version === 3 ? withVsgis(context, word, irqs.latch[word]) >>> 0 : irqs.pendingWord(word);
 }
 
+/** Tells of the latches of a word that change. */
+function tellLatches({ irqs }: FrameContext, word: number, changed: number, set: number): void {
+  const tell = irqs.events.latch;
+  if (tell === undefined) return;
+  for (let rest = changed; rest !== 0; rest &= rest - 1) {
+    const i = (word << 5) + lowestBit(rest);
+    tell(irqs.ownerOf(i), irqs.intidOf(i), set);
+  }
+}
+
 function setPending(context: FrameContext, word: number, value: number, user: boolean): void {
   const { irqs } = context;
   const sgis = v2SgisOf(context, word);
@@ -129,6 +139,7 @@ function setPending(context: FrameContext, word: number, value: number, user: bo
     }
   }
   const latched = mask & ~setVsgis(context, word, mask, true);
+  tellLatches(context, word, latched & ~irqs.latch[word], 1);
   irqs.latch[word] |= latched;
   irqs.queueWord(word, latched);
 }
@@ -154,6 +165,7 @@ function clearPending(context: FrameContext, word: number, value: number, user: 
       if (!(irqs.active[word] & rest & -rest)) irqs.physical.setActive(irq, false);
     }
   }
+  tellLatches(context, word, mask & irqs.latch[word], 0);
   irqs.latch[word] &= ~mask;
   setVsgis(context, word, mask, false);
 }

@@ -7,7 +7,13 @@ const KEY_PRIORITY = 1;
 const KEY_REST = KEY_PRIORITY + 256;
 const KEY_COUNT = KEY_REST + 1;
 
-export { KEY_ACTIVE, KEY_PRIORITY, KEY_REST };
+export const KEY_FIRST = KEY_ACTIVE;
+
+/** The sort key of one of the 32 interrupts of a word, by the bits of those that are active and of those that can be delivered. */
+export function deliveryKey(active: number, deliverable: number, bit: number, priority: number): number {
+  if ((active >>> bit) & 1) return KEY_ACTIVE;
+  return (deliverable >>> bit) & 1 ? KEY_PRIORITY + priority : KEY_REST;
+}
 
 /** How the lists are linked. */
 const LINKS = {

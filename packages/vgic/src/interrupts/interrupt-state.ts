@@ -1,7 +1,8 @@
 import { affinityOf, LPI_MIN, PRIVATE_COUNT, SGI_COUNT, SPI_LIMIT } from '../architecture/intid.js';
 import type { StatePart, StateVisitor } from '../checkpoint.js';
+import { GicEvents } from '../gic-events.js';
 import { ActivePendingLists } from './active-pending-lists.js';
-import { clearBit, countBits, lowestBit, setBit, testBit } from './bitmap.js';
+import { clearBit, countBits, lowestBit, setBit, testBit, writeBit } from './bitmap.js';
 import { pendingBits } from './pending.js';
 import { PhysicalInterrupts } from './physical-interrupts.js';
 import { BIT, INT16, type PlaneTable, planesOf, UINT8, UINT16, UINT32 } from './planes.js';
@@ -77,6 +78,7 @@ export class InterruptState extends planesOf(PLANES) implements StatePart {
     /** INTIDs of the distributor (KVM's nr_irqs): SPIs are 32 to count - 1. It may change until one of them is used. */
     public count: number,
     readonly physical: PhysicalInterrupts = new PhysicalInterrupts(),
+    readonly events: GicEvents = new GicEvents(),
   ) {
     // room for all SPIs that there can be: KVM's userspace says how many there are after vCPUs and ITSs exist
     const fixed = vcpus * PRIVATE_COUNT + SPI_LIMIT - PRIVATE_COUNT;
@@ -114,6 +116,11 @@ export class InterruptState extends planesOf(PLANES) implements StatePart {
     return i < this.lpiBase ? i - this.sharedBase + PRIVATE_COUNT : i - this.lpiBase + LPI_MIN;
   }
 
+  /** The vCPU whose private interrupt it is, or -1. */
+  ownerOf(i: number): number {
+    return i < this.sharedBase ? i >>> 5 : -1;
+  }
+
   /** The word of the bitmaps that holds INTIDs `intid` to `intid + 31`, `intid` being a multiple of 32. */
   wordOf(vcpu: number, intid: number): number {
     return intid < PRIVATE_COUNT ? vcpu : this.vcpus + (intid >>> 5) - 1;
@@ -121,6 +128,13 @@ export class InterruptState extends planesOf(PLANES) implements StatePart {
 
   isSgi(i: number): boolean {
     return i < this.sharedBase && (i & 31) < SGI_COUNT;
+  }
+
+  /** Sets or clears the pending latch. */
+  setLatch(i: number, set: boolean): void {
+    if (testBit(this.latch, i) === set) return;
+    writeBit(this.latch, i, set);
+    this.events.latch?.(this.ownerOf(i), this.intidOf(i), set ? 1 : 0);
   }
 
   isPending(i: number): boolean {
@@ -204,7 +218,7 @@ export class InterruptState extends planesOf(PLANES) implements StatePart {
     for (let i = lists.head[vcpu]; i >= 0; ) {
       const next = lists.next[i];
       if (i >= this.lpiBase) {
-        clearBit(this.latch, i);
+        this.setLatch(i, false);
         lists.remove(i);
         this.forgetLpi(i);
       }

@@ -1,5 +1,5 @@
-import { KEY_ACTIVE, KEY_PRIORITY, KEY_REST } from './active-pending-lists.js';
-import { clearBit, lowestBit, testBit } from './bitmap.js';
+import { deliveryKey, KEY_FIRST } from './active-pending-lists.js';
+import { lowestBit, testBit } from './bitmap.js';
 import { InterruptState } from './interrupt-state.js';
 import { pendingBits } from './pending.js';
 import type { VpeInterrupts } from './vpe-interrupts.js';
@@ -35,7 +35,10 @@ export class Interrupts extends InterruptState {
   queue(i: number): void {
     const vcpu = this.deliveryTarget(i);
     if (vcpu < 0) return;
-    if (this.lists.owner[i] < 0) this.lists.append(vcpu, i);
+    if (this.lists.owner[i] < 0) {
+      this.lists.append(vcpu, i);
+      this.events.queued?.(vcpu, this.intidOf(i));
+    }
     this.kick(vcpu);
   }
 
@@ -58,11 +61,13 @@ export class Interrupts extends InterruptState {
     if (this.edge[w] & bit) {
       if (!level) return;
       this.latch[w] |= bit;
+      this.events.latch?.(this.ownerOf(i), this.intidOf(i), 1);
     } else {
       if (((this.line[w] & bit) !== 0) === level) return;
       if (level) this.line[w] |= bit;
       else this.line[w] &= ~bit;
     }
+    this.events.line?.(this.ownerOf(i), this.intidOf(i), level ? 1 : 0);
     this.queue(i);
   }
 
@@ -75,13 +80,14 @@ export class Interrupts extends InterruptState {
       return;
     }
     this.latch[w] |= bit;
+    this.events.latch?.(this.ownerOf(i), this.intidOf(i), 1);
     this.queue(i);
   }
 
   /** CLEAR of an LPI: it is pending no more, unless a list register has it. */
   clearPending(i: number): void {
     if (testBit(this.onVpe, i)) this.vpes?.setPending(i, false);
-    else clearBit(this.latch, i);
+    else this.setLatch(i, false);
   }
 
   /** The pending state of an SGI or LPI, wherever it is. */
@@ -95,32 +101,31 @@ export class Interrupts extends InterruptState {
     if (testBit(this.onVpe, i)) this.vpes?.moved(i);
   }
 
-  /** Where an interrupt of a list is to be in it, see {@link ActivePendingLists.sort}. An arrow, so that it can be handed over. */
+  /** An arrow, so that it can be handed to the sort. */
   readonly #deliveryKey = (i: number): number => {
     const w = i >>> 5;
-    const b = i & 31;
-    if ((this.active[w] >>> b) & 1) return KEY_ACTIVE;
     const deliverable = this.enabled[w] & pendingBits(this.latch, this.line, this.edge, w);
-    return (deliverable >>> b) & 1 ? KEY_PRIORITY + this.priority[i] : KEY_REST;
+    return deliveryKey(this.active[w], deliverable, i & 31, this.priority[i]);
   };
 
   /**
    * After an exit: what needs no delivery any more leaves the vCPU's list, what has another target by now moves there.
    */
   pruneList(vcpu: number): void {
-    const { lists, latch, line, edge, active, enabled, target } = this;
+    const { lists, latch, line, edge, active, enabled, target, deliveryEnabled } = this;
     const { next } = lists;
     for (let i = lists.head[vcpu], after = -1; i >= 0; i = after) {
       after = next[i];
       // most of a long list waits on, which is seen here without a call
       const w = i >>> 5;
       const waiting = enabled[w] & ~active[w] & pendingBits(latch, line, edge, w);
-      if ((waiting >>> (i & 31)) & 1 && target[i] === vcpu && this.deliveryEnabled === 1) continue;
+      if ((waiting >>> (i & 31)) & 1 && target[i] === vcpu && deliveryEnabled === 1) continue;
       const to = this.deliveryTarget(i);
       if (to === vcpu) continue;
       lists.remove(i);
       if (to >= 0) {
         lists.append(to, i);
+        this.events.queued?.(to, this.intidOf(i));
         this.kick(to);
       } else if (i >= this.lpiBase) {
         this.forgetLpi(i);
@@ -135,10 +140,12 @@ export class Interrupts extends InterruptState {
 
   /** The usual case, when one list is drained through several entries. */
   #isSorted(vcpu: number): boolean {
-    const { head, next } = this.lists;
-    let lastKey = KEY_ACTIVE;
-    for (let i = head[vcpu]; i >= 0; i = next[i]) {
-      const key = this.#deliveryKey(i);
+    const { lists, latch, line, edge, active, enabled, priority } = this;
+    const { next } = lists;
+    let lastKey = KEY_FIRST;
+    for (let i = lists.head[vcpu]; i >= 0; i = next[i]) {
+      const w = i >>> 5;
+      const key = deliveryKey(active[w], enabled[w] & pendingBits(latch, line, edge, w), i & 31, priority[i]);
       if (key < lastKey) return false;
       lastKey = key;
     }

@@ -1,4 +1,5 @@
 import { COMMAND_OFFSET_MASK, COMMAND_SIZE } from '../architecture/its.js';
+import type { StatePart, StateVisitor } from '../checkpoint.js';
 import type { Ram } from '../memory/ram.js';
 import { Command } from './commands.js';
 import { addressOf } from './lpis.js';
@@ -6,7 +7,7 @@ import { addressOf } from './lpis.js';
 const CBASER_ADDRESS_LOW = 0xfffff000;
 
 /** The command queue of an ITS, the guest's or the host's: a ring in memory. Source: IHI 0069, 5.3.1 "ITS command interface". */
-export class CommandQueue {
+export class CommandQueue implements StatePart {
   /** GITS_CBASER in halves; GITS_CREADR and GITS_CWRITER. */
   cbaserLow = 0;
   cbaserHigh = 0;
@@ -20,6 +21,13 @@ export class CommandQueue {
     /** Carries a command out; one that is in error changes nothing. */
     readonly execute: (command: Command) => void,
   ) {}
+
+  visitState(state: StateVisitor): void {
+    this.cbaserLow = state.number(this.cbaserLow);
+    this.cbaserHigh = state.number(this.cbaserHigh);
+    this.creadr = state.number(this.creadr);
+    this.cwriter = state.number(this.cwriter);
+  }
 
   /** Bytes of the queue. */
   get size(): number {

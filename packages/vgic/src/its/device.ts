@@ -1,3 +1,4 @@
+import type { StatePart, StateVisitor } from '../checkpoint.js';
 import { EventPages, NO_COLLECTION } from './event-pages.js';
 
 export { NO_COLLECTION } from './event-pages.js';
@@ -11,7 +12,7 @@ const PAGE_MASK = PAGE_EVENTS - 1;
  * A device that MAPD has mapped, with its interrupt translation entries (ITEs). Pages of entries come to be with their
  * first event, so that a device costs what it uses.
  */
-export class Device {
+export class Device implements StatePart {
   /** The page of each 32 consecutive EventIDs, or -1. */
   readonly #numbers: number[] = [];
   readonly #pages: EventPages;
@@ -29,6 +30,23 @@ export class Device {
     pages: EventPages = new EventPages(Infinity),
   ) {
     this.#pages = pages;
+  }
+
+  /** Its translations; what it is, its ITS knows. */
+  visitState(state: StateVisitor): void {
+    this.events = state.number(this.events);
+    if (state.visible) {
+      this.each((event, intid, collection) => {
+        state.number(event);
+        state.number(intid);
+        state.number(collection);
+        return true;
+      });
+      return;
+    }
+    const numbers = this.#numbers;
+    numbers.length = state.number(numbers.length);
+    for (let n = 0; n < numbers.length; n++) numbers[n] = state.number(numbers[n]);
   }
 
   /** Where an event is in the pages, or -1 if its page is none. */

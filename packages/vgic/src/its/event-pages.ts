@@ -1,3 +1,4 @@
+import type { StateVisitor } from '../checkpoint.js';
 import { grown } from '../interrupts/bitmap.js';
 
 /** Events in a page. */
@@ -28,6 +29,22 @@ export class EventPages {
 
   /** @param most number of pages that there may be at one time. */
   constructor(readonly most: number) {}
+
+  /** All of it. What can be seen, the devices know. */
+  visitPages(state: StateVisitor): void {
+    const before = this.#taken;
+    const taken = state.number(before);
+    if (taken > this.cached.length) this.#grow(taken);
+    // a page that is taken has no events
+    this.intid.fill(0, taken << PAGE_SHIFT, before << PAGE_SHIFT);
+    this.#taken = taken;
+    this.#lastFree = state.number(this.#lastFree);
+    state.array(this.intid, 0, taken << PAGE_SHIFT);
+    state.array(this.collection, 0, taken << PAGE_SHIFT);
+    state.array(this.cached, 0, taken);
+    state.array(this.generation, 0, taken);
+    state.array(this.#previousFree, 0, taken);
+  }
 
   /** A page of events that are not mapped, or -1 if there are as many as there may be. */
   take(): number {

@@ -1,5 +1,6 @@
 import { LPI_MIN } from '../architecture/intid.js';
 import { EVENT_ID_BITS, TABLE_TYPE_COLLECTION, TABLE_TYPE_DEVICE } from '../architecture/its.js';
+import type { StatePart, StateVisitor } from '../checkpoint.js';
 import { testBit } from '../interrupts/bitmap.js';
 import { type Interrupts, NO_VCPU } from '../interrupts/interrupts.js';
 import type { Ram } from '../memory/ram.js';
@@ -32,16 +33,19 @@ export interface ItsContext {
   readonly irqs: Interrupts;
   readonly lpis: Lpis;
   readonly memory: Ram;
+  /** Its number among the ITSs of a GIC. Default 0. */
+  readonly number?: number;
 }
 
 /**
  * An Interrupt Translation Service: turns (DeviceID, EventID) into LPIs, as the guest's commands tell it.
  * What the guest gets wrong is skipped, as KVM does: CREADR goes on, nothing stalls. Source: IHI 0069, chapter 5.
  */
-export class Its {
+export class Its implements StatePart {
   readonly irqs: Interrupts;
   readonly lpis: Lpis;
   readonly memory: Ram;
+  readonly number: number;
 
   enabled = false;
   /** Revision of the ABI of the tables in guest memory. */
@@ -67,6 +71,7 @@ export class Its {
     this.irqs = context.irqs;
     this.lpis = context.lpis;
     this.memory = context.memory;
+    this.number = context.number ?? 0;
     this.#pages = new EventPages(Math.ceil(context.memory.size / ITT_PAGE_SIZE));
     this.queue = new CommandQueue(context.memory, (command) => this.execute(command));
     this.deviceTable = new ItsTable(context.memory, TABLE_TYPE_DEVICE, ENTRY_SIZE);
@@ -151,6 +156,7 @@ export class Its {
 
   /** Carries a command out; one that is in error changes nothing. */
   execute(command: Command): void {
+    this.irqs.events.command?.(this.number, command);
     const { name } = command;
     if (name !== undefined) this.#handlers[name](command);
   }
@@ -403,5 +409,62 @@ export class Its {
     this.enabled = false;
     this.freeAllDevices();
     this.freeAllCollections();
+  }
+
+  // ---- checkpoints
+
+  visitState(state: StateVisitor): void {
+    this.enabled = state.flag(this.enabled);
+    this.abiRevision = state.number(this.abiRevision);
+    this.queue.visitState(state);
+    this.deviceTable.visitState(state);
+    this.collectionTable.visitState(state);
+    if (!state.visible) {
+      this.#cacheGeneration = state.number(this.#cacheGeneration);
+      this.#pages.visitPages(state);
+    }
+    this.#visitDevices(state);
+    this.#visitCollections(state);
+  }
+
+  /** In the order in which a search finds them. Devices that are there already are kept. */
+  #visitDevices(state: StateVisitor): void {
+    const before: Device[] = [];
+    for (const device of this.devices.values()) {
+      for (let each: Device | undefined = device; each !== undefined; each = each.shadowed) before.push(each);
+    }
+    const count = state.number(before.length);
+    const devices: Device[] = [];
+    for (let n = 0; n < count; n++) {
+      const there: Device | undefined = before[n];
+      const id = state.number(there?.id ?? 0);
+      const ittAddress = state.number(there?.ittAddress ?? 0);
+      const eventBits = state.number(there?.eventBits ?? 0);
+      const isSame = there?.id === id && there.ittAddress === ittAddress && there.eventBits === eventBits;
+      const device = isSame ? there : this.createDevice(id, ittAddress, eventBits);
+      device.visitState(state);
+      devices.push(device);
+    }
+    if (count === before.length && devices.every((device, n) => device === before[n])) return;
+    this.#lastDevice = undefined;
+    this.devices.clear();
+    for (const device of devices) {
+      device.shadowed = undefined;
+      this.addDevice(device);
+    }
+  }
+
+  #visitCollections(state: StateVisitor): void {
+    const before = [...this.collections];
+    const count = state.number(before.length);
+    const collections = before.slice(0, count);
+    for (let n = 0; n < count; n++) {
+      const [id, vcpu] = collections[n] ?? [0, 0];
+      collections[n] = [state.number(id), state.number(vcpu)];
+    }
+    if (count === before.length && collections.every(([id, vcpu], n) => id === before[n][0] && vcpu === before[n][1]))
+      return;
+    this.collections.clear();
+    for (const [id, vcpu] of collections) this.collections.set(id, vcpu);
   }
 }

@@ -1,7 +1,8 @@
 import { LPI_MIN } from '../architecture/intid.js';
 import { LPI_ENABLE, LPI_PRIORITY_MASK } from '../architecture/its.js';
 import { PENDBASER_PTZ } from '../architecture/redistributor.js';
-import { setBit, testBit, writeBit } from '../interrupts/bitmap.js';
+import type { StatePart, StateVisitor } from '../checkpoint.js';
+import { testBit, writeBit } from '../interrupts/bitmap.js';
 import type { Interrupts } from '../interrupts/interrupts.js';
 import type { Ram } from '../memory/ram.js';
 
@@ -22,7 +23,7 @@ export function addressOf(low: number, high: number): number {
  * LPIs: their configuration and pending tables in guest memory, and what is done when they are enabled.
  * Source: IHI 0069, 5.1 "LPIs".
  */
-export class Lpis {
+export class Lpis implements StatePart {
   /** GICR_CTLR.EnableLPIs of each vCPU. */
   readonly enabled: Uint8Array;
   /** GICR_PROPBASER: one for all vCPUs, as KVM has it. In halves. */
@@ -43,6 +44,14 @@ export class Lpis {
     this.enabled = new Uint8Array(irqs.vcpus);
     this.pendbaserLow = new Uint32Array(irqs.vcpus).fill(initialPendbaser);
     this.pendbaserHigh = new Uint32Array(irqs.vcpus);
+  }
+
+  visitState(state: StateVisitor): void {
+    state.array(this.enabled);
+    this.propbaserLow = state.number(this.propbaserLow);
+    this.propbaserHigh = state.number(this.propbaserHigh);
+    state.array(this.pendbaserLow);
+    state.array(this.pendbaserHigh);
   }
 
   /** One more than the largest INTID that the configuration table has room for. */
@@ -120,7 +129,7 @@ export class Lpis {
     if (byte < 0) return false;
     const bit = 1 << (intid & 7);
     if ((byte & bit) === 0) return true;
-    setBit(irqs.latch, i);
+    irqs.setLatch(i, true);
     irqs.queue(i);
     return memory.store8(address, byte & ~bit);
   }
@@ -157,7 +166,7 @@ export class Lpis {
       }
       const pending = (byte & (1 << (intid & 7))) !== 0;
       if (irqs.target[i] === vcpu) {
-        if (!testBit(irqs.onVpe, i)) writeBit(irqs.latch, i, pending);
+        if (!testBit(irqs.onVpe, i)) irqs.setLatch(i, pending);
         else if (pending) irqs.pend(i);
       }
       irqs.queue(i);

@@ -1,4 +1,5 @@
 import { BASER_INDIRECT, BASER_VALID, DEVICE_ID_BITS, PAGE_64K } from '../architecture/its.js';
+import type { StatePart, StateVisitor } from '../checkpoint.js';
 import type { Ram } from '../memory/ram.js';
 
 /** Collection IDs have 16 bits; so have DeviceIDs, which the architecture lets be more. */
@@ -11,7 +12,7 @@ const LEVEL_1_ADDRESS_HIGH = 0x000fffff;
  * A table in guest memory that GITS_BASER<n> describes: flat, or of two levels where the first one's entries point to
  * pages of 64 KiB. Source: IHI 0069, 5.2.2 "The ITS tables".
  */
-export class ItsTable {
+export class ItsTable implements StatePart {
   /** GITS_BASER<n> in halves. */
   low = 0;
   high = 0;
@@ -23,6 +24,12 @@ export class ItsTable {
     /** Bytes of an entry, by the ABI in force. */
     public entrySize: number,
   ) {}
+
+  visitState(state: StateVisitor): void {
+    this.low = state.number(this.low);
+    this.high = state.number(this.high);
+    this.entrySize = state.number(this.entrySize);
+  }
 
   get valid(): boolean {
     return (this.high & BASER_VALID) !== 0;

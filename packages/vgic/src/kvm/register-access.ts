@@ -92,12 +92,17 @@ export function accessRegister(
   const value = Number(buffer.value & 0xffffffffn);
   switch (group) {
     case uapi.KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS: {
-      const register = systemRegisterAt(Number(attr & uapi.KVM_DEV_ARM_VGIC_SYSREG_MASK));
+      const encoding = Number(attr & uapi.KVM_DEV_ARM_VGIC_SYSREG_MASK);
+      const register = systemRegisterAt(encoding);
       if (register?.userRead === undefined || register.userWrite === undefined) return -ENOENT;
       const saved = gic.savedInterface(vcpu);
-      if (write) return register.userWrite(saved, value) ? 0 : -EINVAL;
+      if (write) {
+        gic.events.systemRegisterWritten?.(NO_VCPU, vcpu, encoding, value | 0);
+        return register.userWrite(saved, value) ? 0 : -EINVAL;
+      }
       const read = register.userRead(saved);
       if (read === undefined) return -EINVAL;
+      gic.events.systemRegisterRead?.(NO_VCPU, vcpu, encoding, read | 0);
       buffer.value = BigInt(read >>> 0);
       return 0;
     }

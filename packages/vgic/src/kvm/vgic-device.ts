@@ -66,11 +66,11 @@ export class VgicDevice {
         cpuInterfaces: machine.cpuInterfaces,
       },
     );
-    this.model.onResample = (intid) => {
+    this.model.events.on('resample', (intid) => {
       for (const gsi of machine.routing.gsisOf(intid - PRIVATE_COUNT)) {
         if (!machine.acknowledged.includes(gsi)) machine.acknowledged.push(gsi);
       }
-    };
+    });
   }
 
   /** The GIC once the device is initialised. */

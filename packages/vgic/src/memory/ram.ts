@@ -1,4 +1,5 @@
 import { checkBase, refuse } from '../arguments.js';
+import type { StatePart, StateVisitor } from '../checkpoint.js';
 
 const PAGE_SHIFT = 12;
 const PAGE = 1 << PAGE_SHIFT;
@@ -11,7 +12,7 @@ const PAGE_OFFSET = PAGE - 1;
  * Guest RAM as the GIC sees it: one block at a guest-physical address. What is outside reads as `undefined` or refuses a
  * store, and is for the caller to turn into KVM's EFAULT or into a skipped command.
  */
-export class Ram {
+export class Ram implements StatePart {
   readonly #view: DataView;
   /** All of RAM by 32 bits, if the bytes are aligned so. */
   readonly #words: Uint32Array | undefined;
@@ -32,6 +33,12 @@ export class Ram {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.size = bytes.byteLength;
     if (bytes.byteOffset % 4 === 0) this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, this.size >>> 2);
+  }
+
+  /** All bytes, none of which is reported to {@link onDirty}: for a RAM that is small enough to be copied whole. */
+  visitState(state: StateVisitor): void {
+    state.shape('RAM', this.size);
+    state.array(this.bytes);
   }
 
   has(address: number, length: number): boolean {

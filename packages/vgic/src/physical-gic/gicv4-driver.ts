@@ -14,9 +14,9 @@ import { GicError } from '../errors.js';
 import { Forwarding, type ForwardingContext } from '../forwarding/forwarding.js';
 import { Ram } from '../memory/ram.js';
 import { LPI_BITS, LPI_LIMIT } from './configuration-table.js';
+import type { DriverEvents, Fields } from './driver-events.js';
 import type { PhysicalGic } from './physical-gic.js';
 import {
-  type Fields,
   ID_BITS_FIELD,
   PHYSICAL_LPI_PRIORITY,
   PhysicalGicAccess,
@@ -151,9 +151,9 @@ export class Gicv4Driver {
     this.mapVpe(this.#inquirer);
   }
 
-  /** For people: told of each command and each change of residency, in a line. */
-  set onTrace(listener: ((line: string) => void) | undefined) {
-    this.#host.onTrace = listener;
+  /** What the driver does, told to whoever wants to know. */
+  get events(): DriverEvents {
+    return this.#host.events;
   }
 
   /**
@@ -282,7 +282,7 @@ export class Gicv4Driver {
 
   /** The vPE is to run on its CPU. GICv4.1: with these groups enabled. */
   makeResident(vpe: DriverVpe, group0: boolean, group1: boolean): void {
-    this.#host.onTrace?.(`resident vpe=${vpe.id} cpu=${vpe.cpu} group0=${group0} group1=${group1}`);
+    this.events.resident?.(vpe.id, vpe.cpu, group0 ? 1 : 0, group1 ? 1 : 0);
     if (this.version === 41) {
       const groups = (group0 ? VPENDBASER_GROUP_0_ENABLE : 0) | (group1 ? VPENDBASER_GROUP_1_ENABLE : 0);
       this.#host.writeRedistributor(vpe.cpu, 'GICR_VPENDBASER', vpe.id, VPENDBASER_VALID | groups);
@@ -306,7 +306,7 @@ export class Gicv4Driver {
     }
     const high = this.#host.readUpperHalf(vpe.cpu, 'GICR_VPENDBASER');
     const pendingLast = (high & VPENDBASER_PENDING_LAST) !== 0;
-    this.#host.onTrace?.(`not resident vpe=${vpe.id} doorbell=${doorbell} pendingLast=${pendingLast}`);
+    this.events.nonResident?.(vpe.id, doorbell ? 1 : 0, pendingLast ? 1 : 0);
     return pendingLast;
   }
 

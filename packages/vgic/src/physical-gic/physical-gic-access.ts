@@ -11,9 +11,10 @@ import { BASER_VALID, COMMAND_QUEUE_PAGE, COMMAND_SIZE, GITS_CTLR_ENABLED, LPI_E
 import { GICR_CTLR_ENABLE_LPIS, PENDBASER_PTZ } from '../architecture/redistributor.js';
 import { type NamesOf, offsetsOf } from '../architecture/register-map.js';
 import { GicError } from '../errors.js';
-import { Command, type CommandName, type FieldName, type VirtualCommandName } from '../its/commands.js';
+import { Command, type CommandName, type VirtualCommandName } from '../its/commands.js';
 import { Ram } from '../memory/ram.js';
 import { LPI_BITS } from './configuration-table.js';
+import { DriverEvents, type Fields } from './driver-events.js';
 import { PhysicalGic } from './physical-gic.js';
 import { TABLE_PAGE, TablePages } from './table-pages.js';
 
@@ -31,8 +32,6 @@ type GitsName = NamesOf<typeof GITS_V4_REGISTERS>;
 type GicrName = NamesOf<typeof GICR_V4_REGISTERS>;
 const GITS = offsetsOf(GITS_V4_REGISTERS);
 const GICR = offsetsOf(GICR_V4_REGISTERS);
-
-export type Fields = Partial<Record<FieldName, number>>;
 
 export interface PhysicalGicAccessConfig {
   readonly gicv4: Gicv4Version;
@@ -53,7 +52,7 @@ export class PhysicalGicAccess {
   readonly memory: Ram;
   /** The host's LPI configuration table. */
   readonly properties: number;
-  onTrace: ((line: string) => void) | undefined;
+  readonly events = new DriverEvents();
   readonly #pages: TablePages;
   readonly #queue: number;
   /** The pending table of CPU 0; those of the others follow. */
@@ -153,7 +152,7 @@ export class PhysicalGicAccess {
 
   /** Has the ITS carry a command out. */
   issue(name: CommandName | VirtualCommandName, fields: Fields): void {
-    this.onTrace?.([name, ...Object.entries(fields).map(([field, value]) => `${field}=${value}`)].join(' '));
+    this.events.command?.(name, fields);
     const { words } = Command.of(name, fields);
     const at = this.hardware.its.queue.cwriter;
     for (let n = 0; n < 8; n += 2) this.memory.store64(this.#queue + at + 4 * n, words[n], words[n + 1]);

@@ -45,6 +45,7 @@ export function restoreGic(gic: Gic, saved: Pick<SavedGic, 'state'> & Partial<Sa
   }
   restoreQueues(gic, state.queues);
   for (const i of detached) irqs.releaseLpi(i);
+  gic.events.restored?.();
 }
 
 /** One step, for each vCPU that has such registers. */

@@ -66,6 +66,7 @@ export function saveGic(gic: Gic): SavedGic {
     activeLpis: activeLpis(gic),
     detachedLpis: detached,
   };
+  gic.events.saved?.();
   return { state, pages };
 }
 

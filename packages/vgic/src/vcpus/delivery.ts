@@ -41,9 +41,6 @@ const {
 /** The SGIs in a vCPU's word of private interrupts. */
 const SGI_MASK = (1 << SGI_COUNT) - 1;
 
-/** Told of each SPI whose end the guest has signalled: irqfd resampling (INTID - 32 is the pin). */
-export type ResampleListener = (intid: number) => void;
-
 /** One interrupt into one list register. What goes in as pending leaves the latch: it is the list register's now. */
 function fillListRegister(irqs: Interrupts, cpu: CpuInterface, i: number, n: number): void {
   const w = i >>> 5;
@@ -135,11 +132,11 @@ export function fillListRegisters(irqs: Interrupts, saved: SavedInterface, vcpu:
 }
 
 /** One list register back into the interrupt it holds. */
-function foldListRegister(irqs: Interrupts, vcpu: number, low: number, high: number, resample: ResampleListener): void {
+function foldListRegister(irqs: Interrupts, vcpu: number, low: number, high: number): void {
   const intid = irqs.version === 3 ? low : low & LR_V2_INTID_MASK;
   const i = irqs.indexOf(vcpu, intid);
   if (i < 0) return;
-  if ((high & (LR_STATE | LR_EOI | LR_HW)) === LR_EOI && i >= irqs.sharedBase) resample(intid);
+  if ((high & (LR_STATE | LR_EOI | LR_HW)) === LR_EOI && i >= irqs.sharedBase) irqs.events.resample?.(intid);
 
   const w = i >>> 5;
   const bit = 1 << (i & 31);
@@ -181,12 +178,7 @@ function resampleMappedLine(irqs: Interrupts, i: number, deactivated: boolean, p
 }
 
 /** Guest exit: the list registers are folded back and emptied, the list is pruned. Allocates nothing. */
-export function foldListRegisters(
-  irqs: Interrupts,
-  saved: SavedInterface,
-  vcpu: number,
-  resample: ResampleListener,
-): void {
+export function foldListRegisters(irqs: Interrupts, saved: SavedInterface, vcpu: number): void {
   if (irqs.lists.head[vcpu] < 0) return;
   const { cpu } = saved;
   if (cpu.used > 0) {
@@ -199,7 +191,8 @@ export function foldListRegisters(
       const high = cpu.lrHigh[n] | 0;
       cpu.lrLow[n] = 0;
       cpu.lrHigh[n] = 0;
-      foldListRegister(irqs, vcpu, low, high, resample);
+      irqs.events.folded?.(vcpu, n, low, high);
+      foldListRegister(irqs, vcpu, low, high);
     }
     cpu.used = 0;
   }

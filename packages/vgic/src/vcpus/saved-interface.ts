@@ -1,11 +1,12 @@
 import { HCR_EN, HCR_TALL0, HCR_TALL1, HCR_TC } from '../architecture/virtual-interface.js';
+import type { StatePart, StateVisitor } from '../checkpoint.js';
 import type { CpuInterface } from '../cpu-interface/cpu-interface.js';
 
 /**
  * The hypervisor's copy of a vCPU's virtual CPU interface, which holds while the vCPU is not loaded on a physical CPU.
  * Userspace register access works on this copy.
  */
-export class SavedInterface {
+export class SavedInterface implements StatePart {
   vmcr = 0;
   /** What ICH_HCR_EL2 is given at entry. */
   hcr = HCR_EN;
@@ -24,6 +25,16 @@ export class SavedInterface {
     this.idBits = cpu.config.idBits;
     // a GICv2 guest's accesses to the system registers shall trap
     if (guestVersion === 2) this.hcr |= HCR_TALL0 | HCR_TALL1 | HCR_TC;
+  }
+
+  visitState(state: StateVisitor): void {
+    this.vmcr = state.number(this.vmcr);
+    this.hcr = state.number(this.hcr);
+    state.array(this.ap0r);
+    state.array(this.ap1r);
+    this.priorityBits = state.number(this.priorityBits);
+    this.idBits = state.number(this.idBits);
+    this.cpu.visitState(state);
   }
 
   /** The active priority registers that userspace can reach: word 0, with 6 bits of priority 0 and 1, with 7 all. */

@@ -1,12 +1,13 @@
 import { HCR_EN, LR_GROUP, VMCR_FIQEN, VMCR_PMR_SHIFT } from '../architecture/virtual-interface.js';
 import { checkWhole } from '../arguments.js';
+import type { StatePart, StateVisitor } from '../checkpoint.js';
 import { signalledGroup } from '../cpu-interface/acknowledge.js';
 import type { CpuInterface } from '../cpu-interface/cpu-interface.js';
 import { signalledListRegister } from '../cpu-interface/gicv.js';
 import type { Forwarding } from '../forwarding/forwarding.js';
 import type { ActivePendingLists } from '../interrupts/active-pending-lists.js';
 import type { Interrupts } from '../interrupts/interrupts.js';
-import { fillListRegisters, foldListRegisters, type ResampleListener } from './delivery.js';
+import { fillListRegisters, foldListRegisters } from './delivery.js';
 import { SavedInterface } from './saved-interface.js';
 
 /**
@@ -45,8 +46,6 @@ class Vcpu {
 export interface VcpusContext {
   readonly irqs: Interrupts;
   readonly forwarding: Forwarding | undefined;
-  readonly onKick: (vcpu: number) => void;
-  readonly onResample: ResampleListener;
 }
 
 /**
@@ -65,7 +64,7 @@ export interface VcpusContext {
  * Nobody is told of a kick while a vCPU changes its state, so that a listener may use every verb. A kick of a vCPU that is
  * about to enter anyway is told to nobody: that entry delivers what it is about.
  */
-export class Vcpus {
+export class Vcpus implements StatePart {
   /** The hypervisor's copy of each vCPU's virtual CPU interface. */
   readonly interfaces: readonly SavedInterface[];
   readonly #context: VcpusContext;
@@ -83,9 +82,22 @@ export class Vcpus {
     this.#context = context;
     this.#lists = context.irqs.lists;
     this.#stopped = new Uint8Array(vcpus);
+    for (const [vcpu, cpu] of hardware.entries()) {
+      cpu.events = context.irqs.events;
+      cpu.vcpu = vcpu;
+    }
     this.interfaces = hardware.map((cpu) => new SavedInterface(cpu, version));
     this.#vcpus = this.interfaces.map((saved) => new Vcpu(saved));
     context.irqs.kick = this.#kickFunction();
+  }
+
+  /** Between two calls of the GIC's: no change is under way. */
+  visitState(state: StateVisitor): void {
+    for (const v of this.#vcpus) {
+      v.state = state.number(v.state);
+      if (!state.visible) v.kicks = state.number(v.kicks);
+      v.saved.visitState(state);
+    }
   }
 
   // ---- where a vCPU is
@@ -270,14 +282,20 @@ export class Vcpus {
 
   /** IN_GUEST to LOADED. */
   #fold(v: Vcpu, vcpu: number): void {
-    const { irqs, forwarding, onResample } = this.#context;
+    const { irqs, forwarding } = this.#context;
     const { saved } = v;
+    this.#tellMaintenance(v, vcpu);
     v.state = LEAVING;
     if (forwarding !== undefined && saved.cpu.used === 0 && !this.#lists.isEmpty(vcpu)) {
       saved.cpu.setHcr(saved.hcr & ~HCR_EN);
     }
-    foldListRegisters(irqs, saved, vcpu, onResample);
+    foldListRegisters(irqs, saved, vcpu);
     v.state = LOADED;
+  }
+
+  #tellMaintenance({ saved }: Vcpu, vcpu: number): void {
+    const tell = this.#context.irqs.events.maintenance;
+    if (tell !== undefined && this.maintenanceAsserted(vcpu)) tell(vcpu, saved.cpu.maintenanceStatus());
   }
 
   // ---- all vCPUs at once
@@ -309,12 +327,12 @@ export class Vcpus {
   /** A closure over what it needs, since V8 makes that fastest: each interrupt that is injected comes here. */
   #kickFunction(): (vcpu: number) => void {
     const all = this.#vcpus;
-    const context = this.#context;
+    const { events } = this.#context.irqs;
     return (vcpu) => {
       const v = all[vcpu];
       v.kicks++;
       if ((v.untold | this.#changes) === 0) {
-        context.onKick(vcpu);
+        events.kick?.(vcpu);
       } else {
         v.untold |= KICKED;
         this.#anyUntold = true;
@@ -332,7 +350,7 @@ export class Vcpus {
     for (const [vcpu, v] of this.#vcpus.entries()) {
       if (v.untold !== KICKED) continue;
       v.untold = 0;
-      this.#context.onKick(vcpu);
+      this.#context.irqs.events.kick?.(vcpu);
     }
   }
 

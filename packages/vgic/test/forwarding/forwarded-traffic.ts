@@ -99,9 +99,9 @@ export class ForwardedTraffic {
   }
 
   #adopt(): void {
-    this.machine.gic.onKick = (vcpu) => {
+    this.machine.gic.events.on('kick', (vcpu) => {
       this.kicked[vcpu] = true;
-    };
+    });
     this.onMachine(this.machine);
   }
 

@@ -43,7 +43,7 @@ describe.each([40, 41] as const)('on a host with GICv%d', (gicv4) => {
     const { forwarding, gic } = machine;
     machine.forward(0);
     const rung: number[] = [];
-    forwarding.onDoorbell = (vcpu) => rung.push(vcpu);
+    gic.events.on('doorbell', (vcpu) => rung.push(vcpu));
     gic.enter(0);
     gic.wait(0);
     expect([forwarding.hasRung(0), gic.hasPending(0), rung]).toEqual([false, false, []]);

@@ -54,7 +54,7 @@ it.each([2, -1, 0.5, Number.NaN])('a vCPU that there is not is refused by every 
   for (const verb of VERBS) expect(() => gic[verb](vcpu)).toThrow(GicError);
   gic.enter(0);
   const kicked: number[] = [];
-  gic.onKick = (kick) => kicked.push(kick);
+  gic.events.on('kick', (kick) => kicked.push(kick));
   gic.irqs.kick(0);
   expect(kicked).toEqual([0]);
 });
@@ -69,7 +69,7 @@ describe('a vCPU in the guest that makes an access', () => {
       seen.fills++;
       original.apply(cpu, all);
     };
-    guest.gic.onKick = (vcpu) => seen.kicked.push(vcpu);
+    guest.gic.events.on('kick', (vcpu) => seen.kicked.push(vcpu));
     return seen;
   }
 
@@ -106,10 +106,10 @@ describe('a vCPU in the guest that makes an access', () => {
     const guest = Guest.ready({ vcpus: 2 });
     guest.enter();
     const kicked: [number, Place][] = [];
-    guest.gic.onKick = (vcpu) => {
+    guest.gic.events.on('kick', (vcpu) => {
       kicked.push([vcpu, placeOf(guest.gic, vcpu)]);
       if (vcpu === 1) guest.gic.wait(0);
-    };
+    });
     guest.sendSgi(3, [0, 1], 0);
     expect(kicked).toEqual([
       [1, 'out'],
@@ -126,13 +126,13 @@ describe('a kick that comes while a vCPU changes its place', () => {
     const guest = Guest.ready();
     guest.spi(40);
     let told: Place | undefined;
-    guest.gic.onKick = () => {
+    guest.gic.events.on('kick', () => {
       told = placeOf(guest.gic);
-    };
-    guest.gic.onResample = () => {
+    });
+    guest.gic.events.on('resample', () => {
       guest.gic.setLine(40, false);
       guest.gic.setLine(40, true);
-    };
+    });
     guest.gic.setLine(40, true);
     guest.enter();
     guest.end(guest.acknowledge());
@@ -144,10 +144,10 @@ describe('a kick that comes while a vCPU changes its place', () => {
   it('and a resampler that takes its vCPU elsewhere in the middle of that loses nothing', () => {
     const guest = Guest.ready();
     for (const intid of [40, 41]) guest.spi(intid);
-    guest.gic.onResample = (intid) => {
+    guest.gic.events.on('resample', (intid) => {
       for (const verb of VERBS) guest.gic[verb](0);
       guest.gic.setLine(intid, false);
-    };
+    });
     for (const intid of [40, 41]) guest.gic.setLine(intid, true);
     guest.enter();
     guest.end(guest.acknowledge());
@@ -224,13 +224,13 @@ function run(
   const owed = new Owed();
   let next = 0;
   let depth = 0;
-  gic.onKick = (kicked) => {
+  const endReactions = gic.events.on('kick', (kicked) => {
     if (depth > 2 || reactions.length === 0) return;
     depth++;
     const { verb, offset } = reactions[next++ % reactions.length];
     gic[verb]((kicked + offset) % VCPUS);
     depth--;
-  };
+  });
   sabotage(gic);
   const serve = (n: number) => {
     const intid = guest.acknowledge(n);
@@ -264,7 +264,7 @@ function run(
     }
     checkPlaces(gic);
   }
-  gic.onKick = () => {};
+  endReactions();
   for (let round = 0; round < 20; round++) {
     for (let n = 0; n < VCPUS; n++) {
       gic.enter(n);
