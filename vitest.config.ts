@@ -11,7 +11,12 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'sources',
-          include: ['packages/*/test/**/*.test.ts', 'conformance/test/**/*.test.ts', 'guests/test/**/*.test.ts'],
+          include: [
+            'packages/*/test/**/*.test.ts',
+            'conformance/test/**/*.test.ts',
+            'guests/test/**/*.test.ts',
+            'examples/test/**/*.test.ts',
+          ],
         },
       },
       {
