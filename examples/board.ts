@@ -80,9 +80,9 @@ class Board {
       })),
     ];
     this.#gic = new Gic({ version: 3, vcpus: programs.length });
-    this.#gic.onKick = (vcpu) => {
+    this.#gic.events.on('kick', (vcpu) => {
       if (vcpu === this.#running) this.#stale = true;
-    };
+    });
   }
 
   // ---- the run loop

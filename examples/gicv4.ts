@@ -41,7 +41,7 @@ const intid = acknowledge(gic, 0);
 console.log(`MSI 0 is a ${way}: vCPU 0 takes ${intid} without leaving the guest`);
 if (intid !== undefined) end(gic, 0, intid);
 
-gic.onKick = (vcpu) => console.log(`the doorbell rings for vCPU ${vcpu}`);
+gic.events.on('kick', (vcpu) => console.log(`the doorbell rings for vCPU ${vcpu}`));
 gic.wait(0); // WFI: not exit, which asks for no doorbell
 console.log(`MSI 0 is a ${driver.send(MSI)}: vCPU 0, which was waiting, takes ${takeAll(gic, 0)}`);
 

@@ -20,7 +20,7 @@ const GICD = 0x0800_0000;
 const [WORD_OF_33, BIT_OF_33] = [4, 1 << 1];
 
 const gic = new Gic({ version: 3, vcpus: 4 });
-gic.onKick = (vcpu) => console.log(`something is pending for vCPU ${vcpu}`);
+gic.events.on('kick', (vcpu) => console.log(`something is pending for vCPU ${vcpu}`));
 
 // What every guest does first. Without one of these five writes nothing is ever delivered.
 gic.write(0, GICD + GICD_CTLR, 4, GICD_CTLR_ENABLE_GRP1, 0);

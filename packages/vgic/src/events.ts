@@ -60,21 +60,26 @@ function teller(listeners: readonly AnyListener[], count: number): AnyListener |
   };
 }
 
-/** A class of the events of a table, each a property, in the table's order. */
-export function eventsOf<Events extends object>(table: EventTable<Events>): new () => EventsOf<Events> {
-  const descriptions = Object.entries(table) as [string, EventDescription][];
+/** How many arguments each event of a vocabulary has. What they mean is told apart, for those who want to know it. */
+export type ArgumentCounts<Events extends object> = {
+  readonly [Name in keyof Events]: Events[Name] extends Listener<infer Arguments> ? Arguments['length'] : never;
+};
+
+/** A class of the events of a vocabulary, each a property, in the order given. */
+export function eventsOf<Events extends object>(counts: ArgumentCounts<Events>): new () => EventsOf<Events> {
+  const names = Object.keys(counts);
 
   class Told {
     /** Each in an object of its own: a listener may be there twice. */
     readonly #listeners = new Map<string, readonly { readonly listener: AnyListener }[]>();
 
     constructor() {
-      for (const [name] of descriptions) this.#set(name, []);
+      for (const name of names) this.#set(name, []);
     }
 
     #set(name: string, entries: readonly { readonly listener: AnyListener }[]): void {
       this.#listeners.set(name, entries);
-      const count = (table as Readonly<Record<string, EventDescription>>)[name].arguments.length;
+      const count = (counts as Readonly<Record<string, number>>)[name];
       const tell = teller(
         entries.map(({ listener }) => listener),
         count,
@@ -84,7 +89,7 @@ export function eventsOf<Events extends object>(table: EventTable<Events>): new 
 
     on(name: string, listener: AnyListener): () => void {
       const present = this.#listeners.get(name);
-      if (present === undefined) refuse('event', `one of ${descriptions.map(([each]) => each).join(', ')}`, name);
+      if (present === undefined) refuse('event', `one of ${names.join(', ')}`, name);
       if (typeof listener !== 'function') refuse('listener', 'a function', listener);
       const entry = { listener };
       this.#set(name, [...present, entry]);
@@ -92,7 +97,7 @@ export function eventsOf<Events extends object>(table: EventTable<Events>): new 
     }
 
     onAny(listener: (name: string, ...values: readonly unknown[]) => void): () => void {
-      const ends = descriptions.map(([name]) => this.on(name, (...values) => listener(name, ...values)));
+      const ends = names.map((name) => this.on(name, (...values) => listener(name, ...values)));
       return () => {
         for (const end of ends) end();
       };

@@ -4,9 +4,17 @@ export { Checkpoint, type StateArray, type StatePart, type StateVisitor, stateHa
 export type { GicConfig } from './config.js';
 export { CpuInterface, type CpuInterfaceConfig } from './cpu-interface/cpu-interface.js';
 export { ERRNO, type ErrorCode, GicError } from './errors.js';
-export { type EventDescription, type EventsOf, type EventTable, eventsOf, type Listening } from './events.js';
+export {
+  type ArgumentCounts,
+  type EventDescription,
+  type EventsOf,
+  type EventTable,
+  eventsOf,
+  type Listening,
+} from './events.js';
 export { Gic } from './gic.js';
-export { GIC_EVENTS, type GicEventListeners, GicEvents } from './gic-events.js';
+export { GIC_EVENTS } from './gic-event-descriptions.js';
+export { type GicEventListeners, GicEvents } from './gic-events.js';
 export { type Census, census } from './inspect/census.js';
 export { vgicItsState } from './inspect/its-state.js';
 export { vgicState } from './inspect/vgic-state.js';

@@ -42,4 +42,4 @@ export const DRIVER_EVENTS: EventTable<DriverEventListeners> = {
 };
 
 /** The events of a GICv4 driver, told in the middle of an operation: listeners look, and don't touch. */
-export class DriverEvents extends eventsOf<DriverEventListeners>(DRIVER_EVENTS) {}
+export class DriverEvents extends eventsOf<DriverEventListeners>({ command: 2, resident: 4, nonResident: 3 }) {}
