@@ -1,5 +1,7 @@
 import { GICC_REGISTERS } from './architecture/gicv2.js';
+import { SGI_COUNT } from './architecture/intid.js';
 import { offsetsOf, WORD } from './architecture/register-map.js';
+import { checkAccess, checkHalf, checkWhole, isIndex } from './arguments.js';
 import { Checkpoint, type StatePart, type StateVisitor, stateHash } from './checkpoint.js';
 import {
   checkConfig,
@@ -173,12 +175,18 @@ export class Gic implements FrameContext, StatePart {
 
   /**
    * A device drives an interrupt line: an SPI, or a PPI of `vcpu`. For an edge-triggered interrupt `true` is an edge.
-   * INTIDs that are neither are ignored.
+   * @throws GicError EINVAL for an INTID that is neither, or a vCPU that there is not.
    */
   setLine(intid: number, level: boolean, vcpu = 0): void {
-    if (intid < 16 || vcpu >= this.irqs.vcpus) return;
-    const i = this.irqs.indexOf(vcpu, intid);
-    if (i >= 0) this.irqs.inject(i, level);
+    const { irqs } = this;
+    if (!isIndex(intid, irqs.count) || intid < SGI_COUNT || !isIndex(vcpu, irqs.vcpus)) this.#refuseLine(intid, vcpu);
+    irqs.inject(irqs.indexOf(vcpu, intid), level);
+  }
+
+  #refuseLine(intid: number, vcpu: number): void {
+    const { count, vcpus } = this.irqs;
+    checkWhole('intid', intid, SGI_COUNT, count - 1);
+    checkWhole('vcpu', vcpu, 0, vcpus - 1);
   }
 
   /**
@@ -187,6 +195,8 @@ export class Gic implements FrameContext, StatePart {
    * @returns 1 delivered, 0 not mapped, or a negative errno: EINVAL where no ITS is, EBUSY while it or the LPIs are disabled.
    */
   signalMsi(address: number, eventId: number, deviceId: number | undefined): number {
+    checkHalf('eventId', eventId);
+    if (deviceId !== undefined) checkHalf('deviceId', deviceId);
     if (this.injectCachedMsi(address, eventId, deviceId ?? 0)) return 1;
     const its = this.#itsAt(address);
     if (this.its.length === 0) return -ERRNO.ENODEV;
@@ -312,11 +322,11 @@ export class Gic implements FrameContext, StatePart {
   }
 
   cpuInterface(vcpu: number): CpuInterface {
-    return this.vcpus.interfaces[vcpu].cpu;
+    return this.vcpus.interfaceOf(vcpu).cpu;
   }
 
   savedInterface(vcpu: number): SavedInterface {
-    return this.vcpus.interfaces[vcpu];
+    return this.vcpus.interfaceOf(vcpu);
   }
 
   // ---- the guest's accesses
@@ -342,6 +352,7 @@ export class Gic implements FrameContext, StatePart {
    * CPU interface it is in the guest, whether it was before or not.
    */
   read(vcpu: number, address: number, size: number): number {
+    checkAccess(address, size);
     const mapped = this.addresses.find(address, size);
     if (mapped !== undefined && !mapped.frame.traps) return this.#readInGuest(vcpu, mapped, address, size);
     const entered = this.vcpus.trap(vcpu);
@@ -357,6 +368,9 @@ export class Gic implements FrameContext, StatePart {
 
   /** A vCPU's store, likewise; `high` is the upper half of 8 bytes. Where nothing is, it is ignored. */
   write(vcpu: number, address: number, size: number, low: number, high: number): void {
+    checkAccess(address, size);
+    checkHalf('low', low);
+    checkHalf('high', high);
     const mapped = this.addresses.find(address, size);
     if (mapped !== undefined && !mapped.frame.traps) {
       this.#writeInGuest(vcpu, mapped, address, size, low);
@@ -406,6 +420,8 @@ export class Gic implements FrameContext, StatePart {
 
   /** MSR of an ICC_* register, SGIs included; false where it is UNDEFINED. */
   writeSystemRegister(vcpu: number, encoding: number, low: number, high: number): boolean {
+    checkHalf('low', low);
+    checkHalf('high', high);
     if (this.irqs.version !== 3) return false;
     const cpu = this.cpuInterface(vcpu);
     this.events.systemRegisterWritten?.(vcpu, vcpu, encoding, low | 0);

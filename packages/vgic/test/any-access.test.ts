@@ -53,7 +53,7 @@ function accesses(version: 2 | 3): fc.Arbitrary<Access> {
   const address = addresses(version);
   const size = fc.oneof(
     { weight: 10, arbitrary: fc.constant(4) },
-    { weight: 4, arbitrary: fc.constantFrom(1, 2, 8, 3, 16) },
+    { weight: 4, arbitrary: fc.constantFrom(1, 2, 8) },
   );
   const encoding = fc.oneof(fc.constantFrom(...Object.values(SYSTEM_REGISTERS)), fc.nat(0xffff));
   const op = <const Name extends string>(name: Name) => fc.constant(name);
@@ -64,7 +64,7 @@ function accesses(version: 2 | 3): fc.Arbitrary<Access> {
     { weight: 3, arbitrary: fc.record({ what: op('msr'), vcpu, encoding, low: word, high: word }) },
     {
       weight: 2,
-      arbitrary: fc.record({ what: op('line'), vcpu, intid: fc.integer({ min: -1, max: 1100 }), level: fc.boolean() }),
+      arbitrary: fc.record({ what: op('line'), vcpu, intid: fc.integer({ min: 16, max: 127 }), level: fc.boolean() }),
     },
     { weight: 1, arbitrary: fc.record({ what: op('enter'), vcpu }) },
     { weight: 1, arbitrary: fc.record({ what: op('exit'), vcpu }) },

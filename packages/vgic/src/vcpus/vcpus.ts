@@ -104,13 +104,18 @@ export class Vcpus implements StatePart {
     if (!state.visible) this.#anyUntold = state.flag(this.#anyUntold);
   }
 
+  /** @throws GicError EINVAL where there is no such vCPU. */
+  interfaceOf(vcpu: number): SavedInterface {
+    return this.#at(vcpu).saved;
+  }
+
   // ---- where a vCPU is
 
   /** @throws GicError EINVAL where there is no such vCPU. */
   #at(vcpu: number): Vcpu {
-    const found = this.#vcpus[vcpu];
-    if (found === undefined) checkWhole('vcpu', vcpu, 0, this.#vcpus.length - 1);
-    return found;
+    const v = this.#vcpus[vcpu];
+    if (v === undefined || typeof vcpu !== 'number') checkWhole('vcpu', vcpu, 0, this.#vcpus.length - 1);
+    return v;
   }
 
   isInGuest(vcpu: number): boolean {
