@@ -11,7 +11,7 @@
  *     the doorbell rings for vCPU 0
  *     MSI 0 is a vlpi: vCPU 0, which was waiting, takes 8192
  */
-import { Gic, Ram } from 'vgic';
+import { Gic, itsAt, Ram } from 'vgic';
 import { Gicv4Driver } from 'vgic/gicv4';
 import { acknowledge, enableCpuInterface, enableDistributor, end, takeAll } from './guest.js';
 import { DOORBELL, ITS, ItsDriver, RAM, RAM_SIZE } from './its-driver.js';
@@ -21,7 +21,7 @@ const [MSI, EVENT, DEVICE, LPI] = [0, 0, 8, 8192];
 
 const driver = new Gicv4Driver({ gicv4: 41, cpus: 1, msis: 32 }); // the host, for all its virtual machines
 const memory = new Ram(RAM, new Uint8Array(RAM_SIZE));
-const gic = new Gic({ version: 3, vcpus: 1, memory, itsBases: [ITS], gicv4Driver: driver });
+const gic = new Gic({ version: 3, vcpus: 1, memory, its: [itsAt(ITS)], gicv4Driver: driver });
 driver.onMsi = () => gic.signalMsi(DOORBELL, EVENT, DEVICE); // what is not forwarded is delivered in software
 
 enableDistributor(gic);

@@ -12,7 +12,7 @@
  *     event 0: delivered, vCPU 0 takes nothing, vCPU 1 takes nothing
  *     the guest enables LPI 8192: vCPU 0 takes 8192
  */
-import { Gic, Ram } from 'vgic';
+import { Gic, itsAt, Ram } from 'vgic';
 import { enableCpuInterface, enableDistributor, takeAll } from './guest.js';
 import { DISABLED, DOORBELL, ENABLED, ITS, ItsDriver, RAM, RAM_SIZE } from './its-driver.js';
 
@@ -21,7 +21,7 @@ const VCPUS = 2;
 const NETWORK_CARD = 0x0008;
 
 const memory = new Ram(RAM, new Uint8Array(RAM_SIZE)); // the guest's RAM, or a part of it
-const gic = new Gic({ version: 3, vcpus: VCPUS, memory, itsBases: [ITS] });
+const gic = new Gic({ version: 3, vcpus: VCPUS, memory, its: [itsAt(ITS)] });
 
 enableDistributor(gic);
 for (let vcpu = 0; vcpu < VCPUS; vcpu++) enableCpuInterface(gic, vcpu);

@@ -10,7 +10,7 @@
  *     restored: 15 not taken yet; 1 active and pending, 2 with the line high, 13 more than list registers hold
  *     sent 16, taken 16: 0 lost, 0 invented
  */
-import { type Census, census, Gic, Ram, restoreGic, SYSTEM_REGISTERS, saveGic } from 'vgic';
+import { type Census, census, Gic, itsAt, Ram, restoreGic, SYSTEM_REGISTERS, saveGic } from 'vgic';
 import { acknowledge, enableCpuInterface, enableDistributor, enableSpi, end, takeAll } from './guest.js';
 import { DOORBELL, ITS, ItsDriver, RAM, RAM_SIZE } from './its-driver.js';
 
@@ -41,7 +41,7 @@ function told({ activePending, lineHigh, queued }: Census): string {
 
 // ---- here: a guest with two vCPUs
 
-const config = { version: 3 as const, vcpus: 2, itsBases: [ITS] }; // without `as const` it would be any number
+const config = { version: 3 as const, vcpus: 2, its: [itsAt(ITS)] }; // without `as const` it would be any number
 const memory = new Ram(RAM, new Uint8Array(RAM_SIZE));
 const here = new Gic({ ...config, memory, listRegisters: 4 });
 

@@ -172,7 +172,7 @@ describe.skipIf(skipped !== '')(`Linux with 60 pings, moved from process to proc
     expect(sixty(end(withZero(state, undefined)).text)).toEqual(ALL);
     expect(end(withZero(state, 'GITS_BASER1'))).toMatchObject({
       status: 2,
-      stderr: expect.stringMatching(/The tables of ITS 0 in guest memory can't be restored/),
+      stderr: expect.stringMatching(/its\[0\]: the tables of this ITS can't be restored/),
     });
     for (const register of ['GITS_CTLR', 'GITS_BASER0', 'GITS_BASER1'] as const) {
       const { text, status } = end(withZero(state, register, register === 'GITS_BASER1'));

@@ -1,4 +1,4 @@
-import { COMMANDS, Gic, Ram } from 'vgic';
+import { COMMANDS, Gic, itsAt, Ram } from 'vgic';
 import {
   BASER_VALID,
   COMMAND_QUEUE_PAGE,
@@ -91,7 +91,7 @@ export function itsMachine(events: number, gicv4Driver?: Gicv4Driver): ItsMachin
   bytes.fill(CONFIGURATION, properties - RAM, properties - RAM + 2 ** intidBits);
   const memory = new Ram(RAM, bytes);
   const gic = new Gic({
-    ...{ version: 3, vcpus: 1, interrupts: 992, listRegisters: LIST_REGISTERS, memory, itsBases: [ITS] },
+    ...{ version: 3, vcpus: 1, interrupts: 992, listRegisters: LIST_REGISTERS, memory, its: [itsAt(ITS)] },
     ...(gicv4Driver === undefined ? {} : { gicv4Driver }),
     ...(large ? { intidBits, idBits: 1 } : {}),
   });

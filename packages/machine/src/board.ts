@@ -1,4 +1,4 @@
-import { Gic } from 'vgic';
+import { Gic, itsAt } from 'vgic';
 import { Bus, type BusDevice } from './bus.js';
 import type { CompleteConfig } from './config.js';
 import type { Core } from './core/index.js';
@@ -48,7 +48,7 @@ export class Board {
       version,
       vcpus,
       listRegisters,
-      ...(version === 3 && { memory: new GicMemory(core), itsBases: [regionOf('gic-its').base] }),
+      ...(version === 3 && { memory: new GicMemory(core), its: [itsAt(regionOf('gic-its').base)] }),
       ...(gicv4Driver && { gicv4Driver }),
     });
     const entry = new GuestEntry(this.gic, core, this.msiCounts);

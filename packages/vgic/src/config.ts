@@ -5,6 +5,7 @@ import { ITS_SIZE } from './architecture/its.js';
 import { GICR_SIZE } from './architecture/redistributor.js';
 import { checkBase, checkBoolean, checkOneOf, checkWhole, isWhole, refuse } from './arguments.js';
 import type { CpuInterfaceConfig } from './cpu-interface/cpu-interface.js';
+import type { ItsPlacement } from './frames/its.js';
 import { PhysicalInterrupts } from './interrupts/physical-interrupts.js';
 import { LPI_BITS_KVM } from './its/lpis.js';
 import { Ram } from './memory/ram.js';
@@ -40,8 +41,8 @@ export interface GicConfig {
   readonly memory?: Ram;
   /** Bits of an LPI's INTID, 16 (as KVM has it) to 24; more than 16 need `idBits: 1`. Default 16. */
   readonly intidBits?: number;
-  /** ITSs, by their guest-physical addresses, multiples of 64 KiB: GITS_TRANSLATER is at 0x10040 from there. Default none. */
-  readonly itsBases?: readonly number[];
+  /** ITSs, each by {@link itsAt}. Default none. */
+  readonly its?: readonly ItsPlacement[];
   /** Physical interrupts that virtual ones can be tied to, shared by the virtual machines of one host. Default: its own. */
   readonly physicalInterrupts?: PhysicalInterrupts;
   /**
@@ -68,7 +69,7 @@ interface PlacedFrame {
 }
 
 function framesOf(config: GicConfig): PlacedFrame[] {
-  const { version, vcpus, distributorBase = DEFAULT_DISTRIBUTOR_BASE, itsBases = [] } = config;
+  const { version, vcpus, distributorBase = DEFAULT_DISTRIBUTOR_BASE, its = [] } = config;
   if (version === 2) {
     const { cpuInterfaceBase = DEFAULT_CPU_INTERFACE_BASE } = config;
     return [
@@ -80,7 +81,7 @@ function framesOf(config: GicConfig): PlacedFrame[] {
   return [
     { field: 'distributorBase', base: distributorBase, size: GICD_V3_SIZE },
     { field: 'redistributorBase', base: redistributorBase, size: vcpus * GICR_SIZE },
-    ...itsBases.map((base, n) => ({ field: `itsBases[${n}]`, base, size: ITS_SIZE })),
+    ...its.map(({ base }, n) => ({ field: `its[${n}].base`, base, size: ITS_SIZE })),
   ];
 }
 
@@ -102,7 +103,7 @@ function checkFrames(config: GicConfig): void {
 /** @throws GicError EINVAL, with a sentence that names the field, if the configuration is none. */
 export function checkConfig(config: GicConfig): void {
   if (typeof config !== 'object' || config === null) refuse('config', 'an object', config);
-  const { version, vcpus, interrupts = 256, hostVersion = version, itsBases = [], idBits = 0 } = config;
+  const { version, vcpus, interrupts = 256, hostVersion = version, its = [], idBits = 0 } = config;
   checkOneOf('version', version, [2, 3]);
   checkWhole('vcpus', vcpus, 1, version === 2 ? GICV2_MAX_VCPUS : GICV3_MAX_VCPUS);
   if (!isWhole(interrupts, 2 * PRIVATE_COUNT, SPI_LIMIT) || interrupts % 32 !== 0) {
@@ -123,11 +124,13 @@ export function checkConfig(config: GicConfig): void {
   }
   if (gicv4Driver !== undefined && hostVersion !== 3)
     refuse('gicv4Driver', 'undefined where hostVersion is 2', gicv4Driver);
-  if (!Array.isArray(itsBases)) refuse('itsBases', 'an array of addresses', itsBases);
-  if (itsBases.length > 0 && version === 2)
-    refuse('itsBases', 'empty where version is 2: a GICv2 has no ITS', itsBases);
-  if (itsBases.length > 0 && memory === undefined) {
-    refuse('memory', "the guest's Ram where there are itsBases: an ITS keeps its tables there", memory);
+  if (!Array.isArray(its)) refuse('its', 'an array of what itsAt answers', its);
+  for (const [n, each] of its.entries()) {
+    if (typeof each?.create !== 'function') refuse(`its[${n}]`, 'what itsAt answers', each);
+  }
+  if (its.length > 0 && version === 2) refuse('its', 'empty where version is 2: a GICv2 has no ITS', its);
+  if (its.length > 0 && memory === undefined) {
+    refuse('memory', "the guest's Ram where its is not empty: an ITS keeps its tables there", memory);
   }
   checkFrames(config);
 }

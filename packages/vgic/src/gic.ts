@@ -27,14 +27,15 @@ import { DistributorState, type FrameContext } from './frames/context.js';
 import { CPU_INTERFACE_V2 } from './frames/cpu-interface-v2.js';
 import { DISTRIBUTOR_V2 } from './frames/distributor-v2.js';
 import { DISTRIBUTOR_V3 } from './frames/distributor-v3.js';
-import { ITS_FRAME, resetTables } from './frames/its.js';
+import type { Frame } from './frames/frame.js';
+import type { ItsImplementation } from './frames/its.js';
 import { REDISTRIBUTOR } from './frames/redistributor.js';
 import { RedistributorRegions } from './frames/redistributor-regions.js';
 import { TABLE_BASE_RESET } from './frames/table-base.js';
 import { GicEvents } from './gic-events.js';
 import { Interrupts, NO_VCPU } from './interrupts/interrupts.js';
 import { PhysicalInterrupts } from './interrupts/physical-interrupts.js';
-import { Its } from './its/its.js';
+import type { Its } from './its/its.js';
 import { LPI_BITS_KVM, Lpis } from './its/lpis.js';
 import type { SavedInterface } from './vcpus/saved-interface.js';
 import { Vcpus } from './vcpus/vcpus.js';
@@ -56,6 +57,8 @@ export class Gic implements FrameContext, StatePart {
   readonly distributor: DistributorState;
   readonly lpis: Lpis;
   readonly its: Its[] = [];
+  /** The frame of all ITSs, undefined while there is none. */
+  #itsFrame: Frame | undefined;
   readonly addresses: AddressMap;
   readonly redistributorRegions: RedistributorRegions;
   readonly physical: PhysicalInterrupts;
@@ -141,19 +144,19 @@ export class Gic implements FrameContext, StatePart {
       const address = this.redistributorRegions.place(vcpu);
       if (address !== undefined) this.addresses.add({ base: address, frame: REDISTRIBUTOR, vcpu });
     }
-    for (const itsBase of config.itsBases ?? []) this.placeIts(this.addIts(), itsBase);
+    for (const placement of config.its ?? []) this.placeIts(this.addIts(placement), placement.base);
   }
 
   /**
    * One more ITS, whose frame has no place yet. Returns its number.
    * @throws GicError EINVAL without guest memory, in which an ITS keeps its tables.
    */
-  addIts(): number {
+  addIts(implementation: ItsImplementation): number {
     const { irqs, lpis } = this;
     const { memory } = lpis;
     if (memory === undefined) throw new GicError('EINVAL', 'memory: an ITS keeps its tables in guest memory.');
-    const its = new Its({ irqs, lpis, memory, number: this.its.length });
-    resetTables(its);
+    const its = implementation.create({ irqs, lpis, memory, number: this.its.length });
+    this.#itsFrame = implementation.frame;
     its.onEventGone = (deviceId, eventId, lpi) => this.forwarding?.eventGone(its, deviceId, eventId, lpi);
     // as in KVM every new ITS resets the one register that says where LPIs are configured
     lpis.propbaserLow = TABLE_BASE_RESET;
@@ -163,7 +166,7 @@ export class Gic implements FrameContext, StatePart {
 
   /** Where the guest finds the frames of an ITS, control and translation. */
   placeIts(n: number, base: number): void {
-    this.addresses.add({ base, frame: ITS_FRAME, vcpu: n });
+    if (this.#itsFrame !== undefined) this.addresses.add({ base, frame: this.#itsFrame, vcpu: n });
   }
 
   // ---- devices
@@ -236,7 +239,7 @@ export class Gic implements FrameContext, StatePart {
 
   #itsAt(address: number): Its | undefined {
     const mapped = this.addresses.find(address, 1);
-    return mapped !== undefined && mapped.frame === ITS_FRAME ? this.its[mapped.vcpu] : undefined;
+    return mapped !== undefined && mapped.frame === this.#itsFrame ? this.its[mapped.vcpu] : undefined;
   }
 
   // ---- guest entry and exit

@@ -165,7 +165,7 @@ describe('a checkpoint of a GIC, after whatever happens', () => {
 /** Where the GIC's fields may differ after a rollback: what is only of use within a call, and where things were found last. */
 const SCRATCH = [
   /\.#(keys|gathered|sorted|starts)$/, // a list being sorted
-  /\.#(lastHit|lastDevice)(\.|$)/,
+  /\.#(lastHit|hitBefore|lastDevice)(\.|$)/,
   /\.#command\.words$/,
   /^\.vcpus\.#stopped$/,
 ];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { affinityOf, ERRNO, Gic, type GicConfig, GicError, interruptKind, Ram } from '../src/index.js';
+import { affinityOf, ERRNO, Gic, type GicConfig, GicError, interruptKind, itsAt, Ram } from '../src/index.js';
 import { GICD_BASE, GICR_BASE, Guest } from './guest.js';
 
 describe('GicConfig', () => {
@@ -33,9 +33,10 @@ describe('GicConfig', () => {
     [{ intidBits: 20 }, /^intidBits: 16 where idBits is 0, not 20\.$/],
     [{ memory: new Uint8Array(4096) }, /^memory/],
     [{ physicalInterrupts: {} }, /^physicalInterrupts/],
-    [{ itsBases: [0x08080000] }, /^memory: .* itsBases/],
-    [{ itsBases: 0x08080000 }, /^itsBases: an array of addresses/],
-    [{ version: 2, itsBases: [0x08080000] }, /^itsBases: empty where version is 2/],
+    [{ its: [itsAt(0x08080000)] }, /^memory: .* its is not empty/],
+    [{ its: 0x08080000 }, /^its: an array of what itsAt answers/],
+    [{ its: [0x08080000] }, /^its\[0\]: what itsAt answers, not 134742016/],
+    [{ version: 2, its: [itsAt(0x08080000)] }, /^its: empty where version is 2/],
     [{ distributorBase: -0x10000 }, /^distributorBase: an address, .*, not -65536\.$/],
     [{ distributorBase: 0x08001000 }, /^distributorBase: an address, a multiple of 0x10000 /],
     [{ distributorBase: Number.NaN }, /^distributorBase/],
@@ -47,8 +48,8 @@ describe('GicConfig', () => {
     ],
     [{ vcpus: 4, distributorBase: 0x080d0000 }, /^redistributorBase: .* do not overlap those of distributorBase/],
     [
-      { memory: new Ram(0, new Uint8Array(4096)), itsBases: [0x07000000, 0x07010000] },
-      /^itsBases\[1\]: .* those of itsBases\[0\]/,
+      { memory: new Ram(0, new Uint8Array(4096)), its: [itsAt(0x07000000), itsAt(0x07010000)] },
+      /^its\[1\]\.base: .* those of its\[0\]\.base/,
     ],
     [{ version: 2, cpuInterfaceBase: 0x08000800 }, /^cpuInterfaceBase: an address, a multiple of 0x1000 /],
     [{ version: 2, cpuInterfaceBase: 0x07fff000 }, /^cpuInterfaceBase: .* do not overlap those of distributorBase/],

@@ -1,5 +1,5 @@
 import { GITS_REGISTERS, GITS_TRANSLATER_OFFSET } from '../src/architecture/its.js';
-import { COMMANDS, Command, type CommandName, type FieldName, type GicConfig, Ram } from '../src/index.js';
+import { COMMANDS, Command, type CommandName, type FieldName, type GicConfig, itsAt, Ram } from '../src/index.js';
 import { Guest } from './guest.js';
 
 /** Where QEMU's `virt` has its RAM and its ITS; more ITSs are behind each other elsewhere. */
@@ -13,7 +13,7 @@ const QUEUE_PAGES = 16;
 
 export type ItsRegisterName = (typeof GITS_REGISTERS)[number]['name'];
 
-export interface ItsGuestConfig extends Partial<Omit<GicConfig, 'memory' | 'itsBases'>> {
+export interface ItsGuestConfig extends Partial<Omit<GicConfig, 'memory' | 'its'>> {
   /** Bytes of RAM. Default 16 MiB. */
   readonly ram?: number;
   /** Number of ITSs. Default 1. */
@@ -53,8 +53,8 @@ export class ItsGuest {
     const bytes = ram ?? new Uint8Array(size);
     this.memory = new Ram(RAM_BASE, bytes);
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const itsBases = Array.from({ length: itsCount }, (_, n) => itsBase(n));
-    this.guest = new Guest({ ...rest, memory: this.memory, itsBases });
+    const its = Array.from({ length: itsCount }, (_, n) => itsAt(itsBase(n)));
+    this.guest = new Guest({ ...rest, memory: this.memory, its });
     const intids = 2 ** (config.intidBits ?? 16);
     this.properties = this.take(intids, KIB_64);
     for (let vcpu = 0; vcpu < this.gic.irqs.vcpus; vcpu++) this.pending.push(this.take(intids / 8, KIB_64));

@@ -22,7 +22,7 @@ import {
   ITS_SIZE,
 } from '../architecture/its.js';
 import { ERRNO } from '../errors.js';
-import type { Its } from '../its/its.js';
+import { Its, type ItsContext } from '../its/its.js';
 import type { ItsTable } from '../its/tables.js';
 import type { FrameContext } from './context.js';
 import { Frame, type ReadColumn, type RegisterHandlers, type UserColumns } from './frame.js';
@@ -162,3 +162,36 @@ export const ITS_FRAME = new Frame(
   },
   { size: ITS_SIZE },
 );
+
+/** What a GIC needs of an ITS's code. */
+export interface ItsImplementation {
+  readonly frame: Frame;
+  create(parts: ItsContext): Its;
+}
+
+/** An ITS, and where the guest finds it. */
+export interface ItsPlacement extends ItsImplementation {
+  /** Guest-physical address of its control frame. */
+  readonly base: number;
+}
+
+/** The ITS as KVM has it. */
+export const ITS: ItsImplementation = {
+  frame: ITS_FRAME,
+  create(parts) {
+    const its = new Its(parts);
+    resetTables(its);
+    return its;
+  },
+};
+
+/**
+ * An ITS for {@link GicConfig.its}. A GIC is given it, so that one without an ITS is bundled without its code.
+ * @param base guest-physical address of its control frame, a multiple of 64 KiB: GITS_TRANSLATER is at 0x10040 from there.
+ *
+ * @example
+ * const gic = new Gic({ version: 3, vcpus: 4, memory, its: [itsAt(0x08080000)] });
+ */
+export function itsAt(base: number): ItsPlacement {
+  return { base, ...ITS };
+}

@@ -4,6 +4,7 @@ import { ERRNO, throwErrno } from '../errors.js';
 import { AddressMap } from '../frames/address-map.js';
 import { DISTRIBUTOR_V2 } from '../frames/distributor-v2.js';
 import { DISTRIBUTOR_V3 } from '../frames/distributor-v3.js';
+import { ITS } from '../frames/its.js';
 import { Gic } from '../gic.js';
 import { NO_VCPU } from '../interrupts/interrupts.js';
 import { FrameAddresses } from './frame-addresses.js';
@@ -80,7 +81,7 @@ export class VgicDevice {
 
   /** KVM_CREATE_DEVICE of an ITS. Answers its number. */
   createIts(): number {
-    const its = new ItsDevice(this, this.model.addIts());
+    const its = new ItsDevice(this, this.model.addIts(ITS));
     if (this.#initialised) this.model.startForwarding();
     return this.its.push(its) - 1;
   }

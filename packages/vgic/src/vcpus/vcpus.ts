@@ -95,9 +95,13 @@ export class Vcpus implements StatePart {
   visitState(state: StateVisitor): void {
     for (const v of this.#vcpus) {
       v.state = state.number(v.state);
-      if (!state.visible) v.kicks = state.number(v.kicks);
+      if (!state.visible) {
+        v.kicks = state.number(v.kicks);
+        v.untold = state.number(v.untold);
+      }
       v.saved.visitState(state);
     }
+    if (!state.visible) this.#anyUntold = state.flag(this.#anyUntold);
   }
 
   // ---- where a vCPU is
