@@ -20,8 +20,8 @@ import { Gic, SYSTEM_REGISTERS } from 'vgic';
 import { encoding, GICD_V3_REGISTERS, GICR_REGISTERS, GICR_SIZE, offsetsOf } from 'vgic/architecture';
 
 /** What executing one does: it may access the board, and what it answers is the value of the `yield`. */
-type Instruction = (board: Board, vcpu: number) => number;
-type Code = Generator<Instruction, void, number>;
+export type Instruction = (board: Board, vcpu: number) => number;
+export type Code = Generator<Instruction, void, number>;
 
 interface Cpu {
   /** The program, and above it an interrupt handler while there is one. */
@@ -48,7 +48,7 @@ const CNTV_CVAL_EL0 = encoding(3, 3, 14, 3, 2);
 /** Instructions that a vCPU executes before it is another one's turn. */
 const TURN = 20;
 
-class Board {
+export class Board {
   /** One instruction, one tick. */
   now = 0;
   readonly #gic: Gic;

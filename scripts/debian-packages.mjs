@@ -56,7 +56,7 @@ export const packages = [
     package: 'chromium',
     command: 'chromium',
     reason: 'opens pages that have the packages in them',
-    suites: ['packaging/test/browser.test.ts'],
+    suites: ['packaging/test/browser.test.ts', 'examples/test/terminal.test.ts'],
   },
 ];
 

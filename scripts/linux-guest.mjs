@@ -34,6 +34,7 @@ const SUITES = [
   'guests/test/linux-typed-at-while-migrated.test.ts',
   'guests/test/linux-in-qemu.test.ts',
   'guests/test/busybox-in-vgic.test.ts',
+  'examples/test/terminal.test.ts',
   'bench (linux)',
 ];
 

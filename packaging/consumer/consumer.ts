@@ -6,14 +6,14 @@ import { Gic, SYSTEM_REGISTERS } from 'vgic';
 export function deliver(): { acknowledged: number; left: boolean } {
   const kicked: number[] = [];
   const gic = new Gic({ version: 3, vcpus: 1 });
-  gic.onKick = (vcpu) => kicked.push(vcpu);
+  gic.events.on('kick', (vcpu) => kicked.push(vcpu));
   gic.write(0, 0x0800_0000, 4, 2, 0); // GICD_CTLR.EnableGrp1
   gic.write(0, 0x0800_0084, 4, 2, 0); // GICD_IGROUPR1: group 1
   gic.write(0, 0x0800_0104, 4, 2, 0); // GICD_ISENABLER1
   gic.writeSystemRegister(0, SYSTEM_REGISTERS.ICC_PMR_EL1, 0xff, 0);
   gic.writeSystemRegister(0, SYSTEM_REGISTERS.ICC_IGRPEN1_EL1, 1, 0);
   gic.setLine(33, true);
-  if (kicked.length !== 1) throw new Error(`onKick was called for the vCPUs ${kicked.join()}`);
+  if (kicked.length !== 1) throw new Error(`the vCPUs that were kicked: ${kicked.join()}`);
   gic.enter(0);
   if (!gic.irqAsserted(0)) throw new Error('the IRQ input is low');
   const acknowledged = gic.readSystemRegister(0, SYSTEM_REGISTERS.ICC_IAR1_EL1);
