@@ -450,18 +450,6 @@ export class Gic implements FrameContext, StatePart {
     return this.redistributorRegions.isLast(vcpu);
   }
 
-  stopGuests(): void {
-    this.vcpus.stopGuests();
-  }
-
-  resumeGuests(): void {
-    this.vcpus.resumeGuests();
-  }
-
-  kickDeliverable(): void {
-    this.vcpus.kickDeliverable();
-  }
-
   // ---- checkpoints
 
   /**

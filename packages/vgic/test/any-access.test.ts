@@ -51,10 +51,7 @@ function addresses(version: 2 | 3): fc.Arbitrary<number> {
 
 function accesses(version: 2 | 3): fc.Arbitrary<Access> {
   const address = addresses(version);
-  const size = fc.oneof(
-    { weight: 10, arbitrary: fc.constant(4) },
-    { weight: 4, arbitrary: fc.constantFrom(1, 2, 8) },
-  );
+  const size = fc.oneof({ weight: 10, arbitrary: fc.constant(4) }, { weight: 4, arbitrary: fc.constantFrom(1, 2, 8) });
   const encoding = fc.oneof(fc.constantFrom(...Object.values(SYSTEM_REGISTERS)), fc.nat(0xffff));
   const op = <const Name extends string>(name: Name) => fc.constant(name);
   return fc.oneof(

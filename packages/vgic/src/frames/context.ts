@@ -5,6 +5,7 @@ import type { Interrupts } from '../interrupts/interrupts.js';
 import type { Its } from '../its/its.js';
 import type { Lpis } from '../its/lpis.js';
 import type { SavedInterface } from '../vcpus/saved-interface.js';
+import type { Vcpus } from '../vcpus/vcpus.js';
 
 /** State of the distributor and the redistributors that is not an interrupt's. */
 export class DistributorState implements StatePart {
@@ -37,6 +38,8 @@ export interface FrameContext {
   readonly irqs: Interrupts;
   readonly distributor: DistributorState;
   readonly lpis: Lpis;
+  /** Where the vCPUs are: for some accesses none may be in the guest. */
+  readonly vcpus: Vcpus;
   /** The ITSs, by number; none means that there are no LPIs. */
   readonly its: readonly Its[];
   /** Upper half of the value that the last read of 64 bits has returned; the frame that was read sets it. */
@@ -46,9 +49,4 @@ export interface FrameContext {
   savedInterface(vcpu: number): SavedInterface;
   /** GICR_TYPER.Last: whether this vCPU's redistributor ends its region. */
   isLastRedistributor(vcpu: number): boolean;
-  /** Takes every vCPU out of the guest, so that no state is in list registers; {@link resumeGuests} puts them back. */
-  stopGuests(): void;
-  resumeGuests(): void;
-  /** Kicks the vCPUs that have something deliverable. */
-  kickDeliverable(): void;
 }

@@ -13,7 +13,7 @@ const CONTROL: RegisterHandlers = {
     const { irqs } = context;
     const wasEnabled = irqs.distributorEnabled;
     irqs.distributorEnabled = (value & GICD_V2_CTLR_ENABLE) !== 0;
-    if (!wasEnabled && irqs.distributorEnabled) context.kickDeliverable();
+    if (!wasEnabled && irqs.distributorEnabled) context.vcpus.kickDeliverable();
   },
 };
 

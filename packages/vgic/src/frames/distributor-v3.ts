@@ -45,7 +45,7 @@ const CONTROL: RegisterHandlers = {
     if (!(wasEnabled && isEnabled)) switchVsgis(context, wantsVsgis(context, value));
     const switched = wasEnabled !== isEnabled;
     if (switched && irqs.vpes?.learnsGroups) irqs.vpes.distributorSwitched();
-    else if (switched && isEnabled) context.kickDeliverable();
+    else if (switched && isEnabled) context.vcpus.kickDeliverable();
   },
   // a vCPU's first entry makes it so
   userWrite(context, _vcpu, _at, value) {
@@ -63,9 +63,9 @@ function wantsVsgis({ irqs }: FrameContext, control: number): boolean {
 function switchVsgis(context: FrameContext, on: boolean): void {
   if (context.distributor.vsgis === on) return;
   context.distributor.vsgis = on;
-  context.stopGuests();
+  context.vcpus.stopGuests();
   context.irqs.vpes?.switchVsgis(on);
-  context.resumeGuests();
+  context.vcpus.resumeGuests();
 }
 
 /** GICD_TYPER2.nASSGIcap. */

@@ -217,9 +217,9 @@ function withGuestsStopped(
 ): number {
   const others = (context.irqs.version === 3 && vcpu !== requester) || at << 3 >= PRIVATE_COUNT;
   if (!others) return access();
-  context.stopGuests();
+  context.vcpus.stopGuests();
   const value = access();
-  context.resumeGuests();
+  context.vcpus.resumeGuests();
   return value;
 }
 
