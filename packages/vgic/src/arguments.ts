@@ -56,12 +56,9 @@ export function isIndex(value: unknown, limit: number): value is number {
 
 /** A value of 32 bits, with sign or without: a half of a register, an EventID, a DeviceID. */
 export function checkHalf(name: string, value: unknown): void {
-  if (typeof value !== 'number' || (value | 0) !== value) checkUnsignedHalf(name, value);
-}
-
-/** Apart, so that V8 makes the usual case part of its caller. */
-function checkUnsignedHalf(name: string, value: unknown): void {
-  if (!isWhole(value, -0x8000_0000, 0xffff_ffff)) refuse(name, 'a whole number of 32 bits', value);
+  if (typeof value !== 'number' || ((value | 0) !== value && value >>> 0 !== value)) {
+    refuse(name, 'a whole number of 32 bits', value);
+  }
 }
 
 /** A load or store of 1, 2, 4 or 8 bytes at an address. */

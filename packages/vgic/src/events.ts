@@ -31,7 +31,10 @@ export interface Listening<Events extends object> {
  */
 export type EventsOf<Events extends object> = {
   readonly [Name in keyof Events]: Events[Name] | undefined;
-} & Listening<Events>;
+} & Listening<Events> & {
+    /** Whether anybody listens to anything: one look where several things happen at once. */
+    readonly looking: boolean;
+  };
 
 type AnyListener = (...values: unknown[]) => void;
 
@@ -77,6 +80,8 @@ export function eventsOf<Events extends object>(counts: ArgumentCounts<Events>):
       for (const name of names) this.#set(name, []);
     }
 
+    looking = false;
+
     #set(name: string, entries: readonly { readonly listener: AnyListener }[]): void {
       this.#listeners.set(name, entries);
       const count = (counts as Readonly<Record<string, number>>)[name];
@@ -85,6 +90,7 @@ export function eventsOf<Events extends object>(counts: ArgumentCounts<Events>):
         count,
       );
       (this as unknown as Record<string, AnyListener | undefined>)[name] = tell;
+      this.looking = [...this.#listeners.values()].some(({ length }) => length > 0);
     }
 
     on(name: string, listener: AnyListener): () => void {

@@ -61,14 +61,18 @@ export class Interrupts extends InterruptState {
     if (this.edge[w] & bit) {
       if (!level) return;
       this.latch[w] |= bit;
-      this.events.latch?.(this.ownerOf(i), this.intidOf(i), 1);
     } else {
       if (((this.line[w] & bit) !== 0) === level) return;
       if (level) this.line[w] |= bit;
       else this.line[w] &= ~bit;
     }
-    this.events.line?.(this.ownerOf(i), this.intidOf(i), level ? 1 : 0);
+    if (this.events.looking) this.#tellLine(i, level);
     this.queue(i);
+  }
+
+  #tellLine(i: number, level: boolean): void {
+    if (testBit(this.edge, i)) this.events.latch?.(this.ownerOf(i), this.intidOf(i), 1);
+    this.events.line?.(this.ownerOf(i), this.intidOf(i), level ? 1 : 0);
   }
 
   /** An SGI or LPI becomes pending: an edge, wherever its pending state is. Allocates nothing. */
