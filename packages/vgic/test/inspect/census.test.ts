@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { census } from '../../src/index.js';
+import { PassedThrough } from '../forwarding/passed-through.js';
 import { Guest } from '../guest.js';
+import { ItsGuest } from '../its-guest.js';
 
 describe('census', () => {
   it('of an idle GIC counts nothing', () => {
@@ -56,5 +58,26 @@ describe('census', () => {
     guest.enter();
     expect(census(guest.gic)).toEqual(census(guest.gic));
     expect(guest.acknowledge()).toBe(40);
+  });
+
+  it('counts LPIs, pending and active', () => {
+    const its = ItsGuest.ready();
+    its.mapDevice(1, 5);
+    for (const n of [0, 1]) its.mapEvent(1, n, 8192 + n, 0);
+    its.msi(1, 0);
+    its.guest.enter();
+    expect(its.guest.acknowledge()).toBe(8192);
+    its.guest.exit();
+    its.msi(1, 1);
+    expect(census(its.gic)).toMatchObject({ pending: 1, active: 1, activePending: 0 });
+  });
+
+  it.each([40, 41] as const)('counts what is pending with a GICv%i host, where software does not see it', (gicv4) => {
+    const machine = PassedThrough.ready({ gicv4 });
+    expect(machine.forward(0)).toBe(0);
+    expect(census(machine.gic).pending).toBe(0);
+    machine.msi(0);
+    expect(machine.isLatched(8192)).toBe(false);
+    expect(census(machine.gic).pending).toBe(1);
   });
 });
