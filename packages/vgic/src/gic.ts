@@ -1,6 +1,4 @@
-import { GICC_REGISTERS } from './architecture/gicv2.js';
 import { SGI_COUNT } from './architecture/intid.js';
-import { offsetsOf, WORD } from './architecture/register-map.js';
 import { checkAccess, checkHalf, checkWhole, isIndex } from './arguments.js';
 import { Checkpoint, type StatePart, type StateVisitor, stateHash } from './checkpoint.js';
 import {
@@ -12,19 +10,9 @@ import {
   type GicConfig,
 } from './config.js';
 import { CpuInterface } from './cpu-interface/cpu-interface.js';
-import { acknowledge, endOfInterrupt } from './cpu-interface/gicv.js';
-import {
-  alwaysTraps,
-  readSystemRegister,
-  systemRegisterAt,
-  TRAPS,
-  UNDEFINED,
-  WRITTEN,
-  writeSystemRegister,
-} from './cpu-interface/system-registers.js';
 import { ERRNO, GicError } from './errors.js';
 import type { Forwarding } from './forwarding/forwarding.js';
-import { AddressMap, type MappedFrame } from './frames/address-map.js';
+import { AddressMap } from './frames/address-map.js';
 import { DistributorState, type FrameContext } from './frames/context.js';
 import { CPU_INTERFACE_V2 } from './frames/cpu-interface-v2.js';
 import { DISTRIBUTOR_V2 } from './frames/distributor-v2.js';
@@ -35,14 +23,13 @@ import { REDISTRIBUTOR } from './frames/redistributor.js';
 import { RedistributorRegions } from './frames/redistributor-regions.js';
 import { TABLE_BASE_RESET } from './frames/table-base.js';
 import { GicEvents } from './gic-events.js';
+import { GuestAccesses } from './guest-accesses.js';
 import { Interrupts, NO_VCPU } from './interrupts/interrupts.js';
 import { PhysicalInterrupts } from './interrupts/physical-interrupts.js';
 import type { Its } from './its/its.js';
 import { LPI_BITS_KVM, Lpis } from './its/lpis.js';
 import type { SavedInterface } from './vcpus/saved-interface.js';
 import { Vcpus } from './vcpus/vcpus.js';
-
-const { GICC_IAR, GICC_EOIR } = offsetsOf(GICC_REGISTERS);
 
 /**
  * A virtual GIC: the distributor, a redistributor and a virtual CPU interface for each vCPU.
@@ -76,6 +63,7 @@ export class Gic implements FrameContext, StatePart {
 
   /** Where each vCPU is, and the state that moves with it. */
   readonly vcpus: Vcpus;
+  readonly #accesses: GuestAccesses;
 
   /**
    * @param parts a caller that places frames and vCPUs on physical CPUs by itself, as KVM's device does, brings them.
@@ -98,6 +86,7 @@ export class Gic implements FrameContext, StatePart {
     const hardware = cpuInterfaceConfig(config);
     const cpuInterfaces = parts?.cpuInterfaces ?? Array.from({ length: vcpus }, () => new CpuInterface(hardware));
     this.vcpus = new Vcpus(this, cpuInterfaces);
+    this.#accesses = new GuestAccesses(this);
     if (parts === undefined) {
       this.#placeFrames();
       this.startForwarding();
@@ -353,17 +342,7 @@ export class Gic implements FrameContext, StatePart {
    */
   read(vcpu: number, address: number, size: number): number {
     checkAccess(address, size);
-    const mapped = this.addresses.find(address, size);
-    if (mapped !== undefined && !mapped.frame.traps) return this.#readInGuest(vcpu, mapped, address, size);
-    const entered = this.vcpus.trap(vcpu);
-    let value = 0;
-    if (mapped === undefined) {
-      this.high = 0;
-    } else {
-      value = mapped.frame.read(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size, vcpu);
-    }
-    if (entered) this.vcpus.resume(vcpu);
-    return value >>> 0;
+    return this.#accesses.read(vcpu, address, size);
   }
 
   /** A vCPU's store, likewise; `high` is the upper half of 8 bytes. Where nothing is, it is ignored. */
@@ -371,77 +350,19 @@ export class Gic implements FrameContext, StatePart {
     checkAccess(address, size);
     checkHalf('low', low);
     checkHalf('high', high);
-    const mapped = this.addresses.find(address, size);
-    if (mapped !== undefined && !mapped.frame.traps) {
-      this.#writeInGuest(vcpu, mapped, address, size, low);
-      return;
-    }
-    const entered = this.vcpus.trap(vcpu);
-    mapped?.frame.write(this, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size, low, high, vcpu);
-    if (entered) this.vcpus.resume(vcpu);
-  }
-
-  #readInGuest(vcpu: number, { base, frame }: MappedFrame, address: number, size: number): number {
-    const cpu = this.cpuInterface(vcpu);
-    const entered = this.isInGuest(vcpu);
-    if (!entered) this.enter(vcpu);
-    this.high = 0;
-    // an interrupt takes one of these and one GICC_EOIR: V8 inlines what is compared for, and not what a frame looks up
-    const { registerRead } = this.events;
-    const isAcknowledge = address - base === GICC_IAR && size === WORD && registerRead === undefined;
-    const value = isAcknowledge ? acknowledge(cpu, false) : frame.read(this, vcpu, address - base, size, vcpu);
-    if (!entered) this.exit(vcpu);
-    return value >>> 0;
-  }
-
-  #writeInGuest(vcpu: number, { base, frame }: MappedFrame, address: number, size: number, value: number): void {
-    const cpu = this.cpuInterface(vcpu);
-    const entered = this.isInGuest(vcpu);
-    if (!entered) this.enter(vcpu);
-    const { registerWritten } = this.events;
-    const isEnd = address - base === GICC_EOIR && size === WORD && registerWritten === undefined;
-    if (isEnd) endOfInterrupt(cpu, value, this.physical);
-    else frame.write(this, vcpu, address - base, size, value, 0, vcpu);
-    if (!entered) this.exit(vcpu);
+    this.#accesses.write(vcpu, address, size, low, high);
   }
 
   /** MRS of an ICC_* register: unsigned 32 bits, or UNDEFINED (-1). */
   readSystemRegister(vcpu: number, encoding: number): number {
-    this.high = 0;
-    if (this.irqs.version !== 3) return UNDEFINED;
-    const cpu = this.cpuInterface(vcpu);
-    const isThere = this.isInGuest(vcpu) || alwaysTraps(encoding);
-    if (!isThere) this.enter(vcpu);
-    const value = readSystemRegister(cpu, encoding);
-    this.events.systemRegisterRead?.(vcpu, vcpu, encoding, value | 0);
-    if (!isThere) this.exit(vcpu);
-    return value;
+    return this.#accesses.readSystemRegister(vcpu, encoding);
   }
 
   /** MSR of an ICC_* register, SGIs included; false where it is UNDEFINED. */
   writeSystemRegister(vcpu: number, encoding: number, low: number, high: number): boolean {
     checkHalf('low', low);
     checkHalf('high', high);
-    if (this.irqs.version !== 3) return false;
-    const cpu = this.cpuInterface(vcpu);
-    this.events.systemRegisterWritten?.(vcpu, vcpu, encoding, low | 0);
-    if (this.isInGuest(vcpu)) {
-      const answer = writeSystemRegister(cpu, encoding, low, this.physical);
-      if (answer !== TRAPS) return answer === WRITTEN;
-    }
-    const register = systemRegisterAt(encoding);
-    if (register?.emulate !== undefined) {
-      const entered = this.vcpus.trap(vcpu);
-      register.emulate(this.irqs, vcpu, low, high);
-      if (entered) this.vcpus.resume(vcpu);
-      return true;
-    }
-    // with nothing to emulate nobody would see the vCPU come and go
-    if (register?.trappedBy === 'always') return true;
-    this.enter(vcpu);
-    const answer = writeSystemRegister(cpu, encoding, low, this.physical);
-    this.exit(vcpu);
-    return answer === WRITTEN;
+    return this.#accesses.writeSystemRegister(vcpu, encoding, low, high);
   }
 
   // ---- what the frames need

@@ -1,0 +1,124 @@
+import { GICC_REGISTERS } from './architecture/gicv2.js';
+import { offsetsOf, WORD } from './architecture/register-map.js';
+import { acknowledge, endOfInterrupt } from './cpu-interface/gicv.js';
+import {
+  alwaysTraps,
+  readSystemRegister,
+  systemRegisterAt,
+  TRAPS,
+  UNDEFINED,
+  WRITTEN,
+  writeSystemRegister,
+} from './cpu-interface/system-registers.js';
+import type { AddressMap, MappedFrame } from './frames/address-map.js';
+import type { FrameContext } from './frames/context.js';
+import type { Vcpus } from './vcpus/vcpus.js';
+
+const { GICC_IAR, GICC_EOIR } = offsetsOf(GICC_REGISTERS);
+
+/** What a guest's accesses reach: a GIC. */
+export interface AccessContext extends FrameContext {
+  readonly addresses: AddressMap;
+}
+
+/**
+ * The guest's loads, stores and system-register accesses: what traps makes its vCPU leave the guest and enter again, once;
+ * what the hardware serves is served by the virtual CPU interface of a vCPU that is in it.
+ */
+export class GuestAccesses {
+  readonly #gic: AccessContext;
+  readonly #vcpus: Vcpus;
+
+  constructor(gic: AccessContext) {
+    this.#gic = gic;
+    this.#vcpus = gic.vcpus;
+  }
+
+  /** As `Gic.read`. */
+  read(vcpu: number, address: number, size: number): number {
+    const mapped = this.#gic.addresses.find(address, size);
+    if (mapped !== undefined && !mapped.frame.traps) return this.#readInGuest(vcpu, mapped, address, size);
+    const entered = this.#vcpus.trap(vcpu);
+    let value = 0;
+    if (mapped === undefined) {
+      this.#gic.high = 0;
+    } else {
+      value = mapped.frame.read(this.#gic, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size, vcpu);
+    }
+    if (entered) this.#vcpus.resume(vcpu);
+    return value >>> 0;
+  }
+
+  /** As `Gic.write`. */
+  write(vcpu: number, address: number, size: number, low: number, high: number): void {
+    const mapped = this.#gic.addresses.find(address, size);
+    if (mapped !== undefined && !mapped.frame.traps) {
+      this.#writeInGuest(vcpu, mapped, address, size, low);
+      return;
+    }
+    const entered = this.#vcpus.trap(vcpu);
+    mapped?.frame.write(this.#gic, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size, low, high, vcpu);
+    if (entered) this.#vcpus.resume(vcpu);
+  }
+
+  #readInGuest(vcpu: number, { base, frame }: MappedFrame, address: number, size: number): number {
+    const cpu = this.#gic.cpuInterface(vcpu);
+    const entered = this.#vcpus.isInGuest(vcpu);
+    if (!entered) this.#vcpus.enter(vcpu);
+    this.#gic.high = 0;
+    // an interrupt takes one of these and one GICC_EOIR: V8 inlines what is compared for, and not what a frame looks up
+    const { registerRead } = this.#gic.events;
+    const isAcknowledge = address - base === GICC_IAR && size === WORD && registerRead === undefined;
+    const value = isAcknowledge ? acknowledge(cpu, false) : frame.read(this.#gic, vcpu, address - base, size, vcpu);
+    if (!entered) this.#vcpus.put(vcpu);
+    return value >>> 0;
+  }
+
+  #writeInGuest(vcpu: number, { base, frame }: MappedFrame, address: number, size: number, value: number): void {
+    const cpu = this.#gic.cpuInterface(vcpu);
+    const entered = this.#vcpus.isInGuest(vcpu);
+    if (!entered) this.#vcpus.enter(vcpu);
+    const { registerWritten } = this.#gic.events;
+    const isEnd = address - base === GICC_EOIR && size === WORD && registerWritten === undefined;
+    if (isEnd) endOfInterrupt(cpu, value, this.#gic.irqs.physical);
+    else frame.write(this.#gic, vcpu, address - base, size, value, 0, vcpu);
+    if (!entered) this.#vcpus.put(vcpu);
+  }
+
+  /** As `Gic.readSystemRegister`. */
+  readSystemRegister(vcpu: number, encoding: number): number {
+    this.#gic.high = 0;
+    if (this.#gic.irqs.version !== 3) return UNDEFINED;
+    const cpu = this.#gic.cpuInterface(vcpu);
+    const isThere = this.#vcpus.isInGuest(vcpu) || alwaysTraps(encoding);
+    if (!isThere) this.#vcpus.enter(vcpu);
+    const value = readSystemRegister(cpu, encoding);
+    this.#gic.events.systemRegisterRead?.(vcpu, vcpu, encoding, value | 0);
+    if (!isThere) this.#vcpus.put(vcpu);
+    return value;
+  }
+
+  /** As `Gic.writeSystemRegister`. */
+  writeSystemRegister(vcpu: number, encoding: number, low: number, high: number): boolean {
+    if (this.#gic.irqs.version !== 3) return false;
+    const cpu = this.#gic.cpuInterface(vcpu);
+    this.#gic.events.systemRegisterWritten?.(vcpu, vcpu, encoding, low | 0);
+    if (this.#vcpus.isInGuest(vcpu)) {
+      const answer = writeSystemRegister(cpu, encoding, low, this.#gic.irqs.physical);
+      if (answer !== TRAPS) return answer === WRITTEN;
+    }
+    const register = systemRegisterAt(encoding);
+    if (register?.emulate !== undefined) {
+      const entered = this.#vcpus.trap(vcpu);
+      register.emulate(this.#gic.irqs, vcpu, low, high);
+      if (entered) this.#vcpus.resume(vcpu);
+      return true;
+    }
+    // with nothing to emulate nobody would see the vCPU come and go
+    if (register?.trappedBy === 'always') return true;
+    this.#vcpus.enter(vcpu);
+    const answer = writeSystemRegister(cpu, encoding, low, this.#gic.irqs.physical);
+    this.#vcpus.put(vcpu);
+    return answer === WRITTEN;
+  }
+}
