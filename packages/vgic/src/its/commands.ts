@@ -141,9 +141,12 @@ export class Command {
   /** For people and tests: sets a field. */
   set(name: FieldName, value: number): this {
     const { doubleword, shift, width } = FIELDS[name];
-    const bits = (BigInt(value) & ((1n << BigInt(width)) - 1n)) << BigInt(shift);
-    this.words[doubleword * 2] |= Number(bits & 0xffffffffn);
-    this.words[doubleword * 2 + 1] |= Number(bits >> 32n);
+    const bits = value % 2 ** width;
+    const low = doubleword * 2;
+    // bits of the lower half that are above the field's lowest one; what does not fit there goes on in the upper half
+    const room = Math.max(0, 32 - shift);
+    if (room > 0) this.words[low] |= (bits % 2 ** room) * 2 ** shift;
+    this.words[low + 1] |= Math.floor(bits / 2 ** room) * 2 ** Math.max(0, shift - 32);
     return this;
   }
 

@@ -55,6 +55,10 @@ export class PhysicalGicAccess {
   readonly events = new DriverEvents();
   readonly #pages: TablePages;
   readonly #queue: number;
+  /** Where the next command goes, as in GITS_CWRITER. */
+  #cwriter = 0;
+  /** The table of vPEs, which redistributors share with the ITS. */
+  #vpeTable = 0;
   /** The pending table of CPU 0; those of the others follow. */
   readonly #pendingTables: number;
   readonly #readyCpus: Uint8Array;
@@ -103,11 +107,12 @@ export class PhysicalGicAccess {
     this.#pages.release(page);
   }
 
-  /** Tables of the ITS: of devices, of collections, of vPEs. */
+  /** Tables of the ITS: of devices, of collections, at last of vPEs. */
   #setUpIts(): void {
     const tables = [1, 1, Math.ceil((2 ** VPE_ID_BITS * VPE_ENTRY_SIZE) / TABLE_PAGE)];
     for (const [n, pages] of tables.entries()) {
-      this.writeIts('GITS_BASER', this.take(pages) + pages - 1, BASER_VALID, 8 * n);
+      this.#vpeTable = this.take(pages);
+      this.writeIts('GITS_BASER', this.#vpeTable + pages - 1, BASER_VALID, 8 * n);
     }
     this.writeIts('GITS_CBASER', this.#queue + TABLE_PAGE / COMMAND_QUEUE_PAGE - 1, BASER_VALID);
     this.writeIts('GITS_CTLR', GITS_CTLR_ENABLED);
@@ -124,7 +129,7 @@ export class PhysicalGicAccess {
     this.writeRedistributor(cpu, 'GICR_PENDBASER', pending | 0, upperHalf(pending) | PENDBASER_PTZ);
     this.writeRedistributor(cpu, 'GICR_CTLR', GICR_CTLR_ENABLE_LPIS);
     if (this.hardware.version === 40) return;
-    const { address } = this.hardware.its.vpeTable;
+    const address = this.#vpeTable;
     this.writeRedistributor(cpu, 'GICR_VPROPBASER', address | 0, upperHalf(address) | VPROPBASER_VALID);
   }
 
@@ -154,9 +159,10 @@ export class PhysicalGicAccess {
   issue(name: CommandName | VirtualCommandName, fields: Fields): void {
     this.events.command?.(name, fields);
     const { words } = Command.of(name, fields);
-    const at = this.hardware.its.queue.cwriter;
+    const at = this.#cwriter;
+    this.#cwriter = (at + COMMAND_SIZE) % TABLE_PAGE;
     for (let n = 0; n < 8; n += 2) this.memory.store64(this.#queue + at + 4 * n, words[n], words[n + 1]);
-    this.writeIts('GITS_CWRITER', (at + COMMAND_SIZE) % TABLE_PAGE);
+    this.writeIts('GITS_CWRITER', this.#cwriter);
   }
 
   /** Does something while no vPE is resident on a CPU; whoever is there steps aside and comes back. */
