@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { SGI_COUNT } from '../src/architecture/intid.js';
 import { LR_ACTIVE } from '../src/architecture/virtual-interface.js';
 import type { SystemRegisterName } from '../src/index.js';
 import { type GicvName, type Guest, SPURIOUS } from './guest.js';
@@ -262,7 +263,8 @@ export function drain(actors: Actors, onTaken: (vcpu: number, iar: number) => vo
         if (iar === SPURIOUS) break;
         quiet = false;
         taken[vcpu].push(iar);
-        guest.gic.setLine(iar & 0x3ff, false, vcpu);
+        const intid = iar & 0x3ff;
+        if (intid >= SGI_COUNT) guest.gic.setLine(intid, false, vcpu);
         onTaken(vcpu, iar);
         guest.end(iar, vcpu);
         if (actors.eoiMode) guest.deactivate(iar, vcpu);
