@@ -31,6 +31,9 @@ import { LPI_BITS_KVM, Lpis } from './its/lpis.js';
 import type { SavedInterface } from './vcpus/saved-interface.js';
 import { Vcpus } from './vcpus/vcpus.js';
 
+/** The first INTID with a line; the module's own, which V8 folds. */
+const FIRST_LINE = SGI_COUNT;
+
 /**
  * A virtual GIC: the distributor, a redistributor and a virtual CPU interface for each vCPU.
  *
@@ -168,13 +171,13 @@ export class Gic implements FrameContext, StatePart {
    */
   setLine(intid: number, level: boolean, vcpu = 0): void {
     const { irqs } = this;
-    if (!isIndex(intid, irqs.count) || intid < SGI_COUNT || !isIndex(vcpu, irqs.vcpus)) this.#refuseLine(intid, vcpu);
+    if (!isIndex(intid, irqs.count) || intid < FIRST_LINE || !isIndex(vcpu, irqs.vcpus)) this.#refuseLine(intid, vcpu);
     irqs.inject(irqs.indexOf(vcpu, intid), level);
   }
 
   #refuseLine(intid: number, vcpu: number): void {
     const { count, vcpus } = this.irqs;
-    checkWhole('intid', intid, SGI_COUNT, count - 1);
+    checkWhole('intid', intid, FIRST_LINE, count - 1);
     checkWhole('vcpu', vcpu, 0, vcpus - 1);
   }
 

@@ -1,4 +1,10 @@
-import { affinityOf, LPI_MIN, PRIVATE_COUNT, SGI_COUNT, SPI_LIMIT } from '../architecture/intid.js';
+import {
+  affinityOf,
+  LPI_MIN as FIRST_LPI,
+  PRIVATE_COUNT as PRIVATE,
+  SGI_COUNT,
+  SPI_LIMIT,
+} from '../architecture/intid.js';
 import type { StatePart, StateVisitor } from '../checkpoint.js';
 import { GicEvents } from '../gic-events.js';
 import { ActivePendingLists } from './active-pending-lists.js';
@@ -6,6 +12,10 @@ import { clearBit, countBits, lowestBit, setBit, testBit, writeBit } from './bit
 import { pendingBits } from './pending.js';
 import { PhysicalInterrupts } from './physical-interrupts.js';
 import { BIT, INT16, type PlaneTable, planesOf, UINT8, UINT16, UINT32 } from './planes.js';
+
+// V8 folds a module's own constants, not imported ones; the ways of an interrupt lead through here
+const LPI_MIN = FIRST_LPI;
+const PRIVATE_COUNT = PRIVATE;
 
 /**
  * The state of an interrupt: all of it, and nothing else has any. After reset, as KVM has it, SGIs are enabled and

@@ -1,4 +1,4 @@
-import { HCR_EN, LR_GROUP, VMCR_FIQEN, VMCR_PMR_SHIFT } from '../architecture/virtual-interface.js';
+import * as architecture from '../architecture/virtual-interface.js';
 import { checkWhole } from '../arguments.js';
 import type { StatePart, StateVisitor } from '../checkpoint.js';
 import { signalledGroup } from '../cpu-interface/acknowledge.js';
@@ -9,6 +9,9 @@ import type { ActivePendingLists } from '../interrupts/active-pending-lists.js';
 import type { Interrupts } from '../interrupts/interrupts.js';
 import { fillListRegisters, foldListRegisters } from './delivery.js';
 import { SavedInterface } from './saved-interface.js';
+
+// V8 folds a module's own constants, not imported ones; the guest's hot path is here
+const { HCR_EN, LR_GROUP, VMCR_FIQEN, VMCR_PMR_SHIFT } = architecture;
 
 /**
  * Where a vCPU is:
