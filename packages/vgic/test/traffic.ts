@@ -262,7 +262,7 @@ export function drain(actors: Actors, onTaken: (vcpu: number, iar: number) => vo
         if (iar === SPURIOUS) break;
         quiet = false;
         taken[vcpu].push(iar);
-        guest.gic.setLine(iar & 0x3ff, false, vcpu);
+        if ((iar & 0x3ff) >= 16) guest.gic.setLine(iar & 0x3ff, false, vcpu);
         onTaken(vcpu, iar);
         guest.end(iar, vcpu);
         if (actors.eoiMode) guest.deactivate(iar, vcpu);
