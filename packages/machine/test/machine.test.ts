@@ -286,7 +286,7 @@ describe('a machine state that no machine can have', () => {
       { ...good, vcpus: [good.vcpus[0], new Uint8Array(good.vcpus[0].length).fill(0xff)] },
       { ...good, gic: {} as never },
       { ...good, gic: { ...good.gic, queues: [] } },
-      { ...good, gic: { ...good.gic, records: [{ group: 99, attr: '0x0', value: '0x0' }] } },
+      { ...good, gic: { ...good.gic, distributor: { ...good.gic.distributor, GICD_CTLR: 2 ** 32 } } },
       { ...good, config: { ...good.config, gic: 2 as const } },
       { ...good, config: { ...good.config, vcpus: 3 } },
       { ...good, ram: { ...good.ram, size: 4096 } },
