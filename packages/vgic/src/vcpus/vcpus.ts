@@ -346,8 +346,9 @@ export class Vcpus implements StatePart {
       if ((v.untold | this.#changes) === 0) {
         events.kick?.(vcpu);
       } else {
+        // the entry that follows a trap answers its kicks; should none follow, `#put` tells them
+        if (!(v.untold & TRAPPED)) this.#anyUntold = true;
         v.untold |= KICKED;
-        this.#anyUntold = true;
       }
     };
   }
@@ -359,7 +360,8 @@ export class Vcpus implements StatePart {
 
   #tellKicks(): void {
     this.#anyUntold = false;
-    for (const [vcpu, v] of this.#vcpus.entries()) {
+    for (let vcpu = 0; vcpu < this.#vcpus.length; vcpu++) {
+      const v = this.#vcpus[vcpu];
       if (v.untold !== KICKED) continue;
       v.untold = 0;
       this.#context.irqs.events.kick?.(vcpu);
