@@ -1,7 +1,6 @@
 import { GICD_V3_SIZE } from './architecture/distributor-v3.js';
 import { GICD_V2_SIZE, GICV_SIZE } from './architecture/gicv2.js';
 import { GICV2_MAX_VCPUS, GICV3_MAX_VCPUS, PRIVATE_COUNT, SPI_LIMIT } from './architecture/intid.js';
-import { ITS_SIZE } from './architecture/its.js';
 import { GICR_SIZE } from './architecture/redistributor.js';
 import { checkBase, checkBoolean, checkOneOf, checkWhole, isWhole, refuse } from './arguments.js';
 import type { CpuInterfaceConfig } from './cpu-interface/cpu-interface.js';
@@ -81,7 +80,7 @@ function framesOf(config: GicConfig): PlacedFrame[] {
   return [
     { field: 'distributorBase', base: distributorBase, size: GICD_V3_SIZE },
     { field: 'redistributorBase', base: redistributorBase, size: vcpus * GICR_SIZE },
-    ...its.map(({ base }, n) => ({ field: `its[${n}].base`, base, size: ITS_SIZE })),
+    ...its.map(({ base, frame }, n) => ({ field: `its[${n}].base`, base, size: frame.size })),
   ];
 }
 
@@ -126,7 +125,7 @@ export function checkConfig(config: GicConfig): void {
     refuse('gicv4Driver', 'undefined where hostVersion is 2', gicv4Driver);
   if (!Array.isArray(its)) refuse('its', 'an array of what itsAt answers', its);
   for (const [n, each] of its.entries()) {
-    if (typeof each?.create !== 'function') refuse(`its[${n}]`, 'what itsAt answers', each);
+    if (typeof each?.create !== 'function' || each.frame === undefined) refuse(`its[${n}]`, 'what itsAt answers', each);
   }
   if (its.length > 0 && version === 2) refuse('its', 'empty where version is 2: a GICv2 has no ITS', its);
   if (its.length > 0 && memory === undefined) {

@@ -18,6 +18,7 @@ export * from './gicv4.js';
 export { ICH_REGISTERS } from './ich-registers.js';
 export * from './intid.js';
 export * from './its.js';
+export * from './lpi.js';
 export * from './redistributor.js';
 export {
   type AccessKind,

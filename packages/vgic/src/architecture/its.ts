@@ -119,7 +119,3 @@ export const COMMAND_SIZE = 32;
 export const COMMAND_QUEUE_PAGE = 0x1000;
 /** Offset field of GITS_CREADR and GITS_CWRITER. */
 export const COMMAND_OFFSET_MASK = maskOf(GITS_CWRITER, 'Offset');
-
-/** A byte of the LPI configuration table (IHI 0069H, 5.1.1). */
-export const LPI_ENABLE = 1;
-export const LPI_PRIORITY_MASK = 0xfc;

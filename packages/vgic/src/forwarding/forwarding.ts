@@ -1,5 +1,5 @@
 import { PRIVATE_COUNT, SGI_COUNT } from '../architecture/intid.js';
-import { LPI_ENABLE, LPI_PRIORITY_MASK } from '../architecture/its.js';
+import { LPI_ENABLE, LPI_PRIORITY_MASK } from '../architecture/lpi.js';
 import { ERRNO } from '../errors.js';
 import { clearBit, setBit, testBit } from '../interrupts/bitmap.js';
 import type { Interrupts } from '../interrupts/interrupts.js';

@@ -1,5 +1,5 @@
 import { LPI_MIN } from '../architecture/intid.js';
-import { LPI_ENABLE, LPI_PRIORITY_MASK } from '../architecture/its.js';
+import { LPI_ENABLE, LPI_PRIORITY_MASK } from '../architecture/lpi.js';
 import { PENDBASER_PTZ } from '../architecture/redistributor.js';
 import type { StatePart, StateVisitor } from '../checkpoint.js';
 import { testBit, writeBit } from '../interrupts/bitmap.js';

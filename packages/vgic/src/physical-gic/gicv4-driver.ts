@@ -8,7 +8,7 @@ import {
   VPENDBASER_VALID,
 } from '../architecture/gicv4.js';
 import { LPI_MIN, SGI_COUNT } from '../architecture/intid.js';
-import { LPI_ENABLE } from '../architecture/its.js';
+import { LPI_ENABLE } from '../architecture/lpi.js';
 import { checkBoolean, checkOneOf, checkWhole, isWhole, refuse } from '../arguments.js';
 import { GicError } from '../errors.js';
 import { Forwarding, type ForwardingContext } from '../forwarding/forwarding.js';

@@ -1,5 +1,5 @@
 import { LPI_MIN } from '../architecture/intid.js';
-import { LPI_ENABLE, LPI_PRIORITY_MASK } from '../architecture/its.js';
+import { LPI_ENABLE, LPI_PRIORITY_MASK } from '../architecture/lpi.js';
 import { clearBit, lowestBit, setBit, testBit, writeBit } from '../interrupts/bitmap.js';
 import type { Ram } from '../memory/ram.js';
 import { type ConfigurationTable, LPI_LIMIT } from './configuration-table.js';

@@ -7,7 +7,8 @@ import {
   VPENDBASER_VALID,
   VPROPBASER_VALID,
 } from '../architecture/gicv4.js';
-import { BASER_VALID, COMMAND_QUEUE_PAGE, COMMAND_SIZE, GITS_CTLR_ENABLED, LPI_ENABLE } from '../architecture/its.js';
+import { BASER_VALID, COMMAND_QUEUE_PAGE, COMMAND_SIZE, GITS_CTLR_ENABLED } from '../architecture/its.js';
+import { LPI_ENABLE } from '../architecture/lpi.js';
 import { GICR_CTLR_ENABLE_LPIS, PENDBASER_PTZ } from '../architecture/redistributor.js';
 import { type NamesOf, offsetsOf } from '../architecture/register-map.js';
 import { GicError } from '../errors.js';

@@ -1,5 +1,5 @@
 import { LPI_MIN } from '../architecture/intid.js';
-import { LPI_ENABLE, LPI_PRIORITY_MASK } from '../architecture/its.js';
+import { LPI_ENABLE, LPI_PRIORITY_MASK } from '../architecture/lpi.js';
 import type { Gic } from '../gic.js';
 import { testBit, writeBit } from '../interrupts/bitmap.js';
 import { type Interrupts, NO_VCPU } from '../interrupts/interrupts.js';
