@@ -345,7 +345,7 @@ export class Gic implements FrameContext, StatePart {
    */
   read(vcpu: number, address: number, size: number): number {
     checkAccess(address, size);
-    return this.#accesses.read(vcpu, address, size);
+    return this.#accesses.read(vcpu, address, size) >>> 0;
   }
 
   /** A vCPU's store, likewise; `high` is the upper half of 8 bytes. Where nothing is, it is ignored. */

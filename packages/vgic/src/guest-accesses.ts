@@ -34,7 +34,7 @@ export class GuestAccesses {
     this.#vcpus = gic.vcpus;
   }
 
-  /** As `Gic.read`. */
+  /** As `Gic.read`, with sign: V8 would allocate to hand on a number above 2^31. */
   read(vcpu: number, address: number, size: number): number {
     const mapped = this.#gic.addresses.find(address, size);
     if (mapped !== undefined && !mapped.frame.traps) return this.#readInGuest(vcpu, mapped, address, size);
@@ -46,7 +46,7 @@ export class GuestAccesses {
       value = mapped.frame.read(this.#gic, mapped.vcpu < 0 ? vcpu : mapped.vcpu, address - mapped.base, size, vcpu);
     }
     if (entered) this.#vcpus.resume(vcpu);
-    return value >>> 0;
+    return value | 0;
   }
 
   /** As `Gic.write`. */
@@ -71,7 +71,7 @@ export class GuestAccesses {
     const isAcknowledge = address - base === GICC_IAR && size === WORD && registerRead === undefined;
     const value = isAcknowledge ? acknowledge(cpu, false) : frame.read(this.#gic, vcpu, address - base, size, vcpu);
     if (!entered) this.#vcpus.put(vcpu);
-    return value >>> 0;
+    return value | 0;
   }
 
   #writeInGuest(vcpu: number, { base, frame }: MappedFrame, address: number, size: number, value: number): void {

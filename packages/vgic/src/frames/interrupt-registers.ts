@@ -58,7 +58,8 @@ function sampleMappedLines(context: FrameContext, word: number, mask: number): v
 }
 
 function readEnabled(context: FrameContext, vcpu: number, at: number): number {
-  return context.irqs.enabled[wordAt(context, vcpu, at)];
+  // with sign, here and below: V8 would allocate to return a number above 2^31, and who asks makes it unsigned
+  return context.irqs.enabled[wordAt(context, vcpu, at)] | 0;
 }
 
 function enable(context: FrameContext, word: number, value: number): void {
@@ -108,7 +109,7 @@ function readPending(context: FrameContext, vcpu: number, at: number): number {
     if (irqs.physical.isPending(irqs.physicalIntid[(word << 5) + lowestBit(rest)])) value |= bit;
     else value &= ~bit;
   }
-  return value >>> 0;
+  return value | 0;
 }
 
 /** GICv3: the latch alone, so that a restore sets no latch for what only the line holds pending. GICv2: with the line. */
@@ -281,7 +282,7 @@ export const PRIORITY: RegisterHandlers = {
     const i = irqs.indexOf(vcpu, at);
     let value = 0;
     for (let byte = width - 1; byte >= 0; byte--) value = (value << 8) | irqs.priority[i + byte];
-    return value >>> 0;
+    return value | 0;
   },
   write(context, vcpu, at, width, value) {
     const { irqs } = context;
@@ -299,7 +300,7 @@ export const CONFIGURATION: RegisterHandlers = {
     const edges = (irqs.edge[i >>> 5] >>> (i & 31)) & 0xffff;
     let value = 0;
     for (let rest = edges; rest !== 0; rest &= rest - 1) value |= 2 << (2 * lowestBit(rest));
-    return value >>> 0;
+    return value | 0;
   },
   write(context, vcpu, at, _width, value) {
     const { irqs } = context;
