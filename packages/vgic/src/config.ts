@@ -116,7 +116,7 @@ export function checkConfig(config: GicConfig): void {
   checkBoolean('seis', config.seis ?? false);
   const { intidBits = LPI_BITS_KVM, memory, gicv4Driver, physicalInterrupts } = config;
   checkWhole('intidBits', intidBits, 16, 24);
-  if (intidBits > 16 && idBits === 0) refuse('intidBits', '16 where idBits is 0', intidBits);
+  if (intidBits > 16 && idBits !== 1) refuse('intidBits', `16 where idBits is ${idBits}`, intidBits);
   if (memory !== undefined && !(memory instanceof Ram)) refuse('memory', "the guest's Ram", memory);
   if (physicalInterrupts !== undefined && !(physicalInterrupts instanceof PhysicalInterrupts)) {
     refuse('physicalInterrupts', 'PhysicalInterrupts', physicalInterrupts);

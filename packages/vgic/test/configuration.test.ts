@@ -31,6 +31,7 @@ describe('GicConfig', () => {
     [{ seis: 'no' }, /^seis/],
     [{ intidBits: 25, idBits: 1 }, /^intidBits/],
     [{ intidBits: 20 }, /^intidBits: 16 where idBits is 0, not 20\.$/],
+    [{ intidBits: 20, idBits: 2 }, /^intidBits: 16 where idBits is 2, not 20\.$/],
     [{ memory: new Uint8Array(4096) }, /^memory/],
     [{ physicalInterrupts: {} }, /^physicalInterrupts/],
     [{ its: [itsAt(0x08080000)] }, /^memory: .* its is not empty/],
