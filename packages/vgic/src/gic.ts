@@ -87,7 +87,8 @@ export class Gic implements FrameContext, StatePart {
     this.addresses = parts?.addresses ?? new AddressMap();
     this.redistributorRegions = parts?.redistributorRegions ?? new RedistributorRegions();
     const hardware = cpuInterfaceConfig(config);
-    const cpuInterfaces = parts?.cpuInterfaces ?? Array.from({ length: vcpus }, () => new CpuInterface(hardware));
+    const cpuInterfaces =
+      parts?.cpuInterfaces ?? Array.from({ length: vcpus }, () => new CpuInterface(hardware, this.events));
     this.vcpus = new Vcpus(this, cpuInterfaces);
     this.#accesses = new GuestAccesses(this);
     if (parts === undefined) {

@@ -94,7 +94,7 @@ export class CpuInterface implements StatePart {
   used = 0;
   vpe: ResidentVpe | undefined;
   /** Who is told of what happens here, and of which vCPU. */
-  events: GicEvents = new GicEvents();
+  events: GicEvents;
   vcpu = 0;
 
   readonly listRegisters: number;
@@ -108,7 +108,12 @@ export class CpuInterface implements StatePart {
   readonly #hcrMask: number;
   readonly #lrHighMask: number;
 
-  constructor(readonly config: CpuInterfaceConfig) {
+  /** @param events of the GIC that it is part of. Default: its own. */
+  constructor(
+    readonly config: CpuInterfaceConfig,
+    events: GicEvents = new GicEvents(),
+  ) {
+    this.events = events;
     const priorityBits = config.version === 2 ? 5 : config.priorityBits;
     this.listRegisters = config.listRegisters;
     this.lrLow = new Uint32Array(config.listRegisters);
