@@ -45,6 +45,8 @@ function chooseFields(encoding: Encoding, random: Random): Record<string, number
         if (kind === 1) values[name] = values[random.pick(fields.filter((f) => f.name.startsWith('R'))).name] as number;
       }
     }
+    // The address is made by the base register, so an index has another one; XZR and SP are two.
+    if (encoding.memory?.index && values.Rm === values.Rn && values.Rm !== 31) continue;
     if (!encoding.legal || encoding.legal(values)) return values;
   }
   throw new Error(`${encoding.name}: hardly any combination of fields is legal`);

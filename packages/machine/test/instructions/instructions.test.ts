@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { differences, summary } from './compare.js';
+import { encode, layout } from './encoding.js';
 import { encodings, integer, simd } from './encodings/index.js';
 import { type Case, generate, generateSequences } from './generate.js';
 import { buildImage } from './image.js';
@@ -69,6 +70,20 @@ describe.skipIf(!qemuIsHere)(`the A64 instructions of our core, beside QEMU's co
     );
     const found = await differences(cases, runOnQemu, () => runOnOurCore(buildImage(other)), { limit: 0 });
     expect(found.map((d) => d.index)).toEqual([index]);
+  });
+
+  it.each([
+    { word: 0x3c3ceb92, text: 'STR B18, [X28, X28, SXTX]' },
+    { word: 0x3cb16a2f, text: 'STR Q15, [X17, X17]' },
+  ])('have no reserved encoding that is allocated: $text', ({ word }) => {
+    const row = simd.find(({ name }) => name === 'reserved: SIMD, single register');
+    const { fixed, fields } = layout(row?.bits ?? '');
+    const values = Object.fromEntries(
+      fields.map(({ name, shift, width }) => [name, (word >>> shift) & (2 ** width - 1)]),
+    );
+    expect(encode({ bits: row?.bits ?? '' }, values)).toBe(word);
+    expect((word & fixed) >>> 0).toBe(fixed);
+    expect(row?.legal?.(values)).toBe(false);
   });
 
   it.each(Object.entries(SETS))('include every encoding of the tables (%s)', (_name, set) => {

@@ -55,8 +55,7 @@ const single: Encoding[] = [...transfers, prefetch].flatMap((t): Encoding[] => {
     {
       name: `${name} register offset`,
       bits: `${head} 00 ${two(opc)} 1 Rm option:3 S 10 Rn Rt`,
-      // option<1> = 0 is reserved; the generator needs the base apart from the index.
-      legal: (f) => ((f.option as number) & 2) !== 0 && (f.Rm !== f.Rn || f.Rm === 31),
+      legal: (f) => ((f.option as number) & 2) !== 0,
       memory: {
         size: bytes(size),
         offset: nothing,

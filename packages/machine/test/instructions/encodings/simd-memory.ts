@@ -30,7 +30,7 @@ const single: Encoding[] = [0, 1, 2, 3, 4].flatMap((log2) =>
       {
         name: `${name} register offset`,
         bits: `${head} 00 ${opc} 1 Rm option:3 S 10 Rn Rt`,
-        legal: (f) => ((f.option as number) & 2) !== 0 && (f.Rm !== f.Rn || f.Rm === 31),
+        legal: (f) => ((f.option as number) & 2) !== 0,
         memory: {
           size: bytes(log2),
           offset: nothing,
