@@ -136,7 +136,7 @@ function foldListRegister(irqs: Interrupts, vcpu: number, low: number, high: num
   const intid = irqs.version === 3 ? low : low & LR_V2_INTID_MASK;
   const i = irqs.indexOf(vcpu, intid);
   if (i < 0) return;
-  if ((high & (LR_STATE | LR_EOI | LR_HW)) === LR_EOI && i >= irqs.sharedBase) irqs.events.resample?.(intid);
+  if ((high & (LR_STATE | LR_EOI | LR_HW)) === LR_EOI && irqs.ownerOf(i) < 0) irqs.events.resample?.(intid);
 
   const w = i >>> 5;
   const bit = 1 << (i & 31);
