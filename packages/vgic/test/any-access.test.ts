@@ -110,7 +110,7 @@ function check(gic: Gic): void {
   const bad = (what: string) => {
     throw new OutOfBounds(what);
   };
-  const interrupts = irqs.sharedEnd;
+  const interrupts = irqs.fixedEnd;
   for (let i = 0; i < interrupts; i++) {
     if (irqs.target[i] < -1 || irqs.target[i] >= VCPUS) bad(`target ${irqs.target[i]}`);
     if (irqs.priority[i] & 7) bad(`priority ${irqs.priority[i]}`);
