@@ -380,7 +380,7 @@ describe('a state that can’t be saved or restored', () => {
   it('a state of an older vgic is refused with a sentence', () => {
     const gic = new Gic({ version: 3, vcpus: 1 });
     expect(() => restoreGic(gic, { state: { version: 1, records: [] } as never })).toThrow(
-      'The GIC state is in format 1, of an older vgic; this one reads format 2.',
+      'The GIC state is in format 1, of an older vgic; this one reads format 3.',
     );
   });
 });
