@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { kvmNamed } from 'vgic';
 import { didYouMean } from './suggestion.js';
 
 /** Nanoseconds of virtual time in each unit of a duration. */
@@ -53,6 +54,18 @@ export function gicv4Version(text: string): 0 | 40 | 41 {
   const version = GICV4.get(text as '4.0');
   if (version === undefined) throw new InvalidArgumentError('Possible is 4.0, 4.1 or none.');
   return version;
+}
+
+export const KVM_OPTION = 'do as the KVM of Linux 6.12 does, where it is not as the architecture says';
+
+/** The name of a KVM that a GIC follows, as {@link kvmNamed} has it. */
+export function kvmVersion(text: string): string {
+  try {
+    kvmNamed(text);
+    return text;
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
 }
 
 /** Text with at least one character. */

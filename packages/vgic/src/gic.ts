@@ -80,8 +80,8 @@ export class Gic implements FrameContext, StatePart {
     this.config = config;
     const { version, vcpus } = config;
     this.physical = config.physicalInterrupts ?? new PhysicalInterrupts();
-    const interrupts = config.interrupts ?? 256;
-    this.irqs = new Interrupts(version, vcpus, interrupts, this.physical, this.events, config.features?.rangesFrom);
+    const { interrupts = 256, kvm, features } = config;
+    this.irqs = new Interrupts(version, vcpus, interrupts, this.physical, this.events, kvm, features?.rangesFrom);
     this.distributor = new DistributorState(vcpus);
     const pendbaser = version === 3 ? TABLE_BASE_RESET : 0;
     this.lpis = new Lpis(this.irqs, pendbaser, config.memory, config.intidBits ?? LPI_BITS_KVM);

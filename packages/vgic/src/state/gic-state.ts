@@ -114,7 +114,10 @@ export const STEPS_V3: readonly Step[] = [
   { room: 'distributor', registers: ['GICD_IIDR', 'GICD_CTLR', 'GICD_STATUSR'] },
   { room: 'distributor', registers: ['GICD_IGROUPR', 'GICD_ICFGR', 'GICD_IPRIORITYR', 'GICD_IROUTER'] },
   { room: 'distributor', registers: ['GICD_IGROUPRnE', 'GICD_ICFGRnE', 'GICD_IPRIORITYRnE', 'GICD_IROUTERnE'] },
-  { room: 'redistributors', registers: ['GICR_STATUSR', 'GICR_PROPBASER', 'GICR_PENDBASER', 'GICR_CTLR'] },
+  {
+    room: 'redistributors',
+    registers: ['GICR_WAKER', 'GICR_STATUSR', 'GICR_PROPBASER', 'GICR_PENDBASER', 'GICR_CTLR'],
+  },
   { room: 'redistributors', registers: ['GICR_IGROUPR0', 'GICR_IPRIORITYR'] },
   { room: 'redistributors', registers: ['GICR_IGROUPRnE', 'GICR_ICFGRnE', 'GICR_IPRIORITYRnE'] },
   { room: 'redistributors', clear: 'GICR_ICENABLER0' },
