@@ -164,6 +164,12 @@ describe('bad input', () => {
       /directory is missing or not writable/,
     ],
     ['a snapshot over a directory', ['--kernel', good, '--save', file('directory'), '--at', '1ms'], /it is no file/],
+    [
+      'extended ranges with a GICv2',
+      ['--kernel', good, '--gic', '2', '--extended-spis', '32'],
+      /GICv2 has neither message-based SPIs nor extended ranges/,
+    ],
+    ['message-based SPIs of a device', ['--kernel', good, '--message-spis', '33:4'], /a first one from 80 on/],
     ['an option that is not there', ['--kernel', good, '--turbo'], /unknown option '--turbo'\n/],
     ['an option with a key gone wrong', ['--kernal', good], /unknown option '--kernal'\. Did you mean --kernel\?/],
     ['a device with one', ['--kernel', good, '--device', 'virtio-netpci'], /Did you mean virtio-net-pci\?/],
