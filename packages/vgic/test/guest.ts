@@ -31,7 +31,7 @@ export class Guest {
     this.version = this.gic.config.version;
   }
 
-  /** A guest that has enabled the distributor and the CPU interfaces, and given every interrupt priority 0xa0. */
+  /** A guest that has enabled the distributor and the CPU interfaces; every interrupt has priority 0xa0, SPIs go to vCPU 0. */
   static ready(config: Partial<GicConfig> = {}): Guest {
     return new Guest(config).prepare();
   }
@@ -44,8 +44,12 @@ export class Guest {
       }
       this.enableCpuInterface(vcpu);
     }
-    for (let at = 32; at < count; at += 4) this.store('GICD_IPRIORITYR', 0xa0a0a0a0, at);
-    this.store('GICD_CTLR', this.version === 3 ? 2 : 1);
+    for (let at = 32; at < count; at += 4) {
+      this.store('GICD_IPRIORITYR', 0xa0a0a0a0, at);
+      // a GICv3's lead there from reset on
+      if (this.version === 2) this.store('GICD_ITARGETSR', 0x01010101, at);
+    }
+    this.store('GICD_CTLR', 3);
     return this;
   }
 
