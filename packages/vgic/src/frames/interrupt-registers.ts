@@ -36,8 +36,7 @@ export const GROUP: RegisterHandlers = {
   write(context, vcpu, at, _width, value) {
     const { irqs } = context;
     const word = wordAt(context, vcpu, at);
-    const changed = irqs.group[word] ^ value;
-    irqs.beginChange(word, changed);
+    irqs.beginChange(word, ALL);
     irqs.group[word] = value;
     configureVsgis(context, word, ALL);
     irqs.raised(word, ~irqs.onVpe[word]);
@@ -68,7 +67,7 @@ function readEnabled(context: FrameContext, vcpu: number, at: number): number {
 function enable(context: FrameContext, word: number, value: number, user: boolean): void {
   const { irqs } = context;
   const changed = value & ~irqs.enabled[word];
-  irqs.beginChange(word, changed | (value & irqs.hardware[word]));
+  irqs.beginChange(word, value);
   if (!user) sampleMappedLines(context, word, value);
   irqs.enabled[word] |= value;
   configureVsgis(context, word, changed);
