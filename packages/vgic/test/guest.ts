@@ -5,7 +5,7 @@ import { EPPI_MIN, ESPI_MIN } from '../src/architecture/intid.js';
 import { GICR_REGISTERS, GICR_SIZE } from '../src/architecture/redistributor.js';
 import { type NamesOf, offsetsOf, type RegisterDescription } from '../src/architecture/register-map.js';
 import { LR_STATE } from '../src/architecture/virtual-interface.js';
-import { Gic, type GicConfig, SYSTEM_REGISTERS, type SystemRegisterName } from '../src/index.js';
+import { Gic, type GicConfig, type KvmCompatibility, SYSTEM_REGISTERS, type SystemRegisterName } from '../src/index.js';
 
 /** The addresses of QEMU's `virt` board, which are the model's defaults. */
 export const GICD_BASE = 0x08000000;
@@ -15,6 +15,8 @@ export const GICV_BASE = 0x08010000;
 /** Nothing pending: IHI 0069, 2.2.1. */
 export const SPURIOUS = 1023;
 export const ALL_ONES = 0xffffffff;
+/** `GicConfig.kvm` as it is by default: no deviation from the architecture. */
+export const ARCHITECTURE: KvmCompatibility = [];
 
 /** The registers of GICV, which a guest knows as GICC, without that. */
 export type GicvName = NamesOf<typeof GICC_REGISTERS> extends `GICC_${infer Name}` ? Name : never;
@@ -33,7 +35,7 @@ export class Guest {
     this.version = this.gic.config.version;
   }
 
-  /** A guest that has enabled the distributor and the CPU interfaces, and given every interrupt priority 0xa0. */
+  /** A guest that has enabled the distributor and the CPU interfaces; every interrupt has priority 0xa0, SPIs go to vCPU 0. */
   static ready(config: Partial<GicConfig> = {}): Guest {
     return new Guest(config).prepare();
   }
@@ -46,13 +48,17 @@ export class Guest {
       }
       this.enableCpuInterface(vcpu);
     }
-    for (let at = 32; at < count; at += 4) this.store('GICD_IPRIORITYR', 0xa0a0a0a0, at);
+    for (let at = 32; at < count; at += 4) {
+      this.store('GICD_IPRIORITYR', 0xa0a0a0a0, at);
+      // a GICv3's lead there from reset on
+      if (this.version === 2) this.store('GICD_ITARGETSR', 0x01010101, at);
+    }
     const { extendedSpis = 0, extendedPpis = 0 } = this.gic.config.features ?? {};
     for (let at = 0; at < extendedSpis; at += 4) this.store('GICD_IPRIORITYRnE', 0xa0a0a0a0, at);
     for (let vcpu = 0; vcpu < vcpus; vcpu++) {
       for (let at = 0; at < extendedPpis; at += 4) this.store('GICR_IPRIORITYRnE', 0xa0a0a0a0, at, vcpu);
     }
-    this.store('GICD_CTLR', this.version === 3 ? 2 : 1);
+    this.store('GICD_CTLR', 3);
     return this;
   }
 
