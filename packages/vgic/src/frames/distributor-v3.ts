@@ -55,6 +55,7 @@ export function enableGroups(context: FrameContext, groups: number): void {
   irqs.settleAll();
   vcpus.resumeGuests();
   if (irqs.vpes?.learnsGroups) irqs.vpes.distributorSwitched();
+  else if (irqs.vpes !== undefined && before === 0) vcpus.kickDeliverable();
 }
 
 const CONTROL: RegisterHandlers = {
