@@ -232,7 +232,8 @@ function withGuestsStopped(
   requester: number,
   access: () => number,
 ): number {
-  const others = (context.irqs.version === 3 && vcpu !== requester) || at << 3 >= PRIVATE_COUNT;
+  const { irqs } = context;
+  const others = (irqs.version === 3 && vcpu !== requester) || irqs.ownerOf(irqs.indexOf(vcpu, at << 3)) < 0;
   if (!others) return access();
   context.vcpus.stopGuests();
   const value = access();

@@ -2,6 +2,7 @@ import type { GicEvents } from '../gic-events.js';
 import { deviates, type KvmCompatibility } from '../kvm-deviations.js';
 import { deliveryKey, KEY_FIRST } from './active-pending-lists.js';
 import { lowestBit, testBit } from './bitmap.js';
+import type { ExtendedRanges } from './extended-ranges.js';
 import { InterruptState } from './interrupt-state.js';
 import { pendingBits } from './pending.js';
 import type { PhysicalInterrupts } from './physical-interrupts.js';
@@ -39,7 +40,7 @@ export class Interrupts extends InterruptState {
   readonly untargeted: number;
   readonly activeLpis: boolean;
   readonly levelLatchUntilEnd: boolean;
-  readonly #changesWaitForExit: boolean;
+  readonly changesWaitForExit: boolean;
   readonly #linesOfEdgesForgotten: boolean;
   readonly #discardKeepsPending: boolean;
 
@@ -51,16 +52,17 @@ export class Interrupts extends InterruptState {
     events?: GicEvents,
     /** Where it follows a KVM and not the architecture. */
     readonly kvm?: KvmCompatibility,
+    rangesFrom?: (base: number, vcpus: number) => ExtendedRanges,
   ) {
-    super(version, vcpus, count, physical, events);
+    super(version, vcpus, count, physical, events, rangesFrom);
     this.activeLpis = deviates(kvm, 'activeLpis');
     this.levelLatchUntilEnd = deviates(kvm, 'levelLatchUntilEnd');
-    this.#changesWaitForExit = deviates(kvm, 'changesWaitForExit');
+    this.changesWaitForExit = deviates(kvm, 'changesWaitForExit');
     this.#linesOfEdgesForgotten = deviates(kvm, 'linesOfEdgesForgotten');
     this.#discardKeepsPending = deviates(kvm, 'discardKeepsPending');
     if (!deviates(kvm, 'spisResetToEdge')) this.edge.fill(0, this.vcpus, this.lpiBase >>> 5);
     this.untargeted = version === 2 && vcpus > 1 && !deviates(kvm, 'noTargetIsVcpu0') ? NO_VCPU : 0;
-    this.target.fill(this.untargeted, this.sharedBase, this.lpiBase);
+    if (this.untargeted < 0) this.target.fill(this.untargeted, this.sharedBase, this.lpiBase);
   }
 
   /**
@@ -94,7 +96,7 @@ export class Interrupts extends InterruptState {
 
   /** Interrupts of a word are about to change: none of those in `mask` stays in a list register. */
   beginChange(word: number, mask: number): void {
-    if (this.#changesWaitForExit) return;
+    if (this.changesWaitForExit) return;
     this.listRegisterOwners.beginChange();
     const { owner } = this.lists;
     for (let rest = mask; rest !== 0; rest &= rest - 1) {
@@ -105,7 +107,7 @@ export class Interrupts extends InterruptState {
 
   /** {@link beginChange} of one interrupt. */
   beginChangeOf(i: number): void {
-    if (this.#changesWaitForExit) return;
+    if (this.changesWaitForExit) return;
     this.listRegisterOwners.beginChange();
     const vcpu = this.lists.owner[i];
     if (vcpu >= 0) this.listRegisterOwners.takeBack(vcpu);
@@ -113,7 +115,7 @@ export class Interrupts extends InterruptState {
 
   /** They have changed, and may be delivered now. */
   raised(word: number, mask: number): void {
-    if (this.#changesWaitForExit) {
+    if (this.changesWaitForExit) {
       this.queueWord(word, mask);
       return;
     }
@@ -123,12 +125,12 @@ export class Interrupts extends InterruptState {
 
   /** They have changed, and are not delivered now unless they were before. */
   lowered(word: number, mask: number): void {
-    if (!this.#changesWaitForExit) this.raised(word, mask);
+    if (!this.changesWaitForExit) this.raised(word, mask);
   }
 
   /** {@link raised} of one interrupt. */
   raisedOne(i: number): void {
-    if (this.#changesWaitForExit) {
+    if (this.changesWaitForExit) {
       this.queue(i);
       return;
     }
@@ -138,7 +140,7 @@ export class Interrupts extends InterruptState {
 
   /** {@link lowered} of one interrupt. */
   loweredOne(i: number): void {
-    if (!this.#changesWaitForExit) this.raisedOne(i);
+    if (!this.changesWaitForExit) this.raisedOne(i);
   }
 
   /** An interrupt goes to the list in which it must be, or out of the one in which it must not be any more. */
