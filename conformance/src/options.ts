@@ -15,7 +15,7 @@ Runs the same random operations on Linux's own VGIC (left) and on vgic (right), 
   --profile NAME     only this profile; may be repeated: ${PROFILES.map(({ name }) => name).join(', ')}
   --without KIND     leave out a kind of operation; may be repeated
   --left COMMAND     the left program (default: the oracle, built when needed)
-  --right COMMAND    the right program (default: vgic exec)
+  --right COMMAND    the right program (default: vgic exec --kvm 6.12)
   --replay FILE      run a script on both sides, show the answers, and end; may be repeated
   --lanes N          pairs of programs at work at the same time (default 2)
   --findings N       end after so many kinds of differences (default 10)
@@ -59,7 +59,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
     left: values.left === undefined ? undefined : words(values.left),
     right:
       values.right === undefined
-        ? [process.execPath, join(PROJECT, 'packages/cli/bin/vgic.js'), 'exec']
+        ? [process.execPath, join(PROJECT, 'packages/cli/bin/vgic.js'), 'exec', '--kvm', '6.12']
         : words(values.right),
     replay: values.replay ?? [],
     lanes: Math.max(1, number('lanes', values.lanes) ?? 2),

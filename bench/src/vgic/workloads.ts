@@ -3,7 +3,7 @@ import {
   GICC_REGISTERS,
   GICD_CTLR_ARE_NS,
   GICD_CTLR_ENABLE_GRP1,
-  GICD_V2_CTLR_ENABLE,
+  GICD_V2_CTLR_ENABLE_GRP0,
   GICD_V2_REGISTERS,
   INTID_SPECIAL_MIN,
   INTID_SPURIOUS,
@@ -37,7 +37,7 @@ export function prepareGic(version: 2 | 3, vcpus: number): Gic {
   const gic = new Gic({ version, vcpus, interrupts: INTERRUPTS, listRegisters: LIST_REGISTERS });
   const store = (offset: number, value: number) => gic.write(0, GICD + offset, 4, value, 0);
   for (let vcpu = 0; vcpu < vcpus; vcpu++) gic.load(vcpu);
-  store(GICD_CTLR, version === 2 ? GICD_V2_CTLR_ENABLE : GICD_CTLR_ARE_NS | GICD_CTLR_ENABLE_GRP1);
+  store(GICD_CTLR, version === 2 ? GICD_V2_CTLR_ENABLE_GRP0 : GICD_CTLR_ARE_NS | GICD_CTLR_ENABLE_GRP1);
   for (let intid = 32; intid < INTERRUPTS; intid += 32) {
     for (let at = 0; at < 8; at += 4) store(GICD_ICFGR + intid / 4 + at, 0xaaaa_aaaa);
     for (let at = 0; at < 32; at += 4) {

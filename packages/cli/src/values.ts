@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { type KvmCompatibility, kvmNamed } from 'vgic';
 import { didYouMean } from './suggestion.js';
 
 /** Nanoseconds of virtual time in each unit of a duration. */
@@ -53,6 +54,17 @@ export function gicv4Version(text: string): 0 | 40 | 41 {
   const version = GICV4.get(text as '4.0');
   if (version === undefined) throw new InvalidArgumentError('Possible is 4.0, 4.1 or none.');
   return version;
+}
+
+export const KVM_OPTION = 'do as the KVM of Linux 6.12 does, where it is not as the architecture says';
+
+/** The KVM that a GIC follows, as {@link kvmNamed} has it. */
+export function kvmVersion(text: string): KvmCompatibility | undefined {
+  try {
+    return kvmNamed(text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
 }
 
 /** Text with at least one character. */

@@ -7,6 +7,7 @@ import type { CpuInterfaceConfig } from './cpu-interface/cpu-interface.js';
 import type { ItsPlacement } from './frames/its.js';
 import { PhysicalInterrupts } from './interrupts/physical-interrupts.js';
 import { LPI_BITS_KVM } from './its/lpis.js';
+import type { KvmCompatibility } from './kvm-deviations.js';
 import { Ram } from './memory/ram.js';
 import type { Gicv4Driver } from './physical-gic/gicv4-driver.js';
 
@@ -49,6 +50,11 @@ export interface GicConfig {
    * with GICv4.1 SGIs be vSGIs. GICv4.0 is of use with an ITS only. Default none.
    */
   readonly gicv4Driver?: Gicv4Driver;
+  /**
+   * Follows the KVM of a Linux kernel where that is not what the architecture says, or just some of its deviations by name:
+   * {@link KVM_DEVIATIONS} has them all. Default: none.
+   */
+  readonly kvm?: KvmCompatibility;
   /** With `gicv4Driver`: the physical CPU that a vCPU is on, or will be loaded on. Default: of the same number. */
   readonly cpuOf?: (vcpu: number) => number;
 }
@@ -114,7 +120,7 @@ export function checkConfig(config: GicConfig): void {
   checkWhole('idBits', idBits, 0, 7);
   checkBoolean('affinity3', config.affinity3 ?? true);
   checkBoolean('seis', config.seis ?? false);
-  const { intidBits = LPI_BITS_KVM, memory, gicv4Driver, physicalInterrupts } = config;
+  const { intidBits = LPI_BITS_KVM, memory, gicv4Driver, physicalInterrupts, kvm } = config;
   checkWhole('intidBits', intidBits, 16, 24);
   if (intidBits > 16 && idBits !== 1) refuse('intidBits', `16 where idBits is ${idBits}`, intidBits);
   if (memory !== undefined && !(memory instanceof Ram)) refuse('memory', "the guest's Ram", memory);
@@ -130,6 +136,9 @@ export function checkConfig(config: GicConfig): void {
   if (its.length > 0 && version === 2) refuse('its', 'empty where version is 2: a GICv2 has no ITS', its);
   if (its.length > 0 && memory === undefined) {
     refuse('memory', "the guest's Ram where its is not empty: an ITS keeps its tables there", memory);
+  }
+  if (kvm !== undefined && kvm !== '6.12' && !Array.isArray(kvm)) {
+    refuse('kvm', "'6.12', or an array of names of KVM_DEVIATIONS", kvm);
   }
   checkFrames(config);
 }

@@ -80,7 +80,7 @@ export class Gic implements FrameContext, StatePart {
     this.config = config;
     const { version, vcpus } = config;
     this.physical = config.physicalInterrupts ?? new PhysicalInterrupts();
-    this.irqs = new Interrupts(version, vcpus, config.interrupts ?? 256, this.physical, this.events);
+    this.irqs = new Interrupts(version, vcpus, config.interrupts ?? 256, this.physical, this.events, config.kvm);
     this.distributor = new DistributorState(vcpus);
     const pendbaser = version === 3 ? TABLE_BASE_RESET : 0;
     this.lpis = new Lpis(this.irqs, pendbaser, config.memory, config.intidBits ?? LPI_BITS_KVM);

@@ -21,6 +21,14 @@ export { vgicItsState } from './inspect/its-state.js';
 export { vgicState } from './inspect/vgic-state.js';
 export { PhysicalInterrupts } from './interrupts/physical-interrupts.js';
 export { COMMANDS, Command, type CommandName, type FieldName } from './its/commands.js';
+export {
+  KVM_DEVIATIONS,
+  type KvmCompatibility,
+  type KvmDeviation,
+  type KvmDeviationName,
+  type KvmVersion,
+  kvmNamed,
+} from './kvm-deviations.js';
 export { NO_PAGES, PageOverlay, type RamPages } from './memory/page-overlay.js';
 export { Ram } from './memory/ram.js';
 export { describe as describeGic } from './state/describe.js';

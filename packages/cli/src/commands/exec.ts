@@ -1,17 +1,22 @@
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { Command } from 'commander';
+import type { KvmCompatibility } from 'vgic';
 import { Interpreter } from '../exec/interpreter.js';
 import { Refusal, STATUS } from '../refusal.js';
+import { KVM_OPTION, kvmVersion } from '../values.js';
 
 /** No line of the protocol is longer than a write of all that one may transfer, in hexadecimal. */
 const LONGEST_LINE = 160 << 20;
 
-async function execute(file: string | undefined, { strict }: { strict?: true }): Promise<void> {
+async function execute(
+  file: string | undefined,
+  { strict, kvm }: { strict?: true; kvm?: KvmCompatibility },
+): Promise<void> {
   const input = file === undefined ? process.stdin : createReadStream(file);
   input.setEncoding('utf8');
   process.stdout.on('error', () => process.exit(0));
-  const interpreter = new Interpreter();
+  const interpreter = new Interpreter(kvm);
   let rest = '';
   const answer = async (lines: string[]): Promise<void> => {
     let text = '';
@@ -55,6 +60,7 @@ export function execCommand(): Command {
   return new Command('exec')
     .description('Drive virtual GICs by JSON lines, one operation a line, one answer a line')
     .argument('[FILE]', 'the script; without it, standard input')
+    .option('--kvm <version>', KVM_OPTION, kvmVersion)
     .option('--strict', 'end with exit status 1 when a line failed')
     .addHelpText('after', HELP)
     .action(execute);

@@ -1,4 +1,4 @@
-import { ERRNO } from 'vgic';
+import { ERRNO, type KvmCompatibility } from 'vgic';
 import { didYouMean } from '../suggestion.js';
 import { type Answer, OPERATIONS } from './operations.js';
 import { BadField, Request } from './request.js';
@@ -23,12 +23,17 @@ function unknown(operation: string): string {
 
 /** Carries out a script on virtual GICs, line by line. No line can end it. */
 export class Interpreter {
-  readonly #slots = new Slots();
+  readonly #slots: Slots;
   #line = 0;
   /** Lines that were answered with an error, */
   failed = 0;
   /** and the number of the first of them. */
   firstFailed = 0;
+
+  /** @param kvm the KVM that machines have whose `create` names none. Default: none. */
+  constructor(kvm?: KvmCompatibility) {
+    this.#slots = new Slots(kvm);
+  }
 
   /** The answer to the next line, or undefined for a blank one and a comment. */
   execute(line: string): string | undefined {

@@ -232,7 +232,7 @@ function memoryWrite(target: Target): Answer {
 /** Each operation by its name. */
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
   create(target) {
-    const options = createOptions(target.request);
+    const options = createOptions(target.request, target.slots.kvm);
     if (options === undefined) return target.slots.at(target.slot) === undefined ? -ERRNO.EINVAL : -ERRNO.EEXIST;
     const result = target.slots.create(target.slot, options);
     if (result !== 0 || options.itsBases.length === 0) return result;

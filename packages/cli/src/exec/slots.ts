@@ -1,4 +1,4 @@
-import { ERRNO, PhysicalInterrupts } from 'vgic';
+import { ERRNO, type KvmCompatibility, kvmNamed, PhysicalInterrupts } from 'vgic';
 import { GICV2_MAX_VCPUS, ITS_SIZE, PRIVATE_COUNT } from 'vgic/architecture';
 import {
   Host,
@@ -67,8 +67,16 @@ export interface Slot {
   routes: Route[];
 }
 
-/** The options of `create`, or undefined for what no machine can be. */
-export function createOptions(request: Request): CreateOptions | undefined {
+function kvmOf(text: string): KvmCompatibility | undefined {
+  try {
+    return kvmNamed(text);
+  } catch {
+    throw new BadField();
+  }
+}
+
+/** The options of `create`, or undefined for what no machine can be; `kvmOfScript` counts where it names no KVM. */
+export function createOptions(request: Request, kvmOfScript?: KvmCompatibility): CreateOptions | undefined {
   const version = request.int('gic', 3);
   const hostVersion = request.int('host_gic', version);
   const listRegisters = request.int('nr_lr', 4);
@@ -82,6 +90,7 @@ export function createOptions(request: Request): CreateOptions | undefined {
   const hardware = listRegisters >= 1 && listRegisters <= 16 && priorityBits >= 5 && priorityBits <= 8;
   const memory = ramSize > 0n && ((ramSize | ramBase) & 0xfffn) === 0n;
   if (!known || !hardware || !memory || vcpus < 1 || vcpus > 512) return undefined;
+  const kvm = request.has('kvm') ? kvmOf(request.text('kvm', '')) : kvmOfScript;
   const its = request.int('its', 0);
   if (its < 0 || its > MOST_ITS) return undefined;
   // registers always have the fields that hardware has
@@ -100,6 +109,7 @@ export function createOptions(request: Request): CreateOptions | undefined {
       seis: request.flag('seis', false),
       gicv4: gicv4 === 0 ? undefined : gicv4,
       vsgis,
+      kvm,
     },
     vcpus,
     interrupts: request.int('nr_irqs', 256),
@@ -132,7 +142,7 @@ function fieldsOf(fields: Readonly<Record<string, number | boolean>>): string {
 }
 
 function sameHost(a: HostConfig, b: HostConfig): boolean {
-  return (Object.keys(a) as (keyof HostConfig)[]).every((key) => a[key] === b[key]);
+  return (Object.keys(a) as (keyof HostConfig)[]).every((key) => String(a[key]) === String(b[key]));
 }
 
 /** The virtual machines of a script and the host that they share. */
@@ -140,6 +150,9 @@ export class Slots {
   readonly #slots: (Slot | undefined)[] = new Array(SLOTS).fill(undefined);
   #host: Host | undefined;
   #interrupts = new PhysicalInterrupts();
+
+  /** @param kvm the KVM that machines have whose `create` names none. */
+  constructor(readonly kvm?: KvmCompatibility) {}
 
   at(slot: number): Slot | undefined {
     return this.#slots[slot];

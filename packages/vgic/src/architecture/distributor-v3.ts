@@ -63,6 +63,7 @@ export const GICD_V3_REGISTERS = [
 
 /** GICD_CTLR with affinity routing and one security state. Source: IHI 0069H, 12.9.4. */
 export const GICD_CTLR_ENABLE_GRP1 = maskOf(GICD_CTLR, 'EnableGrp1');
+export const GICD_CTLR_ENABLES = GICD_CTLR_ENABLE_GRP1 | maskOf(GICD_CTLR, 'EnableGrp0');
 export const GICD_CTLR_ARE_NS = maskOf(GICD_CTLR, 'ARE');
 export const GICD_CTLR_DS = maskOf(GICD_CTLR, 'DS');
 /** GICv4.1: SGIs have no active state (GICD_CTLR.nASSGIreq), where GICD_TYPER2.nASSGIcap says that it can be. */
@@ -71,6 +72,7 @@ export const GICD_TYPER2_NASSGICAP = maskOf(GICD_TYPER2, 'nASSGIcap');
 
 /** GICD_TYPER: IDbits and LPIS. Source: IHI 0069H, 12.9.38. */
 export const GICD_TYPER_LPIS = maskOf(GICD_TYPER, 'LPIS');
+export const GICD_TYPER_NO1N = maskOf(GICD_TYPER, 'No1N');
 export const GICD_TYPER_ID_BITS_SHIFT = shiftOf(GICD_TYPER, 'IDbits');
 
 /** GICx_IIDR: KVM answers with product 'K', implementer Arm. */

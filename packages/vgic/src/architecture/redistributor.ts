@@ -70,6 +70,8 @@ export const GICR_REGISTERS = [
 ] as const;
 
 /** GICR_CTLR: CES and IR say how EnableLPIs may change. Source: IHI 0069H, 12.11.2. */
+export const GICR_WAKER_PROCESSOR_SLEEP = maskOf(GICR_WAKER, 'ProcessorSleep');
+export const GICR_WAKER_ASLEEP = GICR_WAKER_PROCESSOR_SLEEP | maskOf(GICR_WAKER, 'ChildrenAsleep');
 export const GICR_CTLR_ENABLE_LPIS = maskOf(GICR_CTLR, 'EnableLPIs');
 export const GICR_CTLR_CES = maskOf(GICR_CTLR, 'CES');
 export const GICR_CTLR_IR = maskOf(GICR_CTLR, 'IR');

@@ -1,4 +1,4 @@
-import { INTID_SPURIOUS, LPI_MIN } from '../architecture/intid.js';
+import { INTID_SPECIAL_MIN, INTID_SPURIOUS, LPI_MIN } from '../architecture/intid.js';
 import * as architecture from '../architecture/virtual-interface.js';
 import { lowestBit } from '../interrupts/bitmap.js';
 import type { PhysicalInterrupts } from '../interrupts/physical-interrupts.js';
@@ -21,10 +21,14 @@ const {
 } = architecture;
 
 /**
- * A GICv3 guest's acknowledge, end of interrupt and deactivation, served from the list registers. Where the architecture
- * leaves a choice this is KVM's: among equal priorities the lowest-numbered list register wins. Source: IHI 0069H, 4.2 and
- * 12.2.
+ * A GICv3 guest's acknowledge, end of interrupt and deactivation, served from the list registers. Source: IHI 0069H, 4.2
+ * and 12.2.
  */
+
+/** Of equal priorities the lowest INTID comes first, so that it does not matter which list register each is in. */
+function comesBefore(cpu: CpuInterface, n: number, other: number): boolean {
+  return other >= 0 && cpu.lrLow[n] < cpu.lrLow[other] && !cpu.endsByPriority;
+}
 
 /** The pending list register with the highest priority whose group is enabled, or -1. */
 function highestPendingListRegister(cpu: CpuInterface): number {
@@ -36,7 +40,7 @@ function highestPendingListRegister(cpu: CpuInterface): number {
     if ((high & LR_STATE) !== LR_PENDING) continue;
     if (!(control & (high & LR_GROUP ? VMCR_ENG1 : VMCR_ENG0))) continue;
     const priority = (high >>> LR_PRIORITY_SHIFT) & 0xff;
-    if (priority < bestPriority) {
+    if (priority < bestPriority || (priority === bestPriority && comesBefore(cpu, n, best))) {
       bestPriority = priority;
       best = n;
     }
@@ -54,7 +58,7 @@ function vpeBefore(cpu: CpuInterface, n: number): number {
 }
 
 /** Whether an interrupt may be signalled: above the priority mask and preempting what is active. */
-function mayPreempt(cpu: CpuInterface, priority: number, group: number): boolean {
+export function mayPreempt(cpu: CpuInterface, priority: number, group: number): boolean {
   if (priority >= cpu.pmr) return false;
   return cpu.groupPriority(priority, group) < Math.min(cpu.runningPriority(), IDLE_PRIORITY);
 }
@@ -127,6 +131,19 @@ function activeListRegister(cpu: CpuInterface, intid: number): number {
   return -1;
 }
 
+/** No active priority: {@link highestActive}. */
+const NONE = -1;
+
+/** The group of the highest active priority, 0 or 1, or NONE. */
+function highestActiveGroup(cpu: CpuInterface): number {
+  for (let word = 0; word < cpu.activePriorityWords; word++) {
+    const group0 = cpu.ap0r[word];
+    const group1 = cpu.ap1r[word];
+    if ((group0 | group1) !== 0) return group1 !== 0 && lowestBit(group1) === lowestBit(group0 | group1) ? 1 : 0;
+  }
+  return NONE;
+}
+
 /** Clears the highest active priority of both groups and returns it, or IDLE_PRIORITY: priority drop. */
 function dropPriority(cpu: CpuInterface): number {
   for (let word = 0; word < cpu.activePriorityWords; word++) {
@@ -150,25 +167,44 @@ function deactivateListRegister(cpu: CpuInterface, n: number, physical: Physical
 
 /** ICC_EOIR<group>_EL1. */
 export function endOfInterrupt(cpu: CpuInterface, group: number, intid: number, physical: PhysicalInterrupts): void {
+  if (cpu.endsByPriority) {
+    endByPriority(cpu, group, intid, physical);
+    return;
+  }
+  // not the end of what is active: the guest's error
+  if ((intid >= INTID_SPECIAL_MIN && intid <= INTID_SPURIOUS) || highestActiveGroup(cpu) !== group) return;
+  const dropped = dropPriority(cpu);
+  cpu.events.priorityDropped?.(cpu.vcpu, intid, dropped);
+  if (!(cpu.control & VMCR_EOIM) || intid >= LPI_MIN) deactivateInterrupt(cpu, intid, physical);
+}
+
+/** The same in KVM's trap code: the deviation `endOfOtherPriority`. */
+function endByPriority(cpu: CpuInterface, group: number, intid: number, physical: PhysicalInterrupts): void {
   const dropped = dropPriority(cpu);
   cpu.events.priorityDropped?.(cpu.vcpu, intid, dropped);
   const n = activeListRegister(cpu, intid);
   if (n < 0) {
-    if (intid < LPI_MIN) cpu.countUnlistedEnd();
+    if (intid < LPI_MIN && cpu.unlistedEnd === undefined) cpu.countUnlistedEnd();
+    else if (intid < LPI_MIN && !(cpu.control & VMCR_EOIM)) cpu.unlistedEnd?.(intid);
     return;
   }
   if (cpu.control & VMCR_EOIM && intid < LPI_MIN) return;
   const high = cpu.lrHigh[n];
   const priority = (high >>> LR_PRIORITY_SHIFT) & 0xff;
-  // an end that does not match what it ends: the guest's error, nothing is deactivated
   if (((high >>> 28) & 1) !== group || cpu.groupPriority(priority, group) !== dropped) return;
   deactivateListRegister(cpu, n, physical);
 }
 
+/** Deactivation by INTID. LPIs are active in a list register alone. */
+function deactivateInterrupt(cpu: CpuInterface, intid: number, physical: PhysicalInterrupts): void {
+  const n = activeListRegister(cpu, intid);
+  if (n >= 0) deactivateListRegister(cpu, n, physical);
+  else if (intid >= LPI_MIN) return;
+  else if (cpu.unlistedEnd === undefined) cpu.countUnlistedEnd();
+  else cpu.unlistedEnd(intid);
+}
+
 /** ICC_DIR_EL1. */
 export function deactivate(cpu: CpuInterface, intid: number, physical: PhysicalInterrupts): void {
-  if (!(cpu.control & VMCR_EOIM) || intid >= LPI_MIN) return;
-  const n = activeListRegister(cpu, intid);
-  if (n < 0) cpu.countUnlistedEnd();
-  else deactivateListRegister(cpu, n, physical);
+  if (cpu.control & VMCR_EOIM && intid < LPI_MIN) deactivateInterrupt(cpu, intid, physical);
 }

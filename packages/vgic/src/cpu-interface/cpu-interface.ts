@@ -96,6 +96,13 @@ export class CpuInterface implements StatePart {
   /** Who is told of what happens here, and of which vCPU. */
   events: GicEvents;
   vcpu = 0;
+  /** The deviation `endOfOtherPriority`, and that among equal priorities the lowest-numbered list register comes first. */
+  endsByPriority = false;
+  /**
+   * The hypervisor, to which the end of an active interrupt traps that no list register has. Without it the hardware counts
+   * such an end (ICH_HCR_EL2.EOIcount).
+   */
+  unlistedEnd: ((intid: number) => void) | undefined;
 
   readonly listRegisters: number;
   readonly preemptionBits: number;

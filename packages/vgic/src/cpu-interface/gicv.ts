@@ -40,6 +40,11 @@ function groupOf(cpu: CpuInterface, n: number): number {
   return (cpu.lrHigh[n] >>> 28) & 1;
 }
 
+/** Of equal priorities the lowest INTID comes first, so that it does not matter which list register each is in. */
+function comesBefore(cpu: CpuInterface, n: number, other: number): boolean {
+  return (cpu.lrLow[n] & LR_V2_INTID_MASK) < (cpu.lrLow[other] & LR_V2_INTID_MASK) && !cpu.endsByPriority;
+}
+
 /** GICV_RPR. */
 export function idleOrRunningPriority(cpu: CpuInterface): number {
   return Math.min(runningPriority(cpu), IDLE_PRIORITY);
@@ -50,11 +55,16 @@ function runningPriority(cpu: CpuInterface): number {
   return cpu.ap1r[0] !== 0 ? lowestBit(cpu.ap1r[0]) << 3 : NOTHING_ACTIVE;
 }
 
-function groupPriority(cpu: CpuInterface, n: number): number {
+function groupPriority(cpu: CpuInterface, priority: number, group: number): number {
   let binaryPoint = cpu.bpr0;
   // group 1 has its own binary point, which counts from 1 more, unless CBPR makes it group 0's
-  if (groupOf(cpu, n) === 1 && !(cpu.control & VMCR_CBPR)) binaryPoint = cpu.bpr1 - 1;
-  return priorityOf(cpu, n) & (-1 << (binaryPoint + 1)) & 0xff;
+  if (group === 1 && !(cpu.control & VMCR_CBPR)) binaryPoint = cpu.bpr1 - 1;
+  return priority & (-1 << (binaryPoint + 1)) & 0xff;
+}
+
+/** Whether an interrupt may be signalled: above the priority mask and preempting what is active. */
+export function mayPreempt(cpu: CpuInterface, priority: number, group: number): boolean {
+  return priority < (cpu.pmr & PRIORITY_MASK) && groupPriority(cpu, priority, group) < runningPriority(cpu);
 }
 
 /** The pending list register with the highest priority whose group is enabled, or -1. */
@@ -64,8 +74,9 @@ function highestPendingListRegister(cpu: CpuInterface): number {
   for (let n = 0; n < cpu.listRegisters; n++) {
     if ((cpu.lrHigh[n] & LR_STATE) !== LR_PENDING) continue;
     if (!(cpu.control & (VMCR_ENG0 << groupOf(cpu, n)))) continue;
-    if (priorityOf(cpu, n) < bestPriority) {
-      bestPriority = priorityOf(cpu, n);
+    const priority = priorityOf(cpu, n);
+    if (priority < bestPriority || (priority === bestPriority && comesBefore(cpu, n, best))) {
+      bestPriority = priority;
       best = n;
     }
   }
@@ -76,8 +87,7 @@ function highestPendingListRegister(cpu: CpuInterface): number {
 export function signalledListRegister(cpu: CpuInterface): number {
   const n = highestPendingListRegister(cpu);
   if (n < 0) return -1;
-  const masked = priorityOf(cpu, n) >= (cpu.pmr & PRIORITY_MASK);
-  return masked || groupPriority(cpu, n) >= runningPriority(cpu) ? -1 : n;
+  return mayPreempt(cpu, priorityOf(cpu, n), groupOf(cpu, n)) ? n : -1;
 }
 
 /** What an acknowledge register shows of a list register: INTID, and the sender of an SGI. */
@@ -100,7 +110,7 @@ export function acknowledge(cpu: CpuInterface, aliased: boolean): number {
   const special = hiddenByGroup(cpu, n, aliased);
   if (special >= 0) return special;
   cpu.lrHigh[n] = (cpu.lrHigh[n] & ~LR_STATE) | LR_ACTIVE;
-  cpu.ap1r[0] |= 1 << (groupPriority(cpu, n) >>> 3);
+  cpu.ap1r[0] |= 1 << (groupPriority(cpu, priorityOf(cpu, n), groupOf(cpu, n)) >>> 3);
   cpu.events.acknowledged?.(cpu.vcpu, cpu.lrLow[n] & LR_V2_INTID_MASK, priorityOf(cpu, n), groupOf(cpu, n));
   return acknowledgeValue(cpu, n);
 }
@@ -120,18 +130,21 @@ function deactivate(cpu: CpuInterface, value: number, physical: PhysicalInterrup
     const high = cpu.lrHigh[n];
     if (!(high & LR_ACTIVE) || (cpu.lrLow[n] & LR_V2_INTID_MASK) !== intid) continue;
     const sender = high & LR_HW ? 0 : (cpu.lrLow[n] >>> LR_V2_SOURCE_SHIFT) & SOURCE_MASK;
-    if (intid < SGI_COUNT && sender !== source) continue;
+    // one that was sent by another vCPU is not active meanwhile: in software the sender does not matter
+    if (intid < SGI_COUNT && sender !== source && cpu.unlistedEnd === undefined) continue;
     cpu.lrHigh[n] = high & ~LR_ACTIVE;
     if (high & LR_HW) physical.deactivate(high & LR_PINTID_MASK);
     cpu.events.deactivated?.(cpu.vcpu, intid);
     return;
   }
-  cpu.countUnlistedEnd();
+  if (cpu.unlistedEnd === undefined) cpu.countUnlistedEnd();
+  else cpu.unlistedEnd(intid);
 }
 
 /** GICV_EOIR and GICV_AEOIR. */
 export function endOfInterrupt(cpu: CpuInterface, value: number, physical: PhysicalInterrupts): void {
   if ((value & LR_V2_INTID_MASK) >= INTID_SPECIAL_MIN) return;
+  if (cpu.ap1r[0] === 0 && !cpu.endsByPriority) return;
   cpu.events.priorityDropped?.(cpu.vcpu, value & LR_V2_INTID_MASK, idleOrRunningPriority(cpu));
   cpu.ap1r[0] &= cpu.ap1r[0] - 1;
   if (!(cpu.control & VMCR_EOIM)) deactivate(cpu, value, physical);

@@ -230,10 +230,13 @@ export class Forwarding implements VpeInterrupts {
     const forwarding = { msi, its, deviceId, eventId, lpi };
     this.#byMsi.set(msi, forwarding);
     this.#byLpi.set(lpi, forwarding);
+    irqs.beginChangeOf(lpi);
     setBit(irqs.onVpe, lpi);
-    if (!testBit(irqs.latch, lpi)) return 0;
-    irqs.setLatch(lpi, false);
-    this.setPending(lpi, true);
+    if (testBit(irqs.latch, lpi)) {
+      irqs.setLatch(lpi, false);
+      this.setPending(lpi, true);
+    }
+    irqs.loweredOne(lpi);
     return 0;
   }
 
@@ -421,8 +424,10 @@ export class Forwarding implements VpeInterrupts {
   #toVsgi(vcpu: number, i: number, sgi: number): void {
     const { irqs } = this.context;
     const pending = testBit(irqs.latch, i);
+    irqs.beginChangeOf(i);
     irqs.setLatch(i, false);
     setBit(irqs.onVpe, i);
+    irqs.loweredOne(i);
     this.configureSgi(vcpu, sgi);
     this.driver.setVsgiPending(this.vpes[vcpu], sgi, pending);
   }

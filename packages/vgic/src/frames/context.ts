@@ -18,8 +18,11 @@ export class DistributorState implements StatePart {
   /** GICD_STATUSR, and GICR_STATUSR of each vCPU. */
   status = 0;
   readonly redistributorStatus: Uint8Array;
+  /** GICR_WAKER.ProcessorSleep and ChildrenAsleep of each vCPU. */
+  readonly asleep: Uint8Array;
 
   constructor(vcpus: number) {
+    this.asleep = new Uint8Array(vcpus).fill(1);
     this.redistributorStatus = new Uint8Array(vcpus);
   }
 
@@ -29,6 +32,7 @@ export class DistributorState implements StatePart {
     this.vsgis = state.flag(this.vsgis);
     this.status = state.number(this.status);
     state.array(this.redistributorStatus);
+    state.array(this.asleep);
   }
 }
 

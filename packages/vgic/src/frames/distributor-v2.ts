@@ -1,19 +1,25 @@
-import { GICD_V2_CTLR_ENABLE, GICD_V2_REGISTERS, GICD_V2_SIZE } from '../architecture/gicv2.js';
+import {
+  GICD_V2_CTLR_ENABLE_GRP0,
+  GICD_V2_CTLR_ENABLES,
+  GICD_V2_REGISTERS,
+  GICD_V2_SIZE,
+} from '../architecture/gicv2.js';
 import { PRIVATE_COUNT } from '../architecture/intid.js';
 import { WORD } from '../architecture/register-map.js';
 import { lowestBit } from '../interrupts/bitmap.js';
 import { NO_VCPU } from '../interrupts/interrupts.js';
-import { IMPLEMENTER, linesNumber } from './distributor-v3.js';
+import { deviates } from '../kvm-deviations.js';
+import type { FrameContext } from './context.js';
+import { enableGroups, IMPLEMENTER, linesNumber } from './distributor-v3.js';
 import { Frame, type ReadColumn, type RegisterHandlers, type WriteColumn } from './frame.js';
 import * as perInterrupt from './interrupt-registers.js';
 
 const CONTROL: RegisterHandlers = {
-  read: ({ irqs }) => (irqs.distributorEnabled ? GICD_V2_CTLR_ENABLE : 0),
+  read: ({ irqs }) =>
+    deviates(irqs.kvm, 'oneDistributorEnable') ? irqs.groupEnables & GICD_V2_CTLR_ENABLE_GRP0 : irqs.groupEnables,
   write(context, _vcpu, _at, _width, value) {
-    const { irqs } = context;
-    const wasEnabled = irqs.distributorEnabled;
-    irqs.distributorEnabled = (value & GICD_V2_CTLR_ENABLE) !== 0;
-    if (!wasEnabled && irqs.distributorEnabled) context.vcpus.kickDeliverable();
+    if (!deviates(context.irqs.kvm, 'oneDistributorEnable')) enableGroups(context, value & GICD_V2_CTLR_ENABLES);
+    else enableGroups(context, value & GICD_V2_CTLR_ENABLE_GRP0 ? GICD_V2_CTLR_ENABLES : 0);
   },
 };
 
@@ -28,22 +34,30 @@ const GROUP: RegisterHandlers = {
   },
 };
 
-/** Of several targets KVM delivers to the lowest; no target means vCPU 0. */
+/** With one vCPU the register reads as zero, and that vCPU gets all (IHI 0048B, 4.3.12). */
+function hasTargets({ irqs }: FrameContext): boolean {
+  return irqs.vcpus > 1 || deviates(irqs.kvm, 'noTargetIsVcpu0');
+}
+
+/** Of several targets the lowest gets it. */
 const TARGETS: RegisterHandlers = {
-  read({ irqs }, vcpu, at, width) {
+  read(context, vcpu, at, width) {
+    if (!hasTargets(context)) return 0;
+    const { irqs } = context;
     const i = irqs.indexOf(vcpu, at);
     let value = 0;
     for (let byte = width - 1; byte >= 0; byte--) value = (value << 8) | irqs.targets[i + byte];
     return value >>> 0;
   },
-  write({ irqs }, vcpu, at, width, value) {
-    if (at < PRIVATE_COUNT) return;
+  write(context, vcpu, at, width, value) {
+    if (at < PRIVATE_COUNT || !hasTargets(context)) return;
+    const { irqs } = context;
     const everyone = (1 << irqs.vcpus) - 1;
     const i = irqs.indexOf(vcpu, at);
     for (let byte = 0; byte < width; byte++) {
       const targets = (value >>> (byte * 8)) & everyone & 0xff;
       irqs.targets[i + byte] = targets;
-      irqs.target[i + byte] = targets === 0 ? 0 : lowestBit(targets);
+      irqs.retarget(i + byte, targets === 0 ? irqs.untargeted : lowestBit(targets));
     }
   },
 };
@@ -65,10 +79,7 @@ const SOFTWARE_GENERATED: WriteColumn = {
     const sgi = value & 0xf;
     for (let vcpu = 0; vcpu < irqs.vcpus; vcpu++) {
       if (!((targets >>> vcpu) & 1)) continue;
-      const i = irqs.indexOf(vcpu, sgi);
-      irqs.setLatch(i, true);
-      irqs.source[i] |= self;
-      irqs.queue(i);
+      irqs.pendFrom(irqs.indexOf(vcpu, sgi), self);
     }
   },
 };
@@ -86,13 +97,12 @@ function sgiPendingHandlers(set: boolean): RegisterHandlers {
         const i = irqs.indexOf(vcpu, at + byte);
         const sources = (value >>> (byte * 8)) & 0xff;
         if (set) {
-          irqs.source[i] |= sources;
-          if (irqs.source[i] === 0) continue;
-          irqs.setLatch(i, true);
-          irqs.queue(i);
+          if ((irqs.source[i] | sources) !== 0) irqs.pendFrom(i, sources);
         } else {
+          irqs.beginChangeOf(i);
           irqs.source[i] &= ~sources;
           if (irqs.source[i] === 0) irqs.setLatch(i, false);
+          irqs.loweredOne(i);
         }
       }
     },

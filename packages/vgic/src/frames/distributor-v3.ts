@@ -2,9 +2,11 @@ import {
   GICD_CTLR_ARE_NS,
   GICD_CTLR_DS,
   GICD_CTLR_ENABLE_GRP1,
+  GICD_CTLR_ENABLES,
   GICD_CTLR_NASSGIREQ,
   GICD_TYPER_ID_BITS_SHIFT,
   GICD_TYPER_LPIS,
+  GICD_TYPER_NO1N,
   GICD_TYPER2_NASSGICAP,
   GICD_V3_REGISTERS,
   GICD_V3_SIZE,
@@ -20,6 +22,7 @@ import { vcpuOfAffinity } from '../architecture/intid.js';
 import { WORD } from '../architecture/register-map.js';
 import { ERRNO } from '../errors.js';
 import { NO_VCPU } from '../interrupts/interrupts.js';
+import { deviates } from '../kvm-deviations.js';
 import type { FrameContext } from './context.js';
 import { Frame, RAZ_WI, type ReadColumn, type RegisterHandlers, type UserColumns } from './frame.js';
 import * as perInterrupt from './interrupt-registers.js';
@@ -30,27 +33,49 @@ const SPI_ID_BITS = 10;
 const ROUTE_MASK = 0xffffff;
 const PIDR2_AT = PIDR2_OFFSET - 0xffd0;
 
+/** The groups that a value of GICD_CTLR enables: EnableGrp0 and EnableGrp1, at bits 0 and 1. */
+function groupsOf({ irqs }: FrameContext, control: number): number {
+  if (!deviates(irqs.kvm, 'oneDistributorEnable')) return control & GICD_CTLR_ENABLES;
+  return control & GICD_CTLR_ENABLE_GRP1 ? GICD_CTLR_ENABLES : 0;
+}
+
+/** GICD_CTLR.EnableGrp0 and EnableGrp1 change: all that is pending of a group is delivered from now on, or is not any more. */
+export function enableGroups(context: FrameContext, groups: number): void {
+  const { irqs, vcpus } = context;
+  const before = irqs.groupEnables;
+  if (groups === before) return;
+  if (deviates(irqs.kvm, 'enablingQueuesNothing')) {
+    irqs.groupEnables = groups;
+    if (irqs.vpes?.learnsGroups) irqs.vpes.distributorSwitched();
+    else if (before === 0) vcpus.kickDeliverable();
+    return;
+  }
+  vcpus.stopGuests();
+  irqs.groupEnables = groups;
+  irqs.settleAll();
+  vcpus.resumeGuests();
+  if (irqs.vpes?.learnsGroups) irqs.vpes.distributorSwitched();
+}
+
 const CONTROL: RegisterHandlers = {
   read: ({ irqs, distributor }) =>
-    (irqs.distributorEnabled ? GICD_CTLR_ENABLE_GRP1 : 0) |
+    (deviates(irqs.kvm, 'oneDistributorEnable') ? irqs.groupEnables & GICD_CTLR_ENABLE_GRP1 : irqs.groupEnables) |
     GICD_CTLR_ARE_NS |
     GICD_CTLR_DS |
     (distributor.vsgis ? GICD_CTLR_NASSGIREQ : 0),
   write(context, _vcpu, _at, _width, value) {
-    const { irqs } = context;
-    const wasEnabled = irqs.distributorEnabled;
-    const isEnabled = (value & GICD_CTLR_ENABLE_GRP1) !== 0;
-    irqs.distributorEnabled = isEnabled;
+    const groups = groupsOf(context, value);
+    const staysEnabled = context.irqs.distributorEnabled && groups !== 0;
     // read-only while the distributor stays enabled
-    if (!(wasEnabled && isEnabled)) switchVsgis(context, wantsVsgis(context, value));
-    const switched = wasEnabled !== isEnabled;
-    if (switched && irqs.vpes?.learnsGroups) irqs.vpes.distributorSwitched();
-    else if (switched && isEnabled) context.vcpus.kickDeliverable();
+    if (!staysEnabled) switchVsgis(context, wantsVsgis(context, value));
+    enableGroups(context, groups);
   },
-  // a vCPU's first entry makes it so
+  // SGIs become vSGIs with a vCPU's first entry
   userWrite(context, _vcpu, _at, value) {
-    context.irqs.distributorEnabled = (value & GICD_CTLR_ENABLE_GRP1) !== 0;
+    const { irqs } = context;
+    irqs.groupEnables = groupsOf(context, value);
     context.distributor.vsgis = wantsVsgis(context, value);
+    if (!deviates(irqs.kvm, 'enablingQueuesNothing')) irqs.settleAll();
     return 0;
   },
 };
@@ -117,7 +142,12 @@ const TYPER: ReadColumn = {
   read(context) {
     const hasLpis = context.its.length > 0;
     const idBits = hasLpis ? context.lpis.intidBits : SPI_ID_BITS;
-    return linesNumber(context) | ((idBits - 1) << GICD_TYPER_ID_BITS_SHIFT) | (hasLpis ? GICD_TYPER_LPIS : 0);
+    return (
+      linesNumber(context) |
+      ((idBits - 1) << GICD_TYPER_ID_BITS_SHIFT) |
+      (hasLpis ? GICD_TYPER_LPIS : 0) |
+      (deviates(context.irqs.kvm, 'oneOfNClaimed') ? 0 : GICD_TYPER_NO1N)
+    );
   },
 };
 
@@ -126,7 +156,7 @@ const ROUTER: RegisterHandlers = {
   write({ irqs }, vcpu, at, _width, value) {
     const i = irqs.indexOf(vcpu, at >>> 3);
     irqs.affinity[i] = value & ROUTE_MASK;
-    irqs.target[i] = vcpuOfAffinity(value & ROUTE_MASK, irqs.vcpus);
+    irqs.retarget(i, vcpuOfAffinity(value & ROUTE_MASK, irqs.vcpus));
   },
 };
 

@@ -12,6 +12,7 @@ import type { RegisterHandlers } from './frame.js';
  */
 
 const SGI_MASK = (1 << SGI_COUNT) - 1;
+const ALL = 0xffffffff;
 
 /** The bitmap word behind byte `at` of an array with one bit an interrupt. */
 function wordAt(context: FrameContext, vcpu: number, at: number): number {
@@ -35,9 +36,11 @@ export const GROUP: RegisterHandlers = {
   write(context, vcpu, at, _width, value) {
     const { irqs } = context;
     const word = wordAt(context, vcpu, at);
+    const changed = irqs.group[word] ^ value;
+    irqs.beginChange(word, changed);
     irqs.group[word] = value;
-    configureVsgis(context, word, 0xffffffff);
-    irqs.queueWord(word, ~irqs.onVpe[word]);
+    configureVsgis(context, word, ALL);
+    irqs.raised(word, ~irqs.onVpe[word]);
   },
 };
 
@@ -62,23 +65,23 @@ function readEnabled(context: FrameContext, vcpu: number, at: number): number {
   return context.irqs.enabled[wordAt(context, vcpu, at)] | 0;
 }
 
-function enable(context: FrameContext, word: number, value: number): void {
+function enable(context: FrameContext, word: number, value: number, user: boolean): void {
   const { irqs } = context;
   const changed = value & ~irqs.enabled[word];
+  irqs.beginChange(word, changed | (value & irqs.hardware[word]));
+  if (!user) sampleMappedLines(context, word, value);
   irqs.enabled[word] |= value;
   configureVsgis(context, word, changed);
-  irqs.queueWord(word, value & ~irqs.onVpe[word]);
+  irqs.raised(word, value & ~irqs.onVpe[word]);
 }
 
 export const SET_ENABLE: RegisterHandlers = {
   read: readEnabled,
   write(context, vcpu, at, _width, value) {
-    const word = wordAt(context, vcpu, at);
-    sampleMappedLines(context, word, value);
-    enable(context, word, value);
+    enable(context, wordAt(context, vcpu, at), value, false);
   },
   userWrite(context, vcpu, at, value) {
-    enable(context, wordAt(context, vcpu, at), value);
+    enable(context, wordAt(context, vcpu, at), value, true);
     return 0;
   },
 };
@@ -89,8 +92,10 @@ export const CLEAR_ENABLE: RegisterHandlers = {
     const { irqs } = context;
     const word = wordAt(context, vcpu, at);
     const changed = value & irqs.enabled[word];
+    irqs.beginChange(word, changed);
     irqs.enabled[word] &= ~value;
     configureVsgis(context, word, changed);
+    irqs.lowered(word, changed);
   },
 };
 
@@ -100,9 +105,18 @@ function withVsgis({ irqs }: FrameContext, word: number, value: number): number 
   return onVpe === 0 || irqs.vpes === undefined ? value : (value & ~onVpe) | (irqs.vpes.pendingSgis(word) & onVpe);
 }
 
+/** What is pending in a list register of a vCPU in the guest is pending here. */
 function readPending(context: FrameContext, vcpu: number, at: number): number {
   const { irqs } = context;
   const word = wordAt(context, vcpu, at);
+  irqs.beginChange(word, ALL);
+  const value = pendingOf(context, word);
+  irqs.lowered(word, 0);
+  return value;
+}
+
+function pendingOf(context: FrameContext, word: number): number {
+  const { irqs } = context;
   let value = withVsgis(context, word, irqs.pendingWord(word));
   for (let rest = irqs.hardware[word] & ~irqs.edge[word]; rest !== 0; rest &= rest - 1) {
     const bit = rest & -rest;
@@ -133,6 +147,7 @@ function setPending(context: FrameContext, word: number, value: number, user: bo
   const { irqs } = context;
   const sgis = v2SgisOf(context, word);
   const mask = user ? value : value & ~sgis;
+  irqs.beginChange(word, mask);
   for (let rest = mask & sgis; rest !== 0; rest &= rest - 1) irqs.source[(word << 5) + lowestBit(rest)] |= 1 << word;
   if (!user) {
     for (let rest = mask & irqs.hardware[word]; rest !== 0; rest &= rest - 1) {
@@ -142,7 +157,7 @@ function setPending(context: FrameContext, word: number, value: number, user: bo
   const latched = mask & ~setVsgis(context, word, mask, true);
   tellLatches(context, word, latched & ~irqs.latch[word], 1);
   irqs.latch[word] |= latched;
-  irqs.queueWord(word, latched);
+  irqs.raised(word, latched);
 }
 
 /** Those of a word's vSGIs that are in `mask` become pending on the host, or are so no more. Returns their bits. */
@@ -158,6 +173,7 @@ function clearPending(context: FrameContext, word: number, value: number, user: 
   const { irqs } = context;
   const sgis = v2SgisOf(context, word);
   const mask = user ? value : value & ~sgis;
+  irqs.beginChange(word, mask);
   for (let rest = mask & sgis; rest !== 0; rest &= rest - 1) irqs.source[(word << 5) + lowestBit(rest)] = 0;
   if (!user) {
     for (let rest = mask & irqs.hardware[word]; rest !== 0; rest &= rest - 1) {
@@ -169,6 +185,7 @@ function clearPending(context: FrameContext, word: number, value: number, user: 
   tellLatches(context, word, mask & irqs.latch[word], 0);
   irqs.latch[word] &= ~mask;
   setVsgis(context, word, mask, false);
+  irqs.lowered(word, mask);
 }
 
 export const SET_PENDING: RegisterHandlers = {
@@ -245,13 +262,15 @@ function changeActive(
     const bit = rest & -rest;
     const i = (word << 5) + lowestBit(rest);
     const mapped = testBit(irqs.hardware, i);
+    irqs.beginChangeOf(i);
     if (!mapped || !user) {
       if (active) irqs.active[word] |= bit;
       else irqs.active[word] &= ~bit;
       if (mapped) irqs.physical.setActive(irqs.physicalIntid[i], active);
       else if (sgis & bit) irqs.activeSource[i] = user ? 0 : requester;
     }
-    if (irqs.active[word] & bit) irqs.queue(i);
+    if (irqs.active[word] & bit) irqs.raisedOne(i);
+    else irqs.loweredOne(i);
   }
 }
 
@@ -287,8 +306,11 @@ export const PRIORITY: RegisterHandlers = {
   write(context, vcpu, at, width, value) {
     const { irqs } = context;
     const i = irqs.indexOf(vcpu, at);
+    const mask = ((1 << width) - 1) << (i & 31);
+    irqs.beginChange(i >>> 5, mask);
     for (let byte = 0; byte < width; byte++) irqs.priority[i + byte] = (value >>> (byte * 8)) & PRIORITY_MASK;
-    configureVsgis(context, i >>> 5, ((1 << width) - 1) << (i & 31));
+    configureVsgis(context, i >>> 5, mask);
+    irqs.lowered(i >>> 5, mask);
   },
 };
 
@@ -307,10 +329,15 @@ export const CONFIGURATION: RegisterHandlers = {
     const intid = at * 4;
     if (intid < PRIVATE_COUNT) return;
     const i = irqs.indexOf(vcpu, intid);
-    for (let n = 0; n < 16; n++) {
-      const bit = 1 << ((i + n) & 31);
-      if ((value >>> (2 * n + 1)) & 1) irqs.edge[i >>> 5] |= bit;
-      else irqs.edge[i >>> 5] &= ~bit;
-    }
+    const word = i >>> 5;
+    const shift = i & 31;
+    let edges = 0;
+    for (let n = 0; n < 16; n++) edges |= ((value >>> (2 * n + 1)) & 1) << n;
+    const before = irqs.edge[word];
+    const after = (before & ~(0xffff << shift)) | (edges << shift);
+    // an interrupt that becomes level-sensitive follows its line from here on
+    irqs.beginChange(word, before ^ after);
+    irqs.edge[word] = after;
+    irqs.lowered(word, before ^ after);
   },
 };

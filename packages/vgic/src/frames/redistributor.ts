@@ -9,8 +9,11 @@ import {
   GICR_TYPER_LAST,
   GICR_TYPER_PLPIS,
   GICR_TYPER_PROCESSOR_NUMBER_SHIFT,
+  GICR_WAKER_ASLEEP,
+  GICR_WAKER_PROCESSOR_SLEEP,
 } from '../architecture/redistributor.js';
 import { NO_VCPU } from '../interrupts/interrupts.js';
+import { deviates } from '../kvm-deviations.js';
 import { IDENTIFICATION, statusHandlers } from './distributor-v3.js';
 import { Frame, RAZ_WI, type ReadColumn, type RegisterHandlers, type WriteColumn } from './frame.js';
 import * as perInterrupt from './interrupt-registers.js';
@@ -79,6 +82,18 @@ const INVALIDATE_ALL: WriteColumn = {
   },
 };
 
+/**
+ * ChildrenAsleep follows ProcessorSleep at once. Interrupts are delivered in any case: there are guests that never wake their
+ * redistributor, and run on KVM and QEMU.
+ */
+const WAKER: RegisterHandlers = {
+  read: ({ irqs, distributor }, vcpu) =>
+    distributor.asleep[vcpu] && !deviates(irqs.kvm, 'wakerIsZero') ? GICR_WAKER_ASLEEP : 0,
+  write({ distributor }, vcpu, _at, _width, value) {
+    distributor.asleep[vcpu] = value & GICR_WAKER_PROCESSOR_SLEEP ? 1 : 0;
+  },
+};
+
 /** A vCPU's redistributor, the RD and the SGI frame. */
 export const REDISTRIBUTOR = new Frame(
   GICR_REGISTERS,
@@ -92,7 +107,7 @@ export const REDISTRIBUTOR = new Frame(
         distributor.redistributorStatus[vcpu] = value;
       },
     ),
-    GICR_WAKER: RAZ_WI,
+    GICR_WAKER: WAKER,
     GICR_PROPBASER: PROPBASER,
     GICR_PENDBASER: PENDBASER,
     GICR_INVLPIR: INVALIDATE_LPI,

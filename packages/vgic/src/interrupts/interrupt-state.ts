@@ -79,8 +79,9 @@ export class InterruptState extends planesOf(PLANES) implements StatePart {
   #lpiEnd: number;
 
   readonly lists: ActivePendingLists;
-  /** A number, since V8 tests it faster than a boolean field. */
-  protected deliveryEnabled: 0 | 1 = 0;
+  /** GICD_CTLR.EnableGrp0 and EnableGrp1: all bits set, or none. */
+  #group0 = 0;
+  #group1 = 0;
 
   constructor(
     readonly version: 2 | 3,
@@ -105,12 +106,23 @@ export class InterruptState extends planesOf(PLANES) implements StatePart {
     return this.sharedBase + this.count - PRIVATE_COUNT;
   }
 
-  /** GICD_CTLR: nothing pending is delivered while this is off. */
-  get distributorEnabled(): boolean {
-    return this.deliveryEnabled === 1;
+  /** GICD_CTLR.EnableGrp0 and EnableGrp1, bits 0 and 1: nothing pending of a group is delivered while its bit is clear. */
+  get groupEnables(): number {
+    return (this.#group0 & 1) | (this.#group1 & 2);
   }
-  set distributorEnabled(enabled: boolean) {
-    this.deliveryEnabled = enabled ? 1 : 0;
+  set groupEnables(groups: number) {
+    this.#group0 = groups & 1 ? -1 : 0;
+    this.#group1 = groups & 2 ? -1 : 0;
+  }
+
+  /** Whether the distributor delivers any group. */
+  get distributorEnabled(): boolean {
+    return (this.#group0 | this.#group1) !== 0;
+  }
+
+  /** Those of the 32 interrupts of a word whose group the distributor delivers. */
+  groupsEnabled(word: number): number {
+    return (this.group[word] & this.#group1) | (~this.group[word] & this.#group0);
   }
 
   /** Index of an INTID as `vcpu` sees it, or -1 when there is no such interrupt. */
@@ -249,7 +261,7 @@ export class InterruptState extends planesOf(PLANES) implements StatePart {
   // ---- checkpoints
 
   visitState(state: StateVisitor): void {
-    this.distributorEnabled = state.flag(this.distributorEnabled);
+    this.groupEnables = state.number(this.groupEnables);
     this.visitFixed(state, this.sharedEnd);
     if (state.visible) {
       this.eachLpi((i) => {

@@ -1,23 +1,71 @@
+import type { GicEvents } from '../gic-events.js';
+import { deviates, type KvmCompatibility } from '../kvm-deviations.js';
 import { deliveryKey, KEY_FIRST } from './active-pending-lists.js';
 import { lowestBit, testBit } from './bitmap.js';
 import { InterruptState } from './interrupt-state.js';
 import { pendingBits } from './pending.js';
+import type { PhysicalInterrupts } from './physical-interrupts.js';
 import type { VpeInterrupts } from './vpe-interrupts.js';
 
 /** No vCPU: where an SPI goes that is routed to an affinity that no vCPU has. */
 export const NO_VCPU = -1;
 
-/** What becomes of the interrupts: which vCPU each must reach, and the way into that one's list. */
+/** Who has interrupts in list registers: the vCPUs in the guest. */
+export interface ListRegisterOwners {
+  beginChange(): void;
+  /** Within a change: a vCPU in the guest gives back what its list registers have, and is out of it until the change ends. */
+  takeBack(vcpu: number): void;
+  endChange(): void;
+}
+
+const NOBODY: ListRegisterOwners = { beginChange() {}, takeBack() {}, endChange() {} };
+
+/**
+ * What becomes of the interrupts: which vCPU each must reach, and the way into that one's list.
+ *
+ * An interrupt is in the list of the vCPU that has to take or to end it, and nowhere else. Who changes anything of it but
+ * making it pending does so between {@link beginChange} and {@link raised} or {@link lowered}, so that list registers of a
+ * vCPU in the guest do not go on with what was.
+ */
 export class Interrupts extends InterruptState {
   /** Who injects directly, where a bit of `onVpe` is set. */
   vpes: VpeInterrupts | undefined;
 
   /** Called whenever a vCPU must look at its interrupts again: out of the guest and back, or awake from WFI. */
   kick: (vcpu: number) => void = () => {};
+  listRegisterOwners: ListRegisterOwners = NOBODY;
+
+  /** Where an SPI goes that has no target: what it is after reset. */
+  readonly untargeted: number;
+  readonly activeLpis: boolean;
+  readonly levelLatchUntilEnd: boolean;
+  readonly #changesWaitForExit: boolean;
+  readonly #linesOfEdgesForgotten: boolean;
+  readonly #discardKeepsPending: boolean;
+
+  constructor(
+    version: 2 | 3,
+    vcpus: number,
+    count: number,
+    physical?: PhysicalInterrupts,
+    events?: GicEvents,
+    /** Where it follows a KVM and not the architecture. */
+    readonly kvm?: KvmCompatibility,
+  ) {
+    super(version, vcpus, count, physical, events);
+    this.activeLpis = deviates(kvm, 'activeLpis');
+    this.levelLatchUntilEnd = deviates(kvm, 'levelLatchUntilEnd');
+    this.#changesWaitForExit = deviates(kvm, 'changesWaitForExit');
+    this.#linesOfEdgesForgotten = deviates(kvm, 'linesOfEdgesForgotten');
+    this.#discardKeepsPending = deviates(kvm, 'discardKeepsPending');
+    if (!deviates(kvm, 'spisResetToEdge')) this.edge.fill(0, this.vcpus, this.lpiBase >>> 5);
+    this.untargeted = version === 2 && vcpus > 1 && !deviates(kvm, 'noTargetIsVcpu0') ? NO_VCPU : 0;
+    this.target.fill(this.untargeted, this.sharedBase, this.lpiBase);
+  }
 
   /**
    * The vCPU that must have this interrupt in its list now, or NO_VCPU. An active interrupt stays where it is, whatever
-   * its route and the distributor's enable say; a pending one needs both enables.
+   * its route and the enables say; a pending one needs its own enable and that of its group.
    */
   deliveryTarget(i: number): number {
     const w = i >>> 5;
@@ -27,8 +75,8 @@ export class Interrupts extends InterruptState {
       return owner >= 0 ? owner : this.target[i];
     }
     const pending = pendingBits(this.latch, this.line, this.edge, w);
-    if (!(((this.enabled[w] & pending) >>> b) & this.deliveryEnabled)) return NO_VCPU;
-    return this.target[i];
+    if (((this.enabled[w] & pending & this.groupsEnabled(w)) >>> b) & 1) return this.target[i];
+    return NO_VCPU;
   }
 
   /** Puts an interrupt into its target's list if it must be delivered and is in none, and kicks the target. */
@@ -40,6 +88,89 @@ export class Interrupts extends InterruptState {
       this.events.queued?.(vcpu, this.intidOf(i));
     }
     this.kick(vcpu);
+  }
+
+  // ---- changes
+
+  /** Interrupts of a word are about to change: none of those in `mask` stays in a list register. */
+  beginChange(word: number, mask: number): void {
+    if (this.#changesWaitForExit) return;
+    this.listRegisterOwners.beginChange();
+    const { owner } = this.lists;
+    for (let rest = mask; rest !== 0; rest &= rest - 1) {
+      const vcpu = owner[(word << 5) + lowestBit(rest)];
+      if (vcpu >= 0) this.listRegisterOwners.takeBack(vcpu);
+    }
+  }
+
+  /** {@link beginChange} of one interrupt. */
+  beginChangeOf(i: number): void {
+    if (this.#changesWaitForExit) return;
+    this.listRegisterOwners.beginChange();
+    const vcpu = this.lists.owner[i];
+    if (vcpu >= 0) this.listRegisterOwners.takeBack(vcpu);
+  }
+
+  /** They have changed, and may be delivered now. */
+  raised(word: number, mask: number): void {
+    if (this.#changesWaitForExit) {
+      this.queueWord(word, mask);
+      return;
+    }
+    for (let rest = mask; rest !== 0; rest &= rest - 1) this.#settle((word << 5) + lowestBit(rest));
+    this.listRegisterOwners.endChange();
+  }
+
+  /** They have changed, and are not delivered now unless they were before. */
+  lowered(word: number, mask: number): void {
+    if (!this.#changesWaitForExit) this.raised(word, mask);
+  }
+
+  /** {@link raised} of one interrupt. */
+  raisedOne(i: number): void {
+    if (this.#changesWaitForExit) {
+      this.queue(i);
+      return;
+    }
+    this.#settle(i);
+    this.listRegisterOwners.endChange();
+  }
+
+  /** {@link lowered} of one interrupt. */
+  loweredOne(i: number): void {
+    if (!this.#changesWaitForExit) this.raisedOne(i);
+  }
+
+  /** An interrupt goes to the list in which it must be, or out of the one in which it must not be any more. */
+  #settle(i: number): void {
+    const { lists } = this;
+    const owner = lists.owner[i];
+    const to = this.deliveryTarget(i);
+    if (owner !== to) {
+      if (owner >= 0) lists.remove(i);
+      if (to >= 0) {
+        lists.append(to, i);
+        this.events.queued?.(to, this.intidOf(i));
+      } else if (i >= this.lpiBase) {
+        this.forgetLpi(i);
+      }
+    }
+    if (to >= 0) this.kick(to);
+  }
+
+  /** All interrupts are looked at anew: an enable of a whole group has changed. No vCPU is in the guest. */
+  settleAll(): void {
+    const { head, next } = this.lists;
+    for (const first of head) {
+      for (let i = first, after = -1; i >= 0; i = after) {
+        after = next[i];
+        this.#settle(i);
+      }
+    }
+    for (let word = 0; word < this.latch.length; word++) {
+      const listed = this.active[word] | this.pendingWord(word);
+      for (let rest = listed; rest !== 0; rest &= rest - 1) this.#settle((word << 5) + lowestBit(rest));
+    }
   }
 
   /** {@link queue} for the interrupts of a word whose bits are set in `mask`, lowest first. */
@@ -59,15 +190,30 @@ export class Interrupts extends InterruptState {
     const w = i >>> 5;
     const bit = 1 << (i & 31);
     if (this.edge[w] & bit) {
+      if (!this.#linesOfEdgesForgotten) {
+        if (level) this.line[w] |= bit;
+        else this.line[w] &= ~bit;
+      }
       if (!level) return;
       this.latch[w] |= bit;
     } else {
       if (((this.line[w] & bit) !== 0) === level) return;
-      if (level) this.line[w] |= bit;
-      else this.line[w] &= ~bit;
+      if (!level) {
+        this.#lineFalls(i);
+        return;
+      }
+      this.line[w] |= bit;
     }
     if (this.events.looking) this.#tellLine(i, level);
     this.queue(i);
+  }
+
+  /** What a list register has of a level-sensitive interrupt is pending no more, unless it is latched. */
+  #lineFalls(i: number): void {
+    this.beginChangeOf(i);
+    this.line[i >>> 5] &= ~(1 << (i & 31));
+    if (this.events.looking) this.#tellLine(i, false);
+    this.raisedOne(i);
   }
 
   #tellLine(i: number, level: boolean): void {
@@ -88,10 +234,28 @@ export class Interrupts extends InterruptState {
     this.queue(i);
   }
 
-  /** CLEAR of an LPI: it is pending no more, unless a list register has it. */
+  /** A GICv2's SGI becomes pending from these vCPUs, a bit each. */
+  pendFrom(i: number, sources: number): void {
+    this.setLatch(i, true);
+    this.source[i] |= sources;
+    this.queue(i);
+  }
+
+  /** CLEAR of an LPI: it is pending no more. */
   clearPending(i: number): void {
-    if (testBit(this.onVpe, i)) this.vpes?.setPending(i, false);
-    else this.setLatch(i, false);
+    if (testBit(this.onVpe, i)) {
+      this.vpes?.setPending(i, false);
+      return;
+    }
+    this.beginChangeOf(i);
+    this.setLatch(i, false);
+    this.loweredOne(i);
+  }
+
+  /** DISCARD or MAPD removes a translation to an LPI. */
+  discardLpi(i: number): void {
+    if (!this.#discardKeepsPending && !testBit(this.onVpe, i)) this.clearPending(i);
+    this.releaseLpi(i);
   }
 
   /** The pending state of an SGI or LPI, wherever it is. */
@@ -99,10 +263,16 @@ export class Interrupts extends InterruptState {
     return testBit(this.onVpe, i) ? (this.vpes?.isPending(i) ?? false) : testBit(this.latch, i);
   }
 
-  /** An LPI goes to another vCPU: at once if it is injected directly, else with its vCPU's next exit. */
+  /** An interrupt goes to another vCPU. */
   retarget(i: number, vcpu: number): void {
+    if (testBit(this.onVpe, i)) {
+      this.target[i] = vcpu;
+      this.vpes?.moved(i);
+      return;
+    }
+    this.beginChangeOf(i);
     this.target[i] = vcpu;
-    if (testBit(this.onVpe, i)) this.vpes?.moved(i);
+    this.loweredOne(i);
   }
 
   /** An arrow, so that it can be handed to the sort. */
@@ -116,14 +286,14 @@ export class Interrupts extends InterruptState {
    * After an exit: what needs no delivery any more leaves the vCPU's list, what has another target by now moves there.
    */
   pruneList(vcpu: number): void {
-    const { lists, latch, line, edge, active, enabled, target, deliveryEnabled } = this;
+    const { lists, latch, line, edge, active, enabled, target } = this;
     const { next } = lists;
     for (let i = lists.head[vcpu], after = -1; i >= 0; i = after) {
       after = next[i];
       // most of a long list waits on, which is seen here without a call
       const w = i >>> 5;
-      const waiting = enabled[w] & ~active[w] & pendingBits(latch, line, edge, w);
-      if ((waiting >>> (i & 31)) & 1 && target[i] === vcpu && deliveryEnabled === 1) continue;
+      const waiting = enabled[w] & ~active[w] & pendingBits(latch, line, edge, w) & this.groupsEnabled(w);
+      if ((waiting >>> (i & 31)) & 1 && target[i] === vcpu) continue;
       const to = this.deliveryTarget(i);
       if (to === vcpu) continue;
       lists.remove(i);
@@ -156,14 +326,18 @@ export class Interrupts extends InterruptState {
     return true;
   }
 
-  /** Whether a vCPU has anything that would wake it: pending, enabled, not active, above the priority mask `pmr`. */
+  /** Whether a vCPU has an interrupt that is pending, enabled, not active, above the priority mask `pmr`. */
   hasDeliverable(vcpu: number, pmr: number): boolean {
-    if (!this.distributorEnabled) return false;
     for (let i = this.lists.head[vcpu]; i >= 0; i = this.lists.next[i]) {
-      const w = i >>> 5;
-      const deliverable = this.enabled[w] & ~this.active[w] & this.pendingWord(w);
-      if ((deliverable >>> (i & 31)) & 1 && this.priority[i] < pmr) return true;
+      if (this.isDeliverable(i) && this.priority[i] < pmr) return true;
     }
     return false;
+  }
+
+  /** Pending, enabled, its group too, and not active. */
+  isDeliverable(i: number): boolean {
+    const w = i >>> 5;
+    const deliverable = this.enabled[w] & ~this.active[w] & this.pendingWord(w) & this.groupsEnabled(w);
+    return ((deliverable >>> (i & 31)) & 1) !== 0;
   }
 }

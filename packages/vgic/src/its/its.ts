@@ -296,7 +296,7 @@ export class Its implements StatePart {
     const i = this.irqs.lpiAt(intid);
     this.#eventGoes(device, event, i);
     device.unmap(event);
-    this.irqs.releaseLpi(i);
+    this.irqs.discardLpi(i);
     this.memory.store64(device.ittAddress + event * ENTRY_SIZE, 0, 0);
   }
 
@@ -328,7 +328,7 @@ export class Its implements StatePart {
     device.each((event, intid) => {
       const i = this.irqs.lpiAt(intid);
       this.#eventGoes(device, event, i);
-      this.irqs.releaseLpi(i);
+      this.irqs.discardLpi(i);
       return true;
     });
     device.clear();

@@ -3,7 +3,8 @@ import { LPI_ENABLE, LPI_PRIORITY_MASK } from '../architecture/lpi.js';
 import { PENDBASER_PTZ } from '../architecture/redistributor.js';
 import type { StatePart, StateVisitor } from '../checkpoint.js';
 import { testBit, writeBit } from '../interrupts/bitmap.js';
-import type { Interrupts } from '../interrupts/interrupts.js';
+import { type Interrupts, NO_VCPU } from '../interrupts/interrupts.js';
+import { deviates } from '../kvm-deviations.js';
 import type { Ram } from '../memory/ram.js';
 
 /** INTID bits that KVM's LPIs have; `vgic` can have up to 24. */
@@ -115,9 +116,14 @@ export class Lpis implements StatePart {
     if (!counts && !onVpe) return;
     const configuration = this.memory?.load8(this.#configurationAddress(irqs.intidOf(i))) ?? -1;
     if (configuration < 0) return;
-    if (counts) this.#configure(i, configuration);
-    if (onVpe) irqs.vpes?.configured(i, configuration, only < 0);
-    else irqs.queue(i);
+    if (onVpe) {
+      if (counts) this.#configure(i, configuration);
+      irqs.vpes?.configured(i, configuration, only < 0);
+      return;
+    }
+    irqs.beginChangeOf(i);
+    this.#configure(i, configuration);
+    irqs.raisedOne(i);
   }
 
   /** The pending state of an LPI that has just come to be: from its target's table, where it is cleared. */
@@ -174,9 +180,20 @@ export class Lpis implements StatePart {
     });
   }
 
-  /** EnableLPIs goes off. */
+  /** EnableLPIs goes off: the pending table takes what is pending. */
   disable(vcpu: number): void {
-    this.irqs.dropLpis(vcpu);
+    const { irqs, memory } = this;
+    irqs.listRegisterOwners.beginChange();
+    if (!deviates(irqs.kvm, 'pendingTableReadAgain')) {
+      irqs.listRegisterOwners.takeBack(vcpu);
+      if (memory !== undefined) this.#writePending(memory, vcpu);
+      irqs.eachLpi((i) => {
+        if (irqs.target[i] === vcpu && !testBit(irqs.onVpe, i)) irqs.setLatch(i, false);
+        return true;
+      });
+    }
+    irqs.dropLpis(vcpu);
+    irqs.listRegisterOwners.endChange();
     this.enabled[vcpu] = 0;
   }
 
@@ -185,13 +202,17 @@ export class Lpis implements StatePart {
    * memory or in one over it. False where a table is outside RAM: what came before is written.
    */
   savePending(memory = this.memory): boolean {
+    return memory === undefined || this.#writePending(memory, NO_VCPU);
+  }
+
+  /** Of all vCPUs, or of one: what is pending of its LPIs but those that the host has. */
+  #writePending(memory: Ram, only: number): boolean {
     const { irqs } = this;
-    if (memory === undefined) return true;
     let address = -1;
     let byte = 0;
     return irqs.eachLpi((i) => {
       const vcpu = irqs.target[i];
-      if (vcpu < 0) return true;
+      if (vcpu < 0 || (only >= 0 && (vcpu !== only || testBit(irqs.onVpe, i)))) return true;
       const intid = irqs.intidOf(i);
       const at = this.pendingAddress(vcpu, intid);
       if (at !== address) {

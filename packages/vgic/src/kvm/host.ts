@@ -1,6 +1,7 @@
 import type { Gicv4Version } from '../architecture/gicv4.js';
 import { GicError } from '../errors.js';
 import { PHYSICAL_INTERRUPT_COUNT, PhysicalInterrupts } from '../interrupts/physical-interrupts.js';
+import type { KvmCompatibility } from '../kvm-deviations.js';
 import { Gicv4Driver } from '../physical-gic/gicv4-driver.js';
 import type { VirtualMachine } from './virtual-machine.js';
 
@@ -18,6 +19,8 @@ export interface HostConfig {
   readonly affinity3: boolean;
   /** ICH_VTR_EL2.SEIS. */
   readonly seis: boolean;
+  /** The kernel that its KVM is of, or some of its deviations by name: {@link KVM_DEVIATIONS}. Default: none of them. */
+  readonly kvm?: KvmCompatibility | undefined;
   /** 40 or 41: a host with GICv4.0 or GICv4.1, and kvm-arm.vgic_v4_enable=1. Default: none. */
   readonly gicv4?: Gicv4Version | undefined;
   /** GICv4.1: whether the CPU interfaces take vSGIs. Default true. */

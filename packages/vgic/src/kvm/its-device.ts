@@ -2,6 +2,7 @@ import { ITS_SIZE } from '../architecture/its.js';
 import { ERRNO } from '../errors.js';
 import { ITS_FRAME } from '../frames/its.js';
 import type { Its } from '../its/its.js';
+import { deviates } from '../kvm-deviations.js';
 import { ITS_TABLE_ABIS } from '../state/its-tables.js';
 import { accessItsRegister } from './its-register-access.js';
 import type { UserBuffer } from './register-access.js';
@@ -96,7 +97,7 @@ export class ItsDevice {
       case BigInt(uapi.KVM_DEV_ARM_ITS_RESTORE_TABLES):
         return abi.restore(this.its);
       default:
-        return 0;
+        return deviates(this.vgic.model.config.kvm, 'unknownItsControlAccepted') ? 0 : -ENXIO;
     }
   }
 }

@@ -22,6 +22,7 @@ export function writeLineLevels(irqs: Interrupts, vcpu: number, intid: number, v
   if (intid >= irqs.count) return;
   const word = irqs.wordOf(vcpu, intid);
   const kept = intid < PRIVATE_COUNT ? SGIS : 0;
+  irqs.beginChange(word, ~kept);
   irqs.line[word] = (irqs.line[word] & kept) | (value & ~kept);
-  irqs.queueWord(word, value & ~kept);
+  irqs.raised(word, irqs.line[word] & ~kept);
 }

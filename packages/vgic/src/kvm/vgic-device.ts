@@ -46,7 +46,7 @@ export class VgicDevice {
   ) {
     this.addresses = new FrameAddresses(machine, version, new AddressMap());
     const { config, interrupts } = machine.host;
-    const { version: hostVersion, listRegisters, priorityBits, idBits, affinity3, seis } = config;
+    const { version: hostVersion, listRegisters, priorityBits, idBits, affinity3, seis, kvm } = config;
     const hardware = {
       hostVersion,
       listRegisters,
@@ -55,6 +55,8 @@ export class VgicDevice {
       affinity3,
       seis,
       physicalInterrupts: interrupts,
+      // the architecture leaves it to the implementation how SPIs are triggered after reset: KVM's device decides it
+      kvm: kvm === '6.12' ? kvm : [...(kvm ?? []), 'spisResetToEdge' as const],
     };
     const memory = machine.memory === undefined ? {} : { memory: machine.memory };
     const { gicv4Driver } = machine.host;

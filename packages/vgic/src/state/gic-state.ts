@@ -4,7 +4,7 @@ import type { DetachedLpi } from './detached-lpis.js';
 import type { ItsMappings } from './its-mappings.js';
 
 /** The one format that a restore reads. It grows with every change of what a state says. */
-export const STATE_FORMAT = 2;
+export const STATE_FORMAT = 3;
 
 /** The value of a register of 32 bits is a number, that of one of 64 bits hexadecimal digits: `0x…`. */
 export type RegisterValue = number | string;
@@ -107,7 +107,10 @@ export type Step =
 export const STEPS_V3: readonly Step[] = [
   { room: 'distributor', registers: ['GICD_IIDR', 'GICD_CTLR', 'GICD_STATUSR'] },
   { room: 'distributor', registers: ['GICD_IGROUPR', 'GICD_ICFGR', 'GICD_IPRIORITYR', 'GICD_IROUTER'] },
-  { room: 'redistributors', registers: ['GICR_STATUSR', 'GICR_PROPBASER', 'GICR_PENDBASER', 'GICR_CTLR'] },
+  {
+    room: 'redistributors',
+    registers: ['GICR_WAKER', 'GICR_STATUSR', 'GICR_PROPBASER', 'GICR_PENDBASER', 'GICR_CTLR'],
+  },
   { room: 'redistributors', registers: ['GICR_IGROUPR0', 'GICR_IPRIORITYR'] },
   { room: 'redistributors', clear: 'GICR_ICENABLER0' },
   { room: 'redistributors', registers: ['GICR_ISENABLER0'] },

@@ -3,6 +3,7 @@ import { LPI_MIN } from '../architecture/intid.js';
 import { GicError, throwErrno } from '../errors.js';
 import type { Gic } from '../gic.js';
 import { setBit } from '../interrupts/bitmap.js';
+import { deviates } from '../kvm-deviations.js';
 import { NO_PAGES, PageOverlay } from '../memory/page-overlay.js';
 import type { Ram } from '../memory/ram.js';
 import { checkSaved, pathOf } from './check.js';
@@ -117,5 +118,9 @@ function restoreQueues(gic: Gic, queues: GicState['queues']): void {
       lists.append(vcpu, i);
     }
   }
-  for (let word = 0; word < irqs.line.length; word++) irqs.queueWord(word, 0xffffffff);
+  if (deviates(irqs.kvm, 'enablingQueuesNothing')) {
+    for (let word = 0; word < irqs.line.length; word++) irqs.queueWord(word, ALL_BITS);
+  } else {
+    irqs.settleAll();
+  }
 }

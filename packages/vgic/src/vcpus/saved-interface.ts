@@ -44,6 +44,12 @@ export class SavedInterface implements StatePart {
 
   /** The vCPU is scheduled on its physical CPU. */
   load(): void {
+    this.loadRegisters();
+    if (this.#legacyGuest) this.cpu.setHcr(this.hcr);
+  }
+
+  /** What the guest has written comes to the physical CPU. */
+  loadRegisters(): void {
     const { cpu } = this;
     // with sign: V8 would allocate to pass a number above 2^31
     cpu.setVmcr(this.vmcr | 0);
@@ -51,7 +57,6 @@ export class SavedInterface implements StatePart {
       if (cpu.config.version === 3) cpu.ap0r[n] = this.ap0r[n];
       cpu.ap1r[n] = this.ap1r[n];
     }
-    if (this.#legacyGuest) cpu.setHcr(this.hcr);
   }
 
   /** The vCPU leaves its physical CPU. */

@@ -6,8 +6,11 @@ import type { CpuInterface } from '../cpu-interface/cpu-interface.js';
 import { signalledListRegister } from '../cpu-interface/gicv.js';
 import type { Forwarding } from '../forwarding/forwarding.js';
 import type { ActivePendingLists } from '../interrupts/active-pending-lists.js';
-import type { Interrupts } from '../interrupts/interrupts.js';
-import { fillListRegisters, foldListRegisters } from './delivery.js';
+import type { Interrupts, ListRegisterOwners } from '../interrupts/interrupts.js';
+import { deviates } from '../kvm-deviations.js';
+import { fillListRegisters, hasSignalled } from './delivery.js';
+import { fillListRegisters as fillListRegistersAsKvm612 } from './kvm-6.12-delivery.js';
+import { endActive, foldListRegisters } from './list-registers.js';
 import { SavedInterface } from './saved-interface.js';
 
 // V8 folds a module's own constants, not imported ones; the guest's hot path is here
@@ -67,7 +70,7 @@ export interface VcpusContext {
  * Nobody is told of a kick while a vCPU changes its state, so that a listener may use every verb. A kick of a vCPU that is
  * about to enter anyway is told to nobody: that entry delivers what it is about.
  */
-export class Vcpus implements StatePart {
+export class Vcpus implements StatePart, ListRegisterOwners {
   /** The hypervisor's copy of each vCPU's virtual CPU interface. */
   readonly interfaces: readonly SavedInterface[];
   readonly #context: VcpusContext;
@@ -76,22 +79,31 @@ export class Vcpus implements StatePart {
   #anyUntold = false;
   /** Changes of state under way: kicks are kept until they are over. */
   #changes = 0;
-  #stops = 0;
-  /** The vCPUs that {@link stopGuests} has taken out of the guest. */
-  readonly #stopped: Uint8Array;
+  /** Changes of interrupts under way, and the vCPUs that are out of the guest for them. */
+  #interruptChanges = 0;
+  readonly #takenBack: Uint8Array;
+  #anyTakenBack = false;
+  readonly #fillListRegisters: typeof fillListRegisters;
+  readonly #wakesForDisabledGroups: boolean;
 
   constructor(context: VcpusContext, hardware: readonly CpuInterface[]) {
     const { version, vcpus } = context.irqs;
     this.#context = context;
     this.#lists = context.irqs.lists;
-    this.#stopped = new Uint8Array(vcpus);
+    this.#takenBack = new Uint8Array(vcpus);
+    const { kvm } = context.irqs;
+    this.#fillListRegisters = deviates(kvm, 'activeFirst') ? fillListRegistersAsKvm612 : fillListRegisters;
+    this.#wakesForDisabledGroups = deviates(kvm, 'wakesForDisabledGroups');
     for (const [vcpu, cpu] of hardware.entries()) {
       cpu.events = context.irqs.events;
       cpu.vcpu = vcpu;
+      cpu.endsByPriority = deviates(kvm, 'endOfOtherPriority');
+      if (!deviates(kvm, 'endsOutsideForgotten')) cpu.unlistedEnd = (intid) => this.#endUnlisted(vcpu, intid);
     }
     this.interfaces = hardware.map((cpu) => new SavedInterface(cpu, version));
     this.#vcpus = this.interfaces.map((saved) => new Vcpu(saved));
     context.irqs.kick = this.#kickFunction();
+    context.irqs.listRegisterOwners = this;
   }
 
   /** Between two calls of the GIC's: no change is under way. */
@@ -278,13 +290,13 @@ export class Vcpus implements StatePart {
     const { irqs, forwarding } = this.#context;
     v.state = IN_GUEST;
     if (forwarding === undefined) {
-      fillListRegisters(irqs, v.saved, vcpu);
+      this.#fillListRegisters(irqs, v.saved, vcpu);
       v.untold = 0;
       return;
     }
     this.#changes++;
     forwarding.prepareEntry(vcpu);
-    fillListRegisters(irqs, v.saved, vcpu);
+    this.#fillListRegisters(irqs, v.saved, vcpu);
     v.untold = 0;
     // a vPE may have something to signal when the list registers have nothing
     v.saved.cpu.setHcr(v.saved.hcr);
@@ -310,23 +322,60 @@ export class Vcpus implements StatePart {
     if (tell !== undefined && this.maintenanceAsserted(vcpu)) tell(vcpu, saved.cpu.maintenanceStatus());
   }
 
-  // ---- all vCPUs at once
+  // ---- changes of interrupts, which may be in list registers
+
+  /** Until the outermost {@link endChange} nobody is told of a kick. */
+  beginChange(): void {
+    this.#changes++;
+    this.#interruptChanges++;
+  }
+
+  /** Within a change: a vCPU in the guest is out of it until the change ends, and then looks at its interrupts again. */
+  takeBack(vcpu: number): void {
+    if (this.#takeOut(vcpu)) this.#context.irqs.kick(vcpu);
+  }
+
+  #takeOut(vcpu: number): boolean {
+    if (this.#at(vcpu).state !== IN_GUEST) return false;
+    this.leave(vcpu);
+    this.#takenBack[vcpu] = 1;
+    this.#anyTakenBack = true;
+    return true;
+  }
+
+  endChange(): void {
+    if (--this.#interruptChanges === 0 && this.#anyTakenBack) {
+      this.#anyTakenBack = false;
+      for (let vcpu = 0; vcpu < this.#vcpus.length; vcpu++) {
+        if (!this.#takenBack[vcpu]) continue;
+        this.#takenBack[vcpu] = 0;
+        this.resume(vcpu);
+      }
+    }
+    this.#changed();
+  }
 
   /** Takes every vCPU out of the guest, so that no state is in list registers; {@link resumeGuests} puts them back. */
   stopGuests(): void {
-    this.#changes++;
-    if (this.#stops++ > 0) return;
-    for (let vcpu = 0; vcpu < this.#vcpus.length; vcpu++) {
-      this.#stopped[vcpu] = this.isInGuest(vcpu) ? 1 : 0;
-      this.leave(vcpu);
-    }
+    this.beginChange();
+    for (let vcpu = 0; vcpu < this.#vcpus.length; vcpu++) this.#takeOut(vcpu);
   }
 
   resumeGuests(): void {
-    if (--this.#stops === 0) {
-      for (let vcpu = 0; vcpu < this.#vcpus.length; vcpu++) if (this.#stopped[vcpu]) this.resume(vcpu);
-    }
-    this.#changed();
+    this.endChange();
+  }
+
+  /**
+   * An interrupt is deactivated of which the vCPU has no list register: by a write of an end of interrupt (EOImode 0) or of a
+   * deactivation (EOImode 1). An SPI may be active on any vCPU.
+   */
+  #endUnlisted(vcpu: number, intid: number): void {
+    const { irqs } = this.#context;
+    const i = irqs.indexOf(vcpu, intid);
+    if (i < 0 || i >= irqs.lpiBase) return;
+    irqs.beginChangeOf(i);
+    endActive(irqs, i);
+    irqs.loweredOne(i);
   }
 
   // ---- kicks
@@ -377,7 +426,11 @@ export class Vcpus implements StatePart {
   hasPending(vcpu: number): boolean {
     const { irqs, forwarding } = this.#context;
     if (forwarding?.pendingLast[vcpu] && irqs.distributorEnabled) return true;
-    return irqs.hasDeliverable(vcpu, this.#at(vcpu).saved.vmcr >>> VMCR_PMR_SHIFT);
+    const { saved, state } = this.#at(vcpu);
+    if (this.#lists.isEmpty(vcpu)) return false;
+    if (this.#wakesForDisabledGroups) return irqs.hasDeliverable(vcpu, saved.vmcr >>> VMCR_PMR_SHIFT);
+    if (state < LOADED) saved.loadRegisters();
+    return hasSignalled(irqs, saved, vcpu);
   }
 
   // ---- the signals of a vCPU in the guest

@@ -1,0 +1,172 @@
+import { SGI_COUNT } from '../architecture/intid.js';
+import * as architecture from '../architecture/virtual-interface.js';
+import type { CpuInterface } from '../cpu-interface/cpu-interface.js';
+import { lowestBit } from '../interrupts/bitmap.js';
+import type { Interrupts } from '../interrupts/interrupts.js';
+import { pendingBits } from '../interrupts/pending.js';
+import type { SavedInterface } from './saved-interface.js';
+
+// V8 folds a module's own constants, not imported ones; the guest's hot path is here
+const {
+  HCR_EN,
+  HCR_LRENPIE,
+  HCR_NPIE,
+  HCR_UIE,
+  HCR_VGRP0DIE,
+  HCR_VGRP0EIE,
+  HCR_VGRP1DIE,
+  HCR_VGRP1EIE,
+  LR_ACTIVE,
+  LR_EOI,
+  LR_GROUP,
+  LR_HW,
+  LR_PENDING,
+  LR_PRIORITY_SHIFT,
+  LR_STATE,
+  LR_V2_INTID_MASK,
+  LR_V2_SOURCE_SHIFT,
+} = architecture;
+
+/**
+ * One interrupt in one list register, and back. Which of them go in is the policy's (`delivery.ts`).
+ *
+ * - An edge that goes in leaves the latch: the list register has it, until exit puts back what is still pending.
+ * - A level goes in with a maintenance interrupt at its end, after which the line is looked at again.
+ * - A GICv2's SGI takes a list register for one sender at a time.
+ * - Exit: everything comes back and no list register stays filled. What has nothing to deliver leaves the vCPU's list then.
+ */
+
+/** One interrupt into one list register. What goes in as pending leaves the latch: it is the list register's now. */
+export function fillListRegister(irqs: Interrupts, cpu: CpuInterface, i: number, n: number): void {
+  if (irqs.version === 2 && irqs.isSgi(i)) {
+    fillSgiListRegister(irqs, cpu, i, n);
+    return;
+  }
+  const w = i >>> 5;
+  const b = i & 31;
+  const bit = 1 << b;
+  const active = (irqs.active[w] & bit) !== 0;
+  const edge = (irqs.edge[w] & bit) !== 0;
+  const mapped = (irqs.hardware[w] & bit) !== 0;
+  let high = (irqs.priority[i] << LR_PRIORITY_SHIFT) | ((irqs.group[w] >>> b) & 1 ? LR_GROUP : 0);
+  if (active) high |= LR_ACTIVE;
+  // a level is looked at again after the end of interrupt
+  if (mapped) high |= LR_HW | irqs.physicalIntid[i];
+  else if (!edge) high |= LR_EOI;
+  // with HW = 1 a list register may not be pending and active
+  const pending = pendingBits(irqs.latch, irqs.line, irqs.edge, w);
+  if (pending & bit && (!active || ((edge || !irqs.levelLatchUntilEnd) && !mapped))) {
+    high |= LR_PENDING;
+    if (edge) irqs.latch[w] &= ~bit;
+    else if (mapped) irqs.line[w] &= ~bit;
+  }
+  cpu.setListRegister(n, irqs.intidOf(i), high);
+}
+
+/** The same for a GICv2's SGI: one of its senders goes in, the next one when this one has ended. */
+function fillSgiListRegister(irqs: Interrupts, cpu: CpuInterface, i: number, n: number): void {
+  const w = i >>> 5;
+  const bit = 1 << (i & 31);
+  const sources = irqs.source[i];
+  let low = i & 31;
+  let high = (irqs.priority[i] << LR_PRIORITY_SHIFT) | (irqs.group[w] & bit ? LR_GROUP : 0);
+  if (irqs.active[w] & bit) {
+    high |= LR_ACTIVE;
+    low |= irqs.activeSource[i] << LR_V2_SOURCE_SHIFT;
+    if (sources !== 0) high |= LR_EOI;
+  }
+  if (irqs.latch[w] & bit && !(high & LR_EOI)) {
+    high |= LR_PENDING;
+    low |= lowestBit(sources) << LR_V2_SOURCE_SHIFT;
+    const rest = sources & (sources - 1);
+    irqs.source[i] = rest;
+    if (rest === 0) irqs.latch[w] &= ~bit;
+    else high |= LR_EOI;
+  }
+  cpu.setListRegister(n, low, high);
+}
+
+/** The maintenance interrupts that an entry asks for: they are asked for anew by each. */
+const MAINTENANCE = HCR_UIE | HCR_LRENPIE | HCR_NPIE | HCR_VGRP0EIE | HCR_VGRP0DIE | HCR_VGRP1EIE | HCR_VGRP1DIE;
+
+/** One list register back into the interrupt it holds. */
+function foldListRegister(irqs: Interrupts, vcpu: number, low: number, high: number): void {
+  const intid = irqs.version === 3 ? low : low & LR_V2_INTID_MASK;
+  const i = irqs.indexOf(vcpu, intid);
+  if (i < 0) return;
+  if ((high & (LR_STATE | LR_EOI | LR_HW)) === LR_EOI && i >= irqs.sharedBase) irqs.events.resample?.(intid);
+
+  const w = i >>> 5;
+  const bit = 1 << (i & 31);
+  const active = (high & LR_ACTIVE) !== 0 && (i < irqs.lpiBase || irqs.activeLpis);
+  const pending = (high & LR_PENDING) !== 0;
+  const wasActive = irqs.active[w];
+  irqs.active[w] = active ? wasActive | bit : wasActive & ~bit;
+  if (irqs.version === 2 && intid < SGI_COUNT) {
+    const source = (low >>> LR_V2_SOURCE_SHIFT) & 7;
+    if (active) irqs.activeSource[i] = source;
+    if (pending) irqs.source[i] |= 1 << source;
+  }
+  if (irqs.edge[w] & bit) {
+    if (!pending) return;
+    // an LPI that was forwarded to the host while a list register had it is to be in one place only
+    if (irqs.onVpe[w] & bit) irqs.vpes?.setPending(i, true);
+    else irqs.latch[w] |= bit;
+    return;
+  }
+  const mapped = (irqs.hardware[w] & bit) !== 0;
+  // a level set by ISPENDR is spent when the guest has acknowledged it
+  if (!pending && (!active || !(mapped || irqs.levelLatchUntilEnd))) irqs.latch[w] &= ~bit;
+  if (mapped) resampleMappedLine(irqs, i, !active && (wasActive & bit) !== 0, pending);
+}
+
+/** The end of an active interrupt that is in no list register. */
+export function endActive(irqs: Interrupts, i: number): void {
+  const w = i >>> 5;
+  const bit = 1 << (i & 31);
+  if (!(irqs.active[w] & bit)) return;
+  irqs.active[w] &= ~bit;
+  if (irqs.hardware[w] & bit) {
+    irqs.physical.deactivate(irqs.physicalIntid[i]);
+    resampleMappedLine(irqs, i, true, false);
+  } else if (!(irqs.edge[w] & bit) && i >= irqs.sharedBase) {
+    irqs.events.resample?.(irqs.intidOf(i));
+  }
+}
+
+/** The line of a physical interrupt is read again when the guest may have changed it; low, it can be taken anew. */
+function resampleMappedLine(irqs: Interrupts, i: number, deactivated: boolean, pending: boolean): void {
+  const w = i >>> 5;
+  const bit = 1 << (i & 31);
+  if (!pending && !(deactivated && irqs.line[w] & bit)) return;
+  const { physical } = irqs;
+  const irq = irqs.physicalIntid[i];
+  if (physical.isPending(irq)) {
+    irqs.line[w] |= bit;
+  } else {
+    irqs.line[w] &= ~bit;
+    physical.setActive(irq, false);
+  }
+}
+
+/** Guest exit: the list registers are folded back and emptied, the list is pruned. Allocates nothing. */
+export function foldListRegisters(irqs: Interrupts, saved: SavedInterface, vcpu: number): void {
+  if (irqs.lists.head[vcpu] < 0) return;
+  const { cpu } = saved;
+  if (cpu.used > 0) {
+    // KVM turns a GICv3 interface off by its enable bit, a GICv2 one whole
+    cpu.setHcr(cpu.config.version === 3 ? saved.hcr & ~HCR_EN : 0);
+    saved.hcr &= ~MAINTENANCE;
+    for (let n = 0; n < cpu.used; n++) {
+      const low = cpu.lrLow[n];
+      // signed: V8 would make a double of one with bit 31 set
+      const high = cpu.lrHigh[n] | 0;
+      cpu.lrLow[n] = 0;
+      cpu.lrHigh[n] = 0;
+      irqs.events.folded?.(vcpu, n, low, high);
+      foldListRegister(irqs, vcpu, low, high);
+    }
+    cpu.used = 0;
+  }
+  irqs.pruneList(vcpu);
+}
