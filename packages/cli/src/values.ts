@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import { type KvmCompatibility, kvmNamed } from 'vgic';
+import { kvmNamed } from 'vgic';
 import { didYouMean } from './suggestion.js';
 
 /** Nanoseconds of virtual time in each unit of a duration. */
@@ -58,10 +58,11 @@ export function gicv4Version(text: string): 0 | 40 | 41 {
 
 export const KVM_OPTION = 'do as the KVM of Linux 6.12 does, where it is not as the architecture says';
 
-/** The KVM that a GIC follows, as {@link kvmNamed} has it. */
-export function kvmVersion(text: string): KvmCompatibility | undefined {
+/** The name of a KVM that a GIC follows, as {@link kvmNamed} has it. */
+export function kvmVersion(text: string): string {
   try {
-    return kvmNamed(text);
+    kvmNamed(text);
+    return text;
   } catch (error) {
     throw new InvalidArgumentError((error as Error).message);
   }

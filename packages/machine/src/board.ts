@@ -1,4 +1,4 @@
-import { Gic, itsAt } from 'vgic';
+import { Gic, itsAt, kvmNamed } from 'vgic';
 import { Bus, type BusDevice } from './bus.js';
 import type { CompleteConfig } from './config.js';
 import type { Core } from './core/index.js';
@@ -43,6 +43,7 @@ export class Board {
   /** @throws RangeError with one sentence when a device lacks its backend. */
   constructor(config: CompleteConfig, core: Core, backends: Backends, host: BoardHost) {
     const { vcpus, gic: version, listRegisters, gicv4 } = config;
+    const kvm = kvmNamed(config.kvm);
     const gicv4Driver = gicv4 === 0 ? undefined : physicalGicv4(gicv4, vcpus);
     this.gic = new Gic({
       version,
@@ -50,6 +51,7 @@ export class Board {
       listRegisters,
       ...(version === 3 && { memory: new GicMemory(core), its: [itsAt(regionOf('gic-its').base)] }),
       ...(gicv4Driver && { gicv4Driver }),
+      ...(kvm && { kvm }),
     });
     const entry = new GuestEntry(this.gic, core, this.msiCounts);
     this.entry = entry;

@@ -5,7 +5,6 @@ const NAMES: Record<string, string> = {
   vcpus: 'vCPUs',
   memory: 'bytes of memory',
   gic: 'GIC version',
-  listRegisters: 'list registers',
   quantum: 'instructions in a turn',
   devices: 'devices',
 };
@@ -15,7 +14,7 @@ const LONGEST_VALUE = 80;
 const DEEPEST = 16;
 
 /** What is the host's choice, of which the guest knows nothing: a machine may go where that is another. */
-const HOSTS: ReadonlySet<string> = new Set(['gicv4'] satisfies (keyof CompleteConfig)[]);
+const HOSTS: ReadonlySet<string> = new Set(['gicv4', 'listRegisters', 'kvm'] satisfies (keyof CompleteConfig)[]);
 
 /** Both sides, as the sentence calls them. */
 interface Sides {

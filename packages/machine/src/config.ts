@@ -1,3 +1,4 @@
+import { kvmNamed } from 'vgic';
 import { type CompleteDevice, completeDevices, type DeviceConfig } from './device-config.js';
 import { RAM_GRANULE, RAM_MAXIMUM } from './memory-map.js';
 
@@ -20,12 +21,17 @@ export interface MachineConfig {
    * without the hypervisor. 0, when left out: none. Only with GICv3. The guest can't tell.
    */
   gicv4?: 0 | 40 | 41;
+  /**
+   * The KVM that the GIC follows where that is not what the architecture says, as `kvmNamed` of vgic has it: `6.12`, names of
+   * entries with commas between, or `none`, when left out.
+   */
+  kvm?: string;
 }
 
 /** A configuration with every value said. */
 export type CompleteConfig = Required<Omit<MachineConfig, 'devices'>> & { devices: CompleteDevice[] };
 
-const DEFAULTS = { listRegisters: 4, quantum: 20_000 } as const;
+const DEFAULTS = { listRegisters: 4, quantum: 20_000, kvm: 'none' } as const;
 
 const RANGES = {
   vcpus: { least: 1, most: 8, what: 'vCPUs' },
@@ -34,7 +40,7 @@ const RANGES = {
   listRegisters: { least: 1, most: 16, what: 'list registers' },
   quantum: { least: 1, most: 2 ** 30, what: 'instructions in a turn' },
 } as const satisfies Record<
-  Exclude<keyof CompleteConfig, 'devices' | 'gicv4'>,
+  Exclude<keyof CompleteConfig, 'devices' | 'gicv4' | 'kvm'>,
   { least: number; most: number; what: string }
 >;
 
@@ -50,6 +56,7 @@ export function completeConfig(given: MachineConfig): CompleteConfig {
     quantum: config.quantum ?? DEFAULTS.quantum,
     devices: completeDevices(config.devices ?? []),
     gicv4: config.gicv4 ?? 0,
+    kvm: config.kvm ?? DEFAULTS.kvm,
   } as CompleteConfig;
   for (const [name, { least, most, what }] of Object.entries(RANGES)) {
     const value: unknown = complete[name as keyof CompleteConfig];
@@ -60,7 +67,13 @@ export function completeConfig(given: MachineConfig): CompleteConfig {
   if (complete.memory % RAM_GRANULE !== 0) {
     throw new RangeError(`A machine cannot have ${complete.memory} bytes of memory; it comes in units of 2 MiB.`);
   }
-  const { gicv4 } = complete;
+  const { gicv4, kvm } = complete;
+  if (typeof kvm !== 'string') throw new RangeError(`A machine cannot have ${String(kvm)} as its KVM; it is a text.`);
+  try {
+    kvmNamed(kvm);
+  } catch (error) {
+    throw new RangeError((error as Error).message);
+  }
   if (gicv4 !== 0 && gicv4 !== 40 && gicv4 !== 41) {
     throw new RangeError(
       `A machine cannot have ${String(gicv4)} as its host's GICv4; possible is 40, 41, or 0 for none.`,

@@ -15,11 +15,11 @@ import { collectRam, type RamState } from './snapshot/ram-state.js';
 import { SnapshotError } from './snapshot/snapshot-error.js';
 import { GenericTimers } from './timers.js';
 
-/** What the host of a restored machine is like. */
-export interface RestoreOptions {
-  /** The host's GICv4, see `MachineConfig.gicv4`: the guest can't tell, so it need not be the one that it was saved with. */
-  gicv4?: CompleteConfig['gicv4'];
-}
+/**
+ * What the host of a restored machine is like, see {@link MachineConfig}: it need not be the one that the machine was saved on.
+ * The guest can't tell the list registers and the host's GICv4; a KVM it can.
+ */
+export type RestoreOptions = Pick<MachineConfig, 'gicv4' | 'listRegisters' | 'kvm'>;
 
 /** Virtual time that a run without a limit lasts: short enough that console input and pacing have their turn. */
 export const DEFAULT_RUN = 10_000_000;

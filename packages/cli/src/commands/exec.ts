@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { Command } from 'commander';
-import type { KvmCompatibility } from 'vgic';
+import { kvmNamed } from 'vgic';
 import { Interpreter } from '../exec/interpreter.js';
 import { Refusal, STATUS } from '../refusal.js';
 import { KVM_OPTION, kvmVersion } from '../values.js';
@@ -11,12 +11,12 @@ const LONGEST_LINE = 160 << 20;
 
 async function execute(
   file: string | undefined,
-  { strict, kvm }: { strict?: true; kvm?: KvmCompatibility },
+  { strict, kvm }: { strict?: true; kvm?: string },
 ): Promise<void> {
   const input = file === undefined ? process.stdin : createReadStream(file);
   input.setEncoding('utf8');
   process.stdout.on('error', () => process.exit(0));
-  const interpreter = new Interpreter(kvm);
+  const interpreter = new Interpreter(kvm === undefined ? undefined : kvmNamed(kvm));
   let rest = '';
   const answer = async (lines: string[]): Promise<void> => {
     let text = '';

@@ -6,7 +6,7 @@ import { addForwardOptions, Forwarding, type ForwardRequest } from '../forwardin
 import { savedMachine } from '../migration/saved-machine.js';
 import { addSaveOptions, type SaveOptions, saveRequest } from '../save-request.js';
 import { Session } from '../session.js';
-import { gicv4Version } from '../values.js';
+import { gicv4Version, KVM_OPTION, kvmVersion, wholeNumber } from '../values.js';
 import { addControlOptions, type ControlOptions, controlled } from './controlled.js';
 import { CONSOLE_HELP } from './help.js';
 
@@ -38,6 +38,8 @@ export function restoreCommand(): Command {
     .description('Go on with a guest that was saved')
     .argument('<file>', 'the snapshot')
     .option('--gicv4 <version>', "this host's GICv4, 4.0, 4.1 or none; unless told, as it was", gicv4Version)
+    .option('--list-registers <n>', 'those of this host; unless told, as they were', wholeNumber(1, 16))
+    .option('--kvm <version>', `${KVM_OPTION}; unless told, as it was`, kvmVersion)
     .option('--no-reboot', 'a reset of the guest is its end, and no failure');
   return addControlOptions(addSaveOptions(addForwardOptions(addDeviceOptions(command))))
     .addHelpText('after', HELP)
@@ -53,13 +55,17 @@ export function restoreCommand(): Command {
 /** The machine of a snapshot file; Refusal with one sentence when it cannot be restored. */
 function restoreMachine(
   file: string,
-  { device, forward, gicv4 }: BackendOptions & RestoreOptions,
+  { device, forward, gicv4, listRegisters, kvm }: BackendOptions & RestoreOptions,
 ): { machine: Machine; forwarding: Forwarding } {
   let forwarding!: Forwarding;
   const backends: BackendSource = (devices) => {
     forwarding = new Forwarding(forward, devices);
     return { ...openBackends(devices, device), networks: forwarding.networks };
   };
-  const machine = savedMachine(file, backends, gicv4 === undefined ? {} : { gicv4 });
+  const machine = savedMachine(file, backends, {
+    ...(gicv4 !== undefined && { gicv4 }),
+    ...(listRegisters !== undefined && { listRegisters }),
+    ...(kvm !== undefined && { kvm }),
+  });
   return { machine, forwarding };
 }

@@ -11,7 +11,7 @@ import { machineFromFile } from '../migration/saved-machine.js';
 import { Refusal, refusing } from '../refusal.js';
 import { addSaveOptions, type SaveOptions, saveRequest } from '../save-request.js';
 import { Session } from '../session.js';
-import { gicv4Version, parseMemory, wholeNumber } from '../values.js';
+import { gicv4Version, KVM_OPTION, kvmVersion, parseMemory, wholeNumber } from '../values.js';
 import { addControlOptions, type ControlOptions, controlled } from './controlled.js';
 import { CONSOLE_HELP } from './help.js';
 
@@ -27,6 +27,7 @@ interface RunOptions extends SaveOptions, ControlOptions {
   device: DeviceRequest[];
   forward: ForwardRequest[];
   gicv4: CompleteConfig['gicv4'];
+  kvm?: string;
   reboot: boolean;
 }
 
@@ -64,6 +65,7 @@ export function runCommand(): Command {
     .option('--memory <size>', 'RAM: 512 or 512M for MiB, 2G for GiB; an even number of MiB up to 3G', parseMemory, 128)
     .option('--gic <version>', 'the interrupt controller, GICv2 or GICv3', wholeNumber(2, 3), 3)
     .option('--list-registers <n>', "list registers of each vCPU's interface, 1 to 16", wholeNumber(1, 16), 4)
+    .option('--kvm <version>', KVM_OPTION, kvmVersion)
     .option('--gicv4 <version>', "the host's GICv4, 4.0 or 4.1, to which the test device's MSIs go", gicv4Version, 0)
     .option('--no-reboot', 'end when the guest asks for a reset, instead of starting its program again')
     .option(
@@ -118,10 +120,10 @@ async function arriveAt(
 }
 
 function machineOf(options: RunOptions): { config: CompleteConfig; backends: Backends; forwarding: Forwarding } {
-  const { smp: vcpus, gic, listRegisters, gicv4 } = options;
+  const { smp: vcpus, gic, listRegisters, gicv4, kvm } = options;
   const devices = options.device.map((request) => request.config);
   return refusing(() => {
-    const config = completeConfig({ vcpus, memory: options.memory * MIB, gic, listRegisters, devices, gicv4 });
+    const config = completeConfig({ vcpus, memory: options.memory * MIB, gic, listRegisters, devices, gicv4, ...(kvm && { kvm }) });
     const forwarding = new Forwarding(options.forward, config.devices);
     const backends = { ...openBackends(config.devices, options.device), networks: forwarding.networks };
     return { config, backends, forwarding };

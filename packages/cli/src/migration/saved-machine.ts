@@ -19,6 +19,10 @@ export function savedMachine(path: string, backends: BackendSource, options: Res
   }
 }
 
+function hostOf({ gicv4, listRegisters, kvm }: CompleteConfig): RestoreOptions {
+  return { gicv4, listRegisters, kvm };
+}
+
 /** The machine that was moved to a file; Refusal when it is another one than `config` says. */
 export function machineFromFile(path: string, config: CompleteConfig, backends: Backends): Machine {
   const compare = (saved: CompleteConfig) => {
@@ -30,7 +34,7 @@ export function machineFromFile(path: string, config: CompleteConfig, backends: 
     compare({ ...config, devices: [...devices] });
     return backends;
   };
-  const machine = savedMachine(path, source, { gicv4: config.gicv4 });
+  const machine = savedMachine(path, source, hostOf(config));
   compare(machine.config);
   return machine;
 }

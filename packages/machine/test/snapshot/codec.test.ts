@@ -39,7 +39,7 @@ const state = fc
     const scheduler = new Scheduler(vcpus, 100);
     if (vcpus > 1) scheduler.powerOn(1, { entry: 0x4000_0000n, context: 0xffff_ffff_ffff_ffffn });
     return {
-      config: { vcpus, memory: MEMORY, gic: 3, listRegisters: 4, quantum: 100, devices: [], gicv4: 0 },
+      config: { vcpus, memory: MEMORY, gic: 3, listRegisters: 4, quantum: 100, devices: [], gicv4: 0, kvm: 'none' },
       time,
       ended,
       schedule: scheduler.save(),
