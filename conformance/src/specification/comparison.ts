@@ -15,7 +15,7 @@ export interface Oracle {
 
 /** RAM for guests with LPIs, used again by one machine after the other. */
 const rams: Uint8Array[] = [];
-function ram(n: number): Uint8Array {
+export function ramOf(n: number): Uint8Array {
   rams[n] ??= new Uint8Array(RAM_BYTES);
   return rams[n];
 }
@@ -23,7 +23,7 @@ function ram(n: number): Uint8Array {
 /** Oracle 1: what a guest sees is what the architecture says. */
 export const SPECIFICATION: Oracle = {
   name: 'specification',
-  subjects: ({ guest, host }, specification) => [specification, new Vgic(guest, host, ram(0))],
+  subjects: ({ guest, host }, specification) => [specification, new Vgic(guest, host, ramOf(0))],
 };
 
 const NUMBERS = [1, 2, 3, 4, 8, 16];
@@ -34,11 +34,9 @@ export const LIST_REGISTERS: Oracle = {
   subjects: ({ guest, host }) =>
     NUMBERS.map((listRegisters, n) => {
       const movesTo = (asked: number): number => NUMBERS[(n + asked) % NUMBERS.length];
-      return new Vgic(guest, { ...host, listRegisters }, ram(n), movesTo);
+      return new Vgic(guest, { ...host, listRegisters }, ramOf(n), movesTo);
     }),
 };
-
-export const ORACLES: readonly Oracle[] = [SPECIFICATION, LIST_REGISTERS];
 
 /** What differs at a step: the values of two subjects, as text, and what kind of value it is. */
 interface Disagreement {
@@ -110,10 +108,11 @@ const shown = (value: number | string): string => (typeof value === 'string' ? v
 
 // ---- whole sequences, as operations that people read and files keep
 
-/** The first operation of a sequence: its machine. */
-export function machineOperation({ guest, host }: Machine): Operation {
+/** The first operation of a sequence: its machine, and who judges it. */
+export function machineOperation(oracle: string, { guest, host }: Machine): Operation {
   return {
     op: 'create',
+    oracle,
     gic: guest.version,
     vcpus: guest.vcpus,
     interrupts: guest.interrupts,
@@ -121,6 +120,7 @@ export function machineOperation({ guest, host }: Machine): Operation {
     its: Number(guest.its),
     host: host.hostVersion,
     list_registers: host.listRegisters,
+    ...(host.kvm === 'none' ? {} : { kvm: host.kvm }),
   };
 }
 
@@ -135,7 +135,11 @@ export function machineOfOperation(operation: Operation): Machine {
       priorityBits: number('priority_bits', 5),
       its: number('its', 0) !== 0,
     },
-    host: { hostVersion: number('host', version) === 2 ? 2 : 3, listRegisters: number('list_registers', 4) },
+    host: {
+      hostVersion: number('host', version) === 2 ? 2 : 3,
+      listRegisters: number('list_registers', 4),
+      kvm: String(operation.kvm ?? 'none'),
+    },
   };
 }
 
@@ -165,7 +169,7 @@ export function replay(
   return undefined;
 }
 
-export const operationsOf = (machine: Machine, steps: readonly Step[]): Operation[] => [
-  machineOperation(machine),
+export const operationsOf = (oracle: string, machine: Machine, steps: readonly Step[]): Operation[] => [
+  machineOperation(oracle, machine),
   ...steps.map(operationOf),
 ];

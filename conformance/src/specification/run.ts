@@ -6,8 +6,7 @@ import { Comparison, type Oracle, operationsOf, replay } from './comparison.js';
 import type { Step } from './steps.js';
 import { machineOf, Traffic } from './traffic.js';
 
-export interface ComparisonRun {
-  readonly oracle: Oracle;
+export interface SequenceRun {
   readonly seed: number;
   /** Stop when so many operations were compared. */
   readonly operations: number;
@@ -17,10 +16,12 @@ export interface ComparisonRun {
   readonly mostFindings: number;
   /** Milliseconds to spend on shrinking a sequence. */
   readonly shrinking?: number;
-  readonly onFinding?: (finding: SpecificationFinding) => void;
+  readonly onFinding?: (finding: SequenceFinding) => void;
+  /** What every Gic has of a KVM, as `kvmNamed` takes it. Default: none. */
+  readonly kvm?: string | undefined;
 }
 
-export interface SpecificationFinding {
+export interface SequenceFinding {
   readonly seed: number;
   readonly sequence: number;
   readonly length: number;
@@ -32,7 +33,7 @@ export interface ComparisonResult {
   readonly sequences: number;
   /** Sequences that ended in a difference. */
   readonly differences: number;
-  readonly findings: readonly SpecificationFinding[];
+  readonly findings: readonly SequenceFinding[];
   /** Interrupts that were acknowledged, and GICs saved and restored. */
   readonly acknowledged: number;
   readonly moves: number;
@@ -42,21 +43,21 @@ const SHORTEST = 60;
 const LONGEST = 900;
 const SHRINKING = 10_000;
 
-export async function compare(options: ComparisonRun): Promise<ComparisonResult> {
-  const { oracle, seed, only } = options;
-  const findings: SpecificationFinding[] = [];
+export async function compare(options: SequenceRun, oracle: Oracle): Promise<ComparisonResult> {
+  const { seed, only } = options;
+  const findings: SequenceFinding[] = [];
   const seen = new Set<string>();
   const count = { operations: 0, sequences: 0, differences: 0, acknowledged: 0, moves: 0 };
 
   for (let sequence = only ?? 0; count.operations < options.operations; sequence++) {
     count.sequences++;
     const random = new Random(seed, sequence);
-    const machine = machineOf(random);
+    const machine = machineOf(random, options.kvm);
     const steps: Step[] = [];
     const difference = runOne(oracle, machine, random, steps, count);
     if (difference !== undefined) {
       count.differences++;
-      const operations = operationsOf(machine, steps);
+      const operations = operationsOf(oracle.name, machine, steps);
       const kind = kindOf(operations, difference);
       if (!seen.has(kind)) {
         seen.add(kind);

@@ -14,7 +14,7 @@ type Weights<T> = readonly (readonly [weight: number, entry: T])[];
 type Steps = Weights<() => Step>;
 
 /** As `Random.weighted`, of entries that stay: their weights are added up once. */
-class Choice<T> {
+export class Choice<T> {
   readonly #upTo: Float64Array;
   readonly #entries: readonly T[];
 
@@ -38,7 +38,7 @@ class Choice<T> {
 
 const LIST_REGISTERS = [1, 1, 1, 2, 2, 3, 4, 4, 8, 16] as const;
 
-export function machineOf(random: Random): Machine {
+export function machineOf(random: Random, kvm = 'none'): Machine {
   const version = random.chance(0.7) ? 3 : 2;
   const hostVersion = version === 3 || random.chance(0.5) ? version : 3;
   return {
@@ -55,7 +55,7 @@ export function machineOf(random: Random): Machine {
       priorityBits: version === 2 ? 5 : random.pick([5, 5, 6, 7, 8]),
       its: version === 3 && random.chance(0.5),
     },
-    host: { hostVersion: version === 2 ? hostVersion : 3, listRegisters: random.pick(LIST_REGISTERS) },
+    host: { hostVersion: version === 2 ? hostVersion : 3, listRegisters: random.pick(LIST_REGISTERS), kvm },
   };
 }
 

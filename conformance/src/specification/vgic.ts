@@ -1,4 +1,4 @@
-import { Command, Gic, type GicConfig, itsAt, Ram, restoreGic, saveGic } from 'vgic';
+import { Command, Gic, type GicConfig, itsAt, kvmNamed, Ram, restoreGic, saveGic } from 'vgic';
 import { GITS_TRANSLATER } from '../generator/registers.js';
 import type { GuestGic } from './architecture/configuration.js';
 import { eventBits } from './architecture/its.js';
@@ -10,6 +10,8 @@ import { INSIDE, OUTSIDE, SIGNAL, type Subject, WAITING } from './subject.js';
 export interface HostGic {
   readonly hostVersion: 2 | 3;
   readonly listRegisters: number;
+  /** The KVM that it follows, as `kvmNamed` takes it: `none`, `6.12`, or names of deviations. */
+  readonly kvm: string;
 }
 
 const RAM_BASE = 0x40000000;
@@ -69,7 +71,9 @@ export class Vgic implements Subject {
   #create(listRegisters: number): Gic {
     const { version, vcpus, interrupts, priorityBits } = this.guest;
     const memory = this.#memory;
+    const kvm = kvmNamed(this.host.kvm);
     const gic = new Gic({
+      ...(kvm === undefined ? {} : { kvm }),
       ...({ version, vcpus, interrupts, priorityBits, listRegisters, hostVersion: this.host.hostVersion } as GicConfig),
       ...(memory === undefined ? {} : { memory, its: [itsAt(ITS_BASE)] }),
     });

@@ -108,6 +108,9 @@ export function writeTriggers(gic: ArchitecturalGic, vcpu: Vcpu, n: number, valu
   }
 }
 
+/** RAZ/WI in a uniprocessor (IHI 0048, 4.3.12), and RES0 with affinity routing (IHI 0069, 12.9 GICD_ITARGETSR<n>). */
+const hasTargetLists = ({ config: { version, vcpus } }: ArchitecturalGic): boolean => version === 2 && vcpus > 1;
+
 /** One byte of an array that has a byte for each interrupt. */
 export interface ByteRegister {
   read(gic: ArchitecturalGic, vcpu: Vcpu, intid: number): number;
@@ -122,17 +125,17 @@ export const BYTE_REGISTERS = {
       if (interrupt !== undefined) interrupt.priority = distributorPriority(value);
     },
   },
-  // GICv2; with affinity routing RES0. IHI 0048, 4.3.12: SGIs' and PPIs' are read-only and name the reader
+  // IHI 0048, 4.3.12: SGIs' and PPIs' are read-only and name the reader
   ITARGETSR: {
     read: (gic, vcpu, intid) => {
-      if (gic.config.version === 3) return 0;
-      return intid < PRIVATE ? 1 << vcpu.number : (gic.interrupt(vcpu, intid)?.routeLow ?? 0);
+      if (!hasTargetLists(gic)) return 0;
+      return intid < PRIVATE ? 1 << vcpu.number : (gic.interrupt(vcpu, intid)?.route ?? 0);
     },
     write: (gic, vcpu, intid, value) => {
       const interrupt = gic.interrupt(vcpu, intid);
-      if (gic.config.version === 3 || intid < PRIVATE || interrupt === undefined) return;
-      interrupt.routeLow = value & ((1 << gic.config.vcpus) - 1);
-      interrupt.target = lowest(interrupt.routeLow);
+      if (!hasTargetLists(gic) || intid < PRIVATE || interrupt === undefined) return;
+      interrupt.route = value & ((1 << gic.config.vcpus) - 1);
+      interrupt.target = lowest(interrupt.route);
     },
   },
   // GICv2: a byte for each SGI of this vCPU, a bit for each vCPU that may have sent it (IHI 0048, 4.3.16 and 4.3.17)
@@ -177,21 +180,18 @@ export function writeBytes(
  */
 const lowest = (targets: number): number => (targets === 0 ? NOWHERE : 31 - Math.clz32(targets & -targets));
 
-/** Bits of GICD_IROUTER<n>: Aff3, and Aff2 to Aff0. Without 1 of N (GICD_TYPER.No1N) bit 31 is RES0. */
-const AFF3 = 0xff;
+/** Of GICD_IROUTER<n>. Aff3 is RES0 without GICD_TYPER.A3V, bit 31 without 1 of N (GICD_TYPER.No1N). */
 const AFF2_TO_AFF0 = 0x00ffffff;
 
 /** GICD_IROUTER<n> (IHI 0069, 12.9). vCPU n has affinity 0.0.0.n; an affinity that nobody has reaches nobody. */
-export function writeRoute(gic: ArchitecturalGic, vcpu: Vcpu, intid: number, low: number, high: number): void {
+export function writeRoute(gic: ArchitecturalGic, vcpu: Vcpu, intid: number, value: number): void {
   const interrupt = gic.interrupt(vcpu, intid);
   if (interrupt === undefined || intid < PRIVATE) return;
-  interrupt.routeLow = low & AFF2_TO_AFF0;
-  interrupt.routeHigh = high & AFF3;
-  const reaches = interrupt.routeHigh === 0 && interrupt.routeLow < gic.config.vcpus;
-  interrupt.target = reaches ? interrupt.routeLow : NOWHERE;
+  interrupt.route = value & AFF2_TO_AFF0;
+  interrupt.target = interrupt.route < gic.config.vcpus ? interrupt.route : NOWHERE;
 }
 
 export function readRoute(gic: ArchitecturalGic, vcpu: Vcpu, intid: number): number {
   const interrupt = intid < PRIVATE ? undefined : gic.interrupt(vcpu, intid);
-  return interrupt === undefined ? 0 : interrupt.routeLow + interrupt.routeHigh * 2 ** 32;
+  return interrupt?.route ?? 0;
 }

@@ -23,8 +23,7 @@ export class Interrupt {
   sources = 0;
 
   /** An SPI's GICD_IROUTER<n>, or with GICv2 its byte of GICD_ITARGETSR, as it was written. */
-  routeLow = 0;
-  routeHigh = 0;
+  route = 0;
 
   constructor(
     readonly intid: number,

@@ -3,11 +3,12 @@ import type { ArchitecturalGic, Vcpu } from './gic.js';
 
 /** The CPU interface of a GICv3: ICC_*_EL1 as a guest at EL1 has them. IHI 0069, 12.2. */
 export interface SystemRegister {
-  /** Undefined where there is no such register. */
-  read?(gic: ArchitecturalGic, vcpu: Vcpu): number | undefined;
+  read?(gic: ArchitecturalGic, vcpu: Vcpu): number;
   write?(gic: ArchitecturalGic, vcpu: Vcpu, low: number, high: number): void;
   /** Bits that are compared; default all. */
   readonly defined?: number;
+  /** Whether there is such a register; default yes. */
+  isImplemented?(vcpu: Vcpu): boolean;
 }
 
 const INTID = 0xffffff;
@@ -46,19 +47,18 @@ const groupEnable = (group: 0 | 1): SystemRegister => ({
 
 /** ICC_AP<n>R<m>_EL1: 32 levels each; those that are not needed are UNDEFINED. */
 const activePriorities = (group: 0 | 1, n: number): SystemRegister => ({
-  read: (_, { priorities }) => (hasLevels(priorities.preemptionBits, n) ? priorities.active[group][n] : undefined),
+  read: (_, { priorities }) => priorities.active[group][n],
   write: (_, { priorities }, low) => {
-    if (hasLevels(priorities.preemptionBits, n)) priorities.active[group][n] = low;
+    priorities.active[group][n] = low;
   },
+  isImplemented: ({ priorities }) => 32 * n < 2 ** priorities.preemptionBits,
 });
-const hasLevels = (preemptionBits: number, n: number): boolean => 32 * n < 2 ** preemptionBits;
 
 /**
  * ICC_SGI<n>R_EL1: TargetList of the vCPUs with affinity 0.0.0.n, or with IRM all but the sender. It reaches those where the
- * SGI is of that group. From Non-secure state ICC_ASGI1R_EL1 can generate group 0 SGIs (IHI 0069, "Forwarding an SGI to a
- * target PE").
+ * SGI is of a group that the register generates (IHI 0069, "Forwarding an SGI to a target PE").
  */
-const sendSgi = (group: 0 | 1): SystemRegister => ({
+const sendSgi = (...groups: number[]): SystemRegister => ({
   write: (gic, vcpu, low, high) => {
     const everybody = (high & 0x100) !== 0;
     const ourCluster = (low & 0x00ff0000) === 0 && (high & 0x00ff00ff) === 0;
@@ -66,7 +66,7 @@ const sendSgi = (group: 0 | 1): SystemRegister => ({
     for (const target of gic.vcpus) {
       const listed = everybody ? target !== vcpu : ourCluster && ((low >>> target.number) & 1) !== 0;
       const sgi = target.privates[intid];
-      if (listed && sgi.group === group) sgi.latch = true;
+      if (listed && groups.includes(sgi.group)) sgi.latch = true;
     }
   },
 });
@@ -119,7 +119,8 @@ export const SYSTEM_REGISTERS = {
   ICC_AP1R1_EL1: activePriorities(1, 1),
   ICC_AP1R2_EL1: activePriorities(1, 2),
   ICC_AP1R3_EL1: activePriorities(1, 3),
-  ICC_SGI1R_EL1: sendSgi(1),
+  // of both groups from Secure state, of group 1 alone from Non-secure; one security state does not say which: KVM's choice
+  ICC_SGI1R_EL1: sendSgi(0, 1),
   ICC_SGI0R_EL1: sendSgi(0),
   ICC_ASGI1R_EL1: sendSgi(0),
 } as const satisfies Record<string, SystemRegister>;

@@ -1,0 +1,469 @@
+import type { Operation } from '../generator/protocol.js';
+import { Random } from '../generator/random.js';
+import { FIRST_LPI, PRIVATE, SGIS } from './architecture/configuration.js';
+import { command, type Step, step } from './steps.js';
+import { INSIDE, OUTSIDE, SIGNAL, type Subject, WAITING } from './subject.js';
+import type { Machine } from './traffic.js';
+
+/**
+ * The property over all, without the specification: each edge, MSI and SGI is taken at least once after it was sent,
+ * unless the guest takes it back; nothing is taken that was not sent, by whom it is not for, or while it is active; nothing
+ * is active after its end. The guests are well-behaved here: handlers acknowledge what is signalled, end it last in first out,
+ * deactivate in any order and on any vCPU. What they mask and move, they do at any time. At the end everything is opened, and
+ * what was sent has to come.
+ */
+
+/** SPIs of the machine: those with an even INTID are edge-triggered, the others level-sensitive. */
+const SPIS = 12;
+const LPIS = 8;
+const NOWHERE = -1;
+/** Interrupts in group 0: a pattern by INTID. LPIs are in group 1. */
+const GROUPS = 0xa5f0c3b6;
+const groupOf = (intid: number): number => (intid < FIRST_LPI ? (GROUPS >>> (intid & 31)) & 1 : 1);
+const MOST_ROUNDS = 1000;
+
+/** What a handler has acknowledged. */
+interface Taken {
+  /** As it was read: of a GICv2's SGI with its source. */
+  readonly value: number;
+  readonly key: number;
+}
+
+/** The kinds of operations, and how often each comes; `at` and `value` are any number, taken modulo what there is. */
+export const DELIVERY_OPERATIONS: readonly (readonly [weight: number, op: string])[] = [
+  [12, 'edge'],
+  [8, 'level'],
+  [4, 'fall'],
+  [10, 'sgi'],
+  [12, 'msi'],
+  [30, 'take'],
+  [24, 'end'],
+  [10, 'deactivate'],
+  [8, 'enter'],
+  [4, 'exit'],
+  [5, 'wait'],
+  [5, 'route'],
+  [4, 'moveLpi'],
+  [3, 'cancel'],
+  [2, 'clear'],
+  [1, 'discard'],
+  [3, 'enable'],
+  [2, 'disable'],
+  [2, 'mask'],
+  [2, 'unmask'],
+  [1, 'group'],
+  [1, 'distributor'],
+  [2, 'priority'],
+  [1, 'lpis'],
+  [0.4, 'move'],
+];
+
+/** Of what is owed: `#sgi` has the target in the lowest bits, then the INTID. */
+const nameOf = (key: number): string =>
+  key < 0 ? `SGI ${((-1 - key) >>> 3) % SGIS} for vCPU ${(-1 - key) & 7}` : `INTID ${key}`;
+
+export class Deliveries {
+  readonly #version: 2 | 3;
+  readonly #vcpus: number;
+  readonly #its: boolean;
+  readonly #where: Uint8Array;
+  readonly #stacks: readonly Taken[][];
+  readonly #dropped: Taken[] = [];
+  /** What was sent and not taken yet. */
+  readonly #owed = new Set<number>();
+  readonly #active = new Set<number>();
+  readonly #lines = new Set<number>();
+  readonly #routes = new Map<number, number>();
+  readonly #lpisOff: Uint8Array;
+  /** Whether a vCPU has masked, disabled or grouped away something of its own, and not opened all of it since. */
+  readonly #closed: Uint8Array;
+  #violation: string | undefined;
+  /** How many were taken. */
+  taken = 0;
+
+  constructor(
+    readonly subject: Subject,
+    { guest }: Machine,
+    /** Ends drop the priority only, and are followed by a deactivation. */
+    readonly split: boolean,
+    seed: number,
+  ) {
+    this.#version = guest.version;
+    this.#vcpus = guest.vcpus;
+    this.#its = guest.its;
+    this.#where = new Uint8Array(guest.vcpus);
+    this.#lpisOff = new Uint8Array(guest.vcpus);
+    this.#closed = new Uint8Array(guest.vcpus);
+    this.#stacks = Array.from({ length: guest.vcpus }, () => []);
+    this.#start(new Random(seed));
+  }
+
+  // ---- accesses
+
+  #do(step: Step): number {
+    if (step.op === 'read' || step.op === 'write' || step.op === 'command' || step.op === 'configure') {
+      this.#where[step.vcpu] = INSIDE;
+    }
+    const answer = this.subject.perform(step);
+    for (let vcpu = 0; vcpu < this.#vcpus; vcpu++) {
+      if (this.#where[vcpu] === WAITING && (this.subject.signals(vcpu) & SIGNAL.NOT_TOLD) !== 0) {
+        this.#fail(`vCPU ${vcpu} waits, is to be woken, and nobody is told`);
+      }
+    }
+    return answer;
+  }
+  #read(vcpu: number, name: string, at = 0): number {
+    return this.#do(step('read', vcpu, name, at));
+  }
+  #write(vcpu: number, name: string, at: number, low: number, size = 4, high = 0): void {
+    this.#do(step('write', vcpu, name, at, low, high, size));
+  }
+  #fail(violation: string): void {
+    this.#violation ??= violation;
+  }
+
+  #start(random: Random): void {
+    for (let vcpu = 0; vcpu < this.#vcpus; vcpu++) {
+      this.#write(vcpu, 'IGROUPR', 0, GROUPS);
+      this.#write(vcpu, 'ISENABLER', 0, 0xffffffff);
+      for (let at = 0; at < PRIVATE; at += 4) this.#write(vcpu, 'IPRIORITYR', at, random.word() & 0x78787878);
+      if (this.#version === 3) this.#write(vcpu, 'ICC_CTLR_EL1', 0, this.split ? 2 : 0);
+      this.#openInterface(vcpu);
+      if (this.#its) this.#write(vcpu, 'GICR_CTLR', 0, 1);
+    }
+    this.#write(0, 'IGROUPR', 1, GROUPS);
+    this.#write(0, 'ISENABLER', 1, 0xffffffff);
+    this.#write(0, 'ICFGR', 2, 0x22222222);
+    this.#write(0, 'ICFGR', 3, 0x22222222);
+    for (let n = 0; n < SPIS; n++) {
+      this.#write(0, 'IPRIORITYR', PRIVATE + n, random.word() & 0x78, 1);
+      this.#route(0, PRIVATE + n, random.below(this.#vcpus));
+    }
+    this.#write(0, 'GICD_CTLR', 0, 3);
+    if (this.#its) this.#startIts(random);
+  }
+
+  #startIts(random: Random): void {
+    this.#write(0, 'GITS_CTLR', 0, 1);
+    for (let vcpu = 0; vcpu < this.#vcpus; vcpu++) this.#do({ ...command(0, 'MAPC', 0, vcpu, 0, vcpu), low: 1 });
+    this.#do({ ...command(0, 'MAPD'), low: 1 });
+    for (let n = 0; n < LPIS; n++) {
+      this.#do({ ...step('configure', 0, '', n, (random.word() & 0x78) | 1), intid: FIRST_LPI + n });
+      this.#mapLpi(n, random.below(this.#vcpus));
+    }
+  }
+
+  #mapLpi(n: number, vcpu: number): void {
+    this.#do(command(0, 'MAPTI', 0, n, FIRST_LPI + n, vcpu));
+    this.#routes.set(FIRST_LPI + n, vcpu);
+  }
+
+  /** Open masks and enables of a CPU interface, with AckCtl and FIQEn for a GICv2. */
+  #openInterface(vcpu: number): void {
+    if (this.#version === 2) {
+      this.#write(vcpu, 'GICC_PMR', 0, 0xff);
+      this.#write(vcpu, 'GICC_CTLR', 0, this.split ? 0x20f : 0xf);
+      return;
+    }
+    this.#write(vcpu, 'ICC_PMR_EL1', 0, 0xff);
+    this.#write(vcpu, 'ICC_IGRPEN0_EL1', 0, 1);
+    this.#write(vcpu, 'ICC_IGRPEN1_EL1', 0, 1);
+  }
+
+  #route(by: number, intid: number, vcpu: number): void {
+    if (this.#version === 3) this.#write(by, 'IROUTER', intid, vcpu === NOWHERE ? 0xff : vcpu, 8);
+    else this.#write(by, 'ITARGETSR', intid, vcpu === NOWHERE ? 0 : 1 << vcpu, 1);
+    // a GICv2 with one vCPU has no target lists
+    this.#routes.set(intid, this.#version === 2 && this.#vcpus === 1 ? 0 : vcpu);
+  }
+
+  // ---- accounts
+
+  /** SGIs are each vCPU's own, with GICv2 each source's too; PPIs each vCPU's. */
+  #sgi(target: number, intid: number, source: number): number {
+    return -1 - (target + 8 * (intid + SGIS * (this.#version === 2 ? source : 0)));
+  }
+
+  #keyOf(vcpu: number, value: number): number {
+    if (value >= FIRST_LPI) return value;
+    const intid = value & 0x3ff;
+    return intid < SGIS ? this.#sgi(vcpu, intid, value >>> 10) : intid;
+  }
+
+  /** An SGI is active by its INTID, whoever sent it. */
+  #activeKey(vcpu: number, value: number): number {
+    const intid = value & 0x3ff;
+    return value < FIRST_LPI && intid < SGIS ? this.#sgi(vcpu, intid, 0) : this.#keyOf(vcpu, value);
+  }
+
+  #takes(vcpu: number, value: number, fiq: boolean): void {
+    const key = this.#keyOf(vcpu, value);
+    const name = `INTID ${value & 0x3ff}${value >= FIRST_LPI ? ` (LPI ${value})` : ''}`;
+    const active = this.#activeKey(vcpu, value);
+    const route = this.#routes.get(key);
+    this.taken++;
+    if (!this.#owed.delete(key) && !this.#lines.has(key)) this.#fail(`${name} was taken and not sent`);
+    if (value < FIRST_LPI && this.#active.has(active)) this.#fail(`${name} was taken while it is active`);
+    if (route !== undefined && route !== vcpu) this.#fail(`${name} was taken by vCPU ${vcpu}, and is for ${route}`);
+    if (fiq && groupOf(value & 0x3ff) === 1 && value < FIRST_LPI) this.#fail(`${name} of group 1 came as FIQ`);
+    if (value < FIRST_LPI) this.#active.add(active);
+    this.#stacks[vcpu].push({ value, key });
+    // the handler sees to it that the device lets go of its line
+    if (this.#lines.has(key)) this.#setLine(vcpu, key, false);
+  }
+
+  #setLine(vcpu: number, intid: number, level: boolean): void {
+    if (level) this.#lines.add(intid);
+    else this.#lines.delete(intid);
+    this.#do(step('line', vcpu, '', intid, level ? 1 : 0));
+  }
+
+  #take(vcpu: number): boolean {
+    if (this.#where[vcpu] === WAITING && (this.subject.signals(vcpu) & SIGNAL.WAKE) === 0) return false;
+    if (this.#where[vcpu] !== INSIDE) {
+      this.#where[vcpu] = INSIDE;
+      this.#do(step('enter', vcpu));
+    }
+    const signals = this.subject.signals(vcpu);
+    if (signals === 0) return false;
+    const fiq = (signals & SIGNAL.FIQ) !== 0;
+    const name = this.#version === 2 ? 'GICC_IAR' : fiq ? 'ICC_IAR0_EL1' : 'ICC_IAR1_EL1';
+    const value = this.#read(vcpu, name);
+    if (value >= 1020 && value < 1024) {
+      this.#fail(`vCPU ${vcpu} was signalled an interrupt, and acknowledged ${value}`);
+      return false;
+    }
+    this.#takes(vcpu, value, fiq);
+    return true;
+  }
+
+  #end(vcpu: number): boolean {
+    const taken = this.#stacks[vcpu].pop();
+    if (taken === undefined) return false;
+    const { value } = taken;
+    const group = groupOf(value);
+    const name = this.#version === 2 ? 'GICC_EOIR' : group === 0 ? 'ICC_EOIR0_EL1' : 'ICC_EOIR1_EL1';
+    if (value < FIRST_LPI) {
+      if (this.split) this.#dropped.push({ value: value | (vcpu << 16), key: this.#activeKey(vcpu, value) });
+      else this.#active.delete(this.#activeKey(vcpu, value));
+    }
+    this.#write(vcpu, name, 0, value);
+    return true;
+  }
+
+  /** SPIs by any vCPU, what is private by its own. */
+  #deactivate(by: number, at: number): boolean {
+    if (this.#dropped.length === 0) return false;
+    const [{ value, key }] = this.#dropped.splice(at % this.#dropped.length, 1);
+    const vcpu = (value & 0x3ff) < PRIVATE ? value >>> 16 : by;
+    this.#active.delete(key);
+    this.#write(vcpu, this.#version === 2 ? 'GICC_DIR' : 'ICC_DIR_EL1', 0, value & 0xffff);
+    return true;
+  }
+
+  // ---- operations
+
+  /** What the property says against an operation, or undefined. */
+  perform({ op, vcpu: anyVcpu, at: anyAt, value: anyValue }: Operation): string | undefined {
+    const vcpu = Number(anyVcpu ?? 0) % this.#vcpus;
+    const at = Number(anyAt ?? 0);
+    const value = Number(anyValue ?? 0);
+    const spi = PRIVATE + (at % SPIS);
+    const lpi = at % LPIS;
+    switch (op) {
+      case 'edge': {
+        const intid = spi & ~1;
+        this.#owed.add(intid);
+        this.#do(step('line', vcpu, '', intid, 1));
+        if (value % 2 === 0) this.#do(step('line', vcpu, '', intid, 0));
+        break;
+      }
+      case 'level':
+        this.#setLine(vcpu, spi | 1, true);
+        break;
+      case 'fall':
+        if (this.#lines.has(spi | 1)) this.#setLine(vcpu, spi | 1, false);
+        break;
+      case 'sgi':
+        this.#sendSgi(vcpu, value % this.#vcpus, at % SGIS);
+        break;
+      case 'msi':
+        this.#sendMsi(vcpu, lpi, value % 4 === 0);
+        break;
+      case 'take':
+        this.#take(vcpu);
+        break;
+      case 'end':
+        this.#end(vcpu);
+        break;
+      case 'deactivate':
+        this.#deactivate(vcpu, at);
+        break;
+      case 'enter':
+        this.#where[vcpu] = INSIDE;
+        this.#do(step('enter', vcpu));
+        break;
+      case 'exit':
+        this.#where[vcpu] = OUTSIDE;
+        this.#do(step('exit', vcpu));
+        break;
+      case 'wait':
+        this.#where[vcpu] = WAITING;
+        this.#do(step('wait', vcpu));
+        break;
+      case 'route':
+        this.#route(vcpu, spi, value % 8 === 7 ? NOWHERE : value % this.#vcpus);
+        break;
+      case 'cancel':
+        this.#owed.delete(spi);
+        this.#write(vcpu, 'ICPENDR', 1, 1 << (spi & 31));
+        break;
+      case 'moveLpi':
+      case 'clear':
+      case 'discard':
+        this.#commandLpi(op, vcpu, lpi, value % this.#vcpus);
+        break;
+      case 'enable':
+        this.#write(vcpu, 'ISENABLER', at % 2, 0xffffffff);
+        break;
+      case 'disable':
+        this.#closed[vcpu] = 1;
+        this.#write(vcpu, 'ICENABLER', at % 2, 1 << (value % 32));
+        break;
+      case 'mask':
+        this.#closed[vcpu] = 1;
+        this.#write(vcpu, this.#version === 2 ? 'GICC_PMR' : 'ICC_PMR_EL1', 0, value & 0xff);
+        break;
+      case 'unmask':
+        this.#openInterface(vcpu);
+        break;
+      case 'group':
+        this.#closed[vcpu] = 1;
+        if (this.#version === 3) this.#write(vcpu, `ICC_IGRPEN${at % 2}_EL1`, 0, value % 2);
+        else this.#write(vcpu, 'GICC_CTLR', 0, (this.split ? 0x20c : 0xc) | (value % 4));
+        break;
+      case 'distributor':
+        this.#write(vcpu, 'GICD_CTLR', 0, value % 4);
+        break;
+      case 'priority':
+        this.#write(vcpu, 'IPRIORITYR', spi, value & 0x78, 1);
+        break;
+      case 'lpis':
+        if (!this.#its) break;
+        this.#lpisOff[vcpu] = value % 2;
+        this.#closed[vcpu] = 1;
+        this.#write(vcpu, 'GICR_CTLR', 0, 1 - (value % 2));
+        break;
+      case 'move':
+        this.#do(step('move', 0, '', 1 + (at % 16)));
+        break;
+    }
+    return this.#violation;
+  }
+
+  #sendSgi(from: number, to: number, intid: number): void {
+    this.#owed.add(this.#sgi(to, intid, from));
+    if (this.#version === 2) this.#write(from, 'GICD_SGIR', 0, (1 << (16 + to)) | intid);
+    else {
+      const name = groupOf(intid) === 0 ? 'ICC_SGI0R_EL1' : 'ICC_SGI1R_EL1';
+      this.#write(from, name, 0, (intid << 24) | (1 << to));
+    }
+  }
+
+  #sendMsi(vcpu: number, n: number, byInt: boolean): void {
+    if (!this.#its) return;
+    // while its vCPU's LPIs are off an MSI is lost
+    if (this.#lpisOff[this.#routes.get(FIRST_LPI + n) ?? 0] === 0) this.#owed.add(FIRST_LPI + n);
+    this.#do(byInt ? command(vcpu, 'INT', 0, n) : step('msi', 0, '', n, 0));
+  }
+
+  /** Not while the LPI's state is in a table in memory. */
+  #commandLpi(op: string, by: number, n: number, to: number): void {
+    const intid = FIRST_LPI + n;
+    if (!this.#its || this.#lpisOff[this.#routes.get(intid) ?? 0] !== 0 || this.#lpisOff[to] !== 0) return;
+    if (op === 'moveLpi') {
+      this.#routes.set(intid, to);
+      this.#do(command(by, 'MOVI', 0, n, 0, to));
+      return;
+    }
+    this.#owed.delete(intid);
+    this.#do(command(by, op === 'clear' ? 'CLEAR' : 'DISCARD', 0, n));
+    if (op === 'discard') this.#mapLpi(n, to);
+  }
+
+  // ---- the end
+
+  /** Opens everything and serves until nothing comes; what the property says against that. */
+  rest(): string | undefined {
+    for (let vcpu = 0; vcpu < this.#vcpus; vcpu++) {
+      while (this.#end(vcpu));
+      if (this.#where[vcpu] === WAITING) continue;
+      this.#openPrivate(vcpu);
+    }
+    while (this.#deactivate(0, 0));
+    const by = Math.max(0, this.#where.indexOf(INSIDE));
+    this.#write(by, 'ISENABLER', 1, 0xffffffff);
+    this.#write(by, 'GICD_CTLR', 0, 3);
+    for (let n = 0; n < SPIS; n++) if (this.#routes.get(PRIVATE + n) === NOWHERE) this.#route(by, PRIVATE + n, 0);
+    this.#serve();
+    this.#lookForSleepers();
+    // who waited, and had no reason to wake while its own masks were closed, is woken by somebody else
+    for (let vcpu = 0; vcpu < this.#vcpus; vcpu++) this.#openPrivate(vcpu);
+    this.#serve();
+    return this.#violation ?? this.#leftOver();
+  }
+
+  /** Who still waits, and has closed nothing, is owed nothing. */
+  #lookForSleepers(): void {
+    for (const key of [...this.#owed, ...this.#lines]) {
+      const vcpu = key < 0 ? (-1 - key) % 8 : (this.#routes.get(key) ?? NOWHERE);
+      if (vcpu === NOWHERE || this.#where[vcpu] !== WAITING || this.#closed[vcpu] !== 0) continue;
+      this.#fail(`vCPU ${vcpu} waits and is not woken for ${nameOf(key)}`);
+    }
+  }
+
+  #openPrivate(vcpu: number): void {
+    this.#closed[vcpu] = 0;
+    this.#openInterface(vcpu);
+    this.#write(vcpu, 'ISENABLER', 0, 0xffffffff);
+    if (this.#lpisOff[vcpu] === 0) return;
+    this.#lpisOff[vcpu] = 0;
+    this.#write(vcpu, 'GICR_CTLR', 0, 1);
+  }
+
+  #serve(): void {
+    for (let round = 0; round < MOST_ROUNDS && this.#violation === undefined; round++) {
+      let idle = true;
+      for (let vcpu = 0; vcpu < this.#vcpus; vcpu++) {
+        while (this.#violation === undefined && this.#take(vcpu)) {
+          idle = false;
+          this.#end(vcpu);
+          this.#deactivate(vcpu, 0);
+        }
+      }
+      if (idle) return;
+    }
+    this.#fail('interrupts come without an end');
+  }
+
+  #leftOver(): string | undefined {
+    const [owed] = this.#owed;
+    if (owed !== undefined) return `${nameOf(owed)} was sent and is never taken`;
+    const [line] = this.#lines;
+    if (line !== undefined) return `INTID ${line} has its line asserted and is never taken`;
+    for (let vcpu = 0; vcpu < this.#vcpus; vcpu++) {
+      for (const [name, words] of [
+        ['ISACTIVER', 2],
+        ['ISPENDR', 2],
+      ] as const) {
+        for (let n = 0; n < words; n++) {
+          const bits = this.#read(vcpu, name, n);
+          if (bits !== 0) return `${name}${n} of vCPU ${vcpu} is 0x${bits.toString(16)} when all is done`;
+        }
+      }
+      const running = this.#read(vcpu, this.#version === 2 ? 'GICC_RPR' : 'ICC_RPR_EL1');
+      if (running !== 0xff) return `the running priority of vCPU ${vcpu} is 0x${running.toString(16)} when all is done`;
+    }
+    return undefined;
+  }
+}
