@@ -55,7 +55,7 @@ export const DELIVERY_OPERATIONS: readonly (readonly [weight: number, op: string
   [1, 'distributor'],
   [2, 'priority'],
   [1, 'lpis'],
-  [0.4, 'move'],
+  [0.15, 'move'],
 ];
 
 /** Of what is owed: `#sgi` has the target in the lowest bits, then the INTID. */

@@ -64,9 +64,9 @@ export function addressOf(version: 2 | 3, vcpu: number, name: string, at: number
 
 const redistributor = (vcpu: number): number => GICR + vcpu * REDISTRIBUTOR_STRIDE;
 
-/** Whether register or byte `at` of an array is of SGIs and PPIs. */
-function isOwn(name: string, at: number): boolean {
-  if (name === 'IROUTER' || name === 'ITARGETSR') return false;
+/** Whether register or byte `at` of an array by INTID is of SGIs and PPIs, in GICv3 a redistributor's. */
+export function isOwn(name: string, at: number): boolean {
   if (name === 'IPRIORITYR') return at < 32;
-  return name === 'ICFGR' ? at < 2 : at === 0;
+  if (name === 'ICFGR') return at < 2;
+  return at === 0 && REDISTRIBUTORS.has(prefixed(name).redistributor);
 }

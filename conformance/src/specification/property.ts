@@ -15,7 +15,7 @@ const vgic: SubjectOf = ({ guest, host }) => new Vgic(guest, host, ramOf(0));
 
 const KINDS = new Choice(DELIVERY_OPERATIONS);
 const SHORTEST = 20;
-const LONGEST = 400;
+const LONGEST = 1200;
 const VALUES = 0x10000;
 const SHRINKING = 10_000;
 

@@ -39,8 +39,8 @@ export interface ComparisonResult {
   readonly moves: number;
 }
 
-const SHORTEST = 60;
-const LONGEST = 900;
+const SHORTEST = 200;
+const LONGEST = 3000;
 const SHRINKING = 10_000;
 
 export async function compare(options: SequenceRun, oracle: Oracle): Promise<ComparisonResult> {

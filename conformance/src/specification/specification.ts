@@ -17,6 +17,7 @@ import {
 } from './architecture/interrupt-registers.js';
 import { ArchitecturalIts } from './architecture/its.js';
 import { SYSTEM_REGISTERS, type SystemRegister, type SystemRegisterName } from './architecture/system-registers.js';
+import { isOwn } from './places.js';
 import type { Step } from './steps.js';
 import { INSIDE, OUTSIDE, SIGNAL, type Subject, WAITING } from './subject.js';
 
@@ -37,6 +38,12 @@ const NAMES = {
 function registersWithout(...prefixes: string[]): ReadonlySet<string> {
   const all = [...Object.keys({ ...SYSTEM, ...FRAMES, ...BITS, ...BYTES }), 'ICFGR', 'IROUTER', 'GITS_CTLR'];
   return new Set(all.filter((name) => !prefixes.some((prefix) => name.startsWith(prefix))));
+}
+
+/** Whether an access is to a redistributor, which every vCPU can reach. */
+function isRedistributors({ version }: GuestGic, { op, name, at }: Step): boolean {
+  if (version !== 3 || (op !== 'read' && op !== 'write')) return false;
+  return name.startsWith('GICR_') || isOwn(name, at);
 }
 
 interface ItsCommand {
@@ -102,9 +109,10 @@ export class Specification implements Subject {
    * UNPREDICTABLE is not done.
    */
   allows(step: Step): boolean {
-    const { op, name, vcpu, at, device, intid } = step;
+    const { op, name, vcpu, of, at, device, intid } = step;
     const { gic, its } = this;
-    if (vcpu >= gic.vcpus.length) return false;
+    if (vcpu >= gic.vcpus.length || of >= gic.vcpus.length) return false;
+    if (of !== vcpu && !isRedistributors(gic.config, step)) return false;
     if ((op === 'read' || op === 'write') && !NAMES[gic.config.version].has(name)) return false;
     // an access to one that is not there is UNDEFINED (IHI 0069, 12.2 ICC_AP0R<n>_EL1); a hypervisor may let it read zero
     if (SYSTEM[name]?.isImplemented?.(gic.vcpus[vcpu]) === false) return false;
@@ -127,10 +135,10 @@ export class Specification implements Subject {
     switch (step.op) {
       case 'read':
         this.#where[vcpu.number] = INSIDE;
-        return this.#read(vcpu, step);
+        return this.#read(vcpu, this.gic.vcpus[step.of], step);
       case 'write':
         this.#where[vcpu.number] = INSIDE;
-        this.#write(vcpu, step);
+        this.#write(vcpu, this.gic.vcpus[step.of], step);
         return 0;
       case 'line':
         this.gic.setLine(vcpu, step.at, step.low !== 0);
@@ -177,23 +185,24 @@ export class Specification implements Subject {
     return this.gic.isFiq(one, interrupt) ? SIGNAL.FIQ : SIGNAL.IRQ;
   }
 
-  #read(vcpu: Vcpu, { name, at, size }: Step): number {
+  /** `of` has the redistributor, `vcpu` everything else. */
+  #read(vcpu: Vcpu, of: Vcpu, { name, at, size }: Step): number {
     const { gic } = this;
     if (name in SYSTEM) return SYSTEM[name].read?.(gic, vcpu) ?? 0;
-    if (name in FRAMES) return FRAMES[name].read?.(gic, vcpu) ?? 0;
-    if (name in BITS) return readBits(gic, vcpu, BITS[name], at);
-    if (name in BYTES) return readBytes(gic, vcpu, BYTES[name], at, size);
-    if (name === 'ICFGR') return readTriggers(gic, vcpu, at);
+    if (name in FRAMES) return FRAMES[name].read?.(gic, of) ?? 0;
+    if (name in BITS) return readBits(gic, of, BITS[name], at);
+    if (name in BYTES) return readBytes(gic, of, BYTES[name], at, size);
+    if (name === 'ICFGR') return readTriggers(gic, of, at);
     return name === 'IROUTER' ? readRoute(gic, vcpu, at) : 0;
   }
 
-  #write(vcpu: Vcpu, { name, at, size, low, high }: Step): void {
+  #write(vcpu: Vcpu, of: Vcpu, { name, at, size, low, high }: Step): void {
     const { gic } = this;
     if (name in SYSTEM) SYSTEM[name].write?.(gic, vcpu, low, high);
-    else if (name in FRAMES) FRAMES[name].write?.(gic, vcpu, low);
-    else if (name in BITS) writeBits(gic, vcpu, BITS[name], at, low);
-    else if (name in BYTES) writeBytes(gic, vcpu, BYTES[name], at, size, low);
-    else if (name === 'ICFGR') writeTriggers(gic, vcpu, at, low);
+    else if (name in FRAMES) FRAMES[name].write?.(gic, of, low);
+    else if (name in BITS) writeBits(gic, of, BITS[name], at, low);
+    else if (name in BYTES) writeBytes(gic, of, BYTES[name], at, size, low);
+    else if (name === 'ICFGR') writeTriggers(gic, of, at, low);
     else if (name === 'IROUTER') writeRoute(gic, vcpu, at, low);
     else if (name === 'GITS_CTLR') this.its.enabled = (low & 1) !== 0;
   }

@@ -19,6 +19,8 @@ export interface Step {
   vcpu: number;
   name: string;
   at: number;
+  /** Whose redistributor is accessed; its own, unless a vCPU reaches for that of another. */
+  of: number;
   /** Bytes of an access. */
   size: number;
   low: number;
@@ -30,16 +32,20 @@ export interface Step {
 }
 
 export function step(op: Step['op'], vcpu: number, name = '', at = 0, low = 0, high = 0, size = 4): Step {
-  return { op, vcpu, name, at, size, low: low >>> 0, high: high >>> 0, device: 0, intid: 0, collection: 0 };
+  return { op, vcpu, of: vcpu, name, at, size, low: low >>> 0, high: high >>> 0, device: 0, intid: 0, collection: 0 };
 }
 
 export function command(vcpu: number, name: string, device = 0, event = 0, intid = 0, collection = 0): Step {
   return { ...step('command', vcpu, name, event), device, intid, collection };
 }
 
+/** The same access to the redistributor of another vCPU. */
+export const ofAnother = (access: Step, of: number): Step => ({ ...access, of });
+
 /** For people and files, without what is 0; `value` is hexadecimal, so that it is shrunk bit by bit. */
-export function operationOf({ op, vcpu, name, at, size, low, high, device, intid, collection }: Step): Operation {
+export function operationOf({ op, vcpu, of, name, at, size, low, high, device, intid, collection }: Step): Operation {
   const operation: Operation = { op, vcpu };
+  if (of !== vcpu) operation.of = of;
   if (name !== '') operation.reg = name;
   if (at !== 0) operation.at = at;
   if (size !== 4) operation.size = size;
@@ -57,6 +63,7 @@ export function stepOf(operation: Operation): Step {
   return {
     op: operation.op as Step['op'],
     vcpu: number('vcpu'),
+    of: number('of', number('vcpu')),
     name: String(operation.reg ?? ''),
     at: number('at'),
     size: number('size', 4),

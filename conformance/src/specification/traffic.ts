@@ -1,6 +1,6 @@
 import type { Random } from '../generator/random.js';
 import type { GuestGic } from './architecture/configuration.js';
-import { command, type Step, step } from './steps.js';
+import { command, ofAnother, type Step, step } from './steps.js';
 import { SIGNAL } from './subject.js';
 import type { HostGic } from './vgic.js';
 
@@ -97,7 +97,7 @@ export class Traffic {
     readonly random: Random,
     readonly machine: Machine,
     /** In how many of a thousand steps the machine moves to another host. */
-    moves = 1.5,
+    moves = 0.5,
   ) {
     const { version, vcpus, its } = machine.guest;
     this.#version = version;
@@ -113,6 +113,7 @@ export class Traffic {
       [160, () => this.#end()],
       [50, () => this.#deactivate()],
       [120, () => this.#registers.pick(random)()],
+      [version === 3 ? 25 : 0, () => this.#reach()],
       [60, () => this.#interface.pick(random)()],
       [45, () => this.#mend()],
       [60, () => step('enter', this.#vcpu())],
@@ -362,6 +363,7 @@ export class Traffic {
       [20, () => step('read', this.#vcpu(), random.pick(reads), word())],
       [4, () => step('write', this.#vcpu(), 'GICD_CTLR', 0, random.pick([0, 1, 2, 3, 3, 3, 3, 3, random.word()]))],
       [2, () => step('read', this.#vcpu(), random.pick(['GICD_CTLR', 'GICD_TYPER']))],
+      [one ? 0 : 0.5, () => step('read', this.#vcpu(), 'IGRPMODR', word())],
       [one ? 0 : 8, () => this.#route()],
       [one ? 0 : 2, () => step('read', this.#vcpu(), 'IROUTER', 32 + random.below(8), 0, 0, 8)],
       [one ? 0 : 1, () => step('write', this.#vcpu(), 'GICR_WAKER', 0, random.below(8))],
@@ -374,6 +376,19 @@ export class Traffic {
       [one ? 2 : 0, () => step('read', this.#vcpu(), random.pick(['SPENDSGIR', 'CPENDSGIR']), 4 * random.below(4))],
       [machine.guest.its ? 3 : 0, () => step('write', this.#vcpu(), 'GICR_CTLR', 0, random.chance(0.7) ? 1 : 0)],
     ];
+  }
+
+  /** An access to the redistributor of another vCPU: where the register is not in one, its own. */
+  #reach(): Step {
+    const { random } = this;
+    const sets = ['ISENABLER', 'ISPENDR', 'ISPENDR', 'ICPENDR', 'ISACTIVER', 'ICACTIVER', 'ICENABLER', 'IGROUPR'];
+    const of = this.#vcpu();
+    const kind = random.below(10);
+    if (kind < 6) return ofAnother(step('write', this.#vcpu(), random.pick(sets), 0, this.#bits()), of);
+    if (kind < 8) return ofAnother(step('read', this.#vcpu(), random.pick(sets)), of);
+    if (kind < 9)
+      return ofAnother(step('write', this.#vcpu(), 'IPRIORITYR', random.below(32), this.#priority(), 0, 1), of);
+    return ofAnother(step('write', this.#vcpu(), 'GICR_WAKER', 0, random.below(8)), of);
   }
 
   #route(): Step {

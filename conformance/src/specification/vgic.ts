@@ -210,17 +210,17 @@ export class Vgic implements Subject {
     }
   }
 
-  #read({ vcpu, name, at, size }: Step): number {
+  #read({ vcpu, of, name, at, size }: Step): number {
     const encoding = encodingOf(name);
     if (encoding !== undefined) return this.#gic.readSystemRegister(vcpu, encoding);
-    const low = this.#gic.read(vcpu, addressOf(this.guest.version, vcpu, name, at), size);
+    const low = this.#gic.read(vcpu, addressOf(this.guest.version, of, name, at), size);
     return size === 8 ? low + this.#gic.high * 2 ** 32 : low;
   }
 
-  #write({ vcpu, name, at, size, low, high }: Step): void {
+  #write({ vcpu, of, name, at, size, low, high }: Step): void {
     const encoding = encodingOf(name);
     if (encoding !== undefined) this.#gic.writeSystemRegister(vcpu, encoding, low, high);
-    else this.#gic.write(vcpu, addressOf(this.guest.version, vcpu, name, at), size, low, high);
+    else this.#gic.write(vcpu, addressOf(this.guest.version, of, name, at), size, low, high);
   }
 
   #command({ vcpu, name, device, at, intid, collection, low }: Step): void {
