@@ -3,7 +3,7 @@ import type { Difference } from '../harness/pair.js';
 import { Specification } from './specification.js';
 import { operationOf, type Step, stepOf } from './steps.js';
 import { type Subject, signalNames } from './subject.js';
-import type { Machine } from './traffic.js';
+import type { Machine } from './traffic/machine.js';
 import { RAM_BYTES, Vgic } from './vgic.js';
 
 /** Which GICs are compared on a machine: the first one's answers with those of the others. */

@@ -3,7 +3,7 @@ import { Random } from '../generator/random.js';
 import { FIRST_LPI, PRIVATE, SGIS } from './architecture/configuration.js';
 import { command, type Step, step } from './steps.js';
 import { INSIDE, OUTSIDE, SIGNAL, type Subject, WAITING } from './subject.js';
-import type { Machine } from './traffic.js';
+import type { Machine } from './traffic/machine.js';
 
 /**
  * The property over all, without the specification: each edge, MSI and SGI is taken at least once after it was sent,

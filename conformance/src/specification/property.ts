@@ -1,12 +1,12 @@
 import type { Operation } from '../generator/protocol.js';
-import { Random } from '../generator/random.js';
+import { Choice, Random } from '../generator/random.js';
 import type { Difference } from '../harness/pair.js';
 import { shrink } from '../harness/shrink.js';
 import { machineOfOperation, machineOperation, ramOf } from './comparison.js';
 import { DELIVERY_OPERATIONS, Deliveries } from './deliveries.js';
 import type { ComparisonResult, SequenceFinding, SequenceRun } from './run.js';
 import type { Subject } from './subject.js';
-import { Choice, type Machine, machineOf } from './traffic.js';
+import { type Machine, machineOf } from './traffic/machine.js';
 import { Vgic } from './vgic.js';
 
 export type SubjectOf = (machine: Machine) => Subject;

@@ -4,7 +4,8 @@ import type { Difference } from '../harness/pair.js';
 import { type Shrunk, shrink, signature } from '../harness/shrink.js';
 import { Comparison, type Oracle, operationsOf, replay } from './comparison.js';
 import type { Step } from './steps.js';
-import { machineOf, Traffic } from './traffic.js';
+import { type Machine, machineOf } from './traffic/machine.js';
+import { Traffic } from './traffic/traffic.js';
 
 export interface SequenceRun {
   readonly seed: number;
@@ -82,7 +83,7 @@ const kindOf = (operations: readonly Operation[], difference: Difference): strin
 /** One sequence, until its end or its first difference; the steps that were done are added to `steps`. */
 function runOne(
   oracle: Oracle,
-  machine: ReturnType<typeof machineOf>,
+  machine: Machine,
   random: Random,
   steps: Step[],
   count: { operations: number; acknowledged: number; moves: number },

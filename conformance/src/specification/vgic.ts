@@ -203,7 +203,11 @@ export class Vgic implements Subject {
       case INSIDE:
         return (gic.irqAsserted(vcpu) ? SIGNAL.IRQ : 0) | (gic.fiqAsserted(vcpu) ? SIGNAL.FIQ : 0);
       case WAITING:
-        if (!gic.hasPending(vcpu)) return 0;
+        if (!gic.hasPending(vcpu)) {
+          // whoever was told has looked, and sleeps again
+          this.#told &= ~(1 << vcpu);
+          return 0;
+        }
         return ((this.#told >>> vcpu) & 1) === 0 ? SIGNAL.WAKE | SIGNAL.NOT_TOLD : SIGNAL.WAKE;
       default:
         return 0;
