@@ -39,7 +39,7 @@ export class Interrupts extends InterruptState {
   readonly untargeted: number;
   readonly activeLpis: boolean;
   readonly levelLatchUntilEnd: boolean;
-  readonly #changesWaitForExit: boolean;
+  readonly changesWaitForExit: boolean;
   readonly #linesOfEdgesForgotten: boolean;
   readonly #discardKeepsPending: boolean;
 
@@ -55,7 +55,7 @@ export class Interrupts extends InterruptState {
     super(version, vcpus, count, physical, events);
     this.activeLpis = deviates(kvm, 'activeLpis');
     this.levelLatchUntilEnd = deviates(kvm, 'levelLatchUntilEnd');
-    this.#changesWaitForExit = deviates(kvm, 'changesWaitForExit');
+    this.changesWaitForExit = deviates(kvm, 'changesWaitForExit');
     this.#linesOfEdgesForgotten = deviates(kvm, 'linesOfEdgesForgotten');
     this.#discardKeepsPending = deviates(kvm, 'discardKeepsPending');
     if (!deviates(kvm, 'spisResetToEdge')) this.edge.fill(0, this.vcpus, this.lpiBase >>> 5);
@@ -94,7 +94,7 @@ export class Interrupts extends InterruptState {
 
   /** Interrupts of a word are about to change: none of those in `mask` stays in a list register. */
   beginChange(word: number, mask: number): void {
-    if (this.#changesWaitForExit) return;
+    if (this.changesWaitForExit) return;
     this.listRegisterOwners.beginChange();
     const { owner } = this.lists;
     for (let rest = mask; rest !== 0; rest &= rest - 1) {
@@ -105,7 +105,7 @@ export class Interrupts extends InterruptState {
 
   /** {@link beginChange} of one interrupt. */
   beginChangeOf(i: number): void {
-    if (this.#changesWaitForExit) return;
+    if (this.changesWaitForExit) return;
     this.listRegisterOwners.beginChange();
     const vcpu = this.lists.owner[i];
     if (vcpu >= 0) this.listRegisterOwners.takeBack(vcpu);
@@ -113,7 +113,7 @@ export class Interrupts extends InterruptState {
 
   /** They have changed, and may be delivered now. */
   raised(word: number, mask: number): void {
-    if (this.#changesWaitForExit) {
+    if (this.changesWaitForExit) {
       this.queueWord(word, mask);
       return;
     }
@@ -123,12 +123,12 @@ export class Interrupts extends InterruptState {
 
   /** They have changed, and are not delivered now unless they were before. */
   lowered(word: number, mask: number): void {
-    if (!this.#changesWaitForExit) this.raised(word, mask);
+    if (!this.changesWaitForExit) this.raised(word, mask);
   }
 
   /** {@link raised} of one interrupt. */
   raisedOne(i: number): void {
-    if (this.#changesWaitForExit) {
+    if (this.changesWaitForExit) {
       this.queue(i);
       return;
     }
@@ -138,7 +138,7 @@ export class Interrupts extends InterruptState {
 
   /** {@link lowered} of one interrupt. */
   loweredOne(i: number): void {
-    if (!this.#changesWaitForExit) this.raisedOne(i);
+    if (!this.changesWaitForExit) this.raisedOne(i);
   }
 
   /** An interrupt goes to the list in which it must be, or out of the one in which it must not be any more. */

@@ -54,9 +54,9 @@ export function fillListRegisters(irqs: Interrupts, saved: SavedInterface, vcpu:
   let used = 0;
   if (lists.length[vcpu] > cpu.listRegisters) {
     used = choose(irqs, saved, vcpu);
-    for (let n = 0; n < used; n++) fillListRegister(irqs, cpu, chosen[n], n);
+    for (let n = 0; n < used; n++) fillListRegister(irqs, saved, vcpu, chosen[n], n);
   } else {
-    for (; i >= 0; i = lists.next[i]) if (irqs.deliveryTarget(i) === vcpu) fillListRegister(irqs, cpu, i, used++);
+    for (; i >= 0; i = lists.next[i]) if (irqs.deliveryTarget(i) === vcpu) fillListRegister(irqs, saved, vcpu, i, used++);
   }
   cpu.used = used;
   if (used > 0) cpu.setHcr(saved.hcr);

@@ -47,7 +47,7 @@ export function fillListRegisters(irqs: Interrupts, saved: SavedInterface, vcpu:
     // an SGI with sources left must not be overtaken by what has a lower priority
     if (manySources && priority[i] > lowestPriority) break;
     if (irqs.deliveryTarget(i) === vcpu) {
-      fillListRegister(irqs, cpu, i, used++);
+      fillListRegister(irqs, saved, vcpu, i, used++);
       if (manySources && source[i] !== 0) lowestPriority = priority[i];
     }
     if (used === cpu.listRegisters) {

@@ -37,7 +37,8 @@ const {
  */
 
 /** One interrupt into one list register. What goes in as pending leaves the latch: it is the list register's now. */
-export function fillListRegister(irqs: Interrupts, cpu: CpuInterface, i: number, n: number): void {
+export function fillListRegister(irqs: Interrupts, saved: SavedInterface, vcpu: number, i: number, n: number): void {
+  const { cpu } = saved;
   if (irqs.version === 2 && irqs.isSgi(i)) {
     fillSgiListRegister(irqs, cpu, i, n);
     return;
@@ -53,14 +54,29 @@ export function fillListRegister(irqs: Interrupts, cpu: CpuInterface, i: number,
   // a level is looked at again after the end of interrupt
   if (mapped) high |= LR_HW | irqs.physicalIntid[i];
   else if (!edge) high |= LR_EOI;
-  // with HW = 1 a list register may not be pending and active
   const pending = pendingBits(irqs.latch, irqs.line, irqs.edge, w);
-  if (pending & bit && (!active || ((edge || !irqs.levelLatchUntilEnd) && !mapped))) {
-    high |= LR_PENDING;
-    if (edge) irqs.latch[w] &= ~bit;
-    else if (mapped) irqs.line[w] &= ~bit;
+  if (pending & bit) {
+    if (!active || isPendingBehindActive(irqs, vcpu, i)) {
+      high |= LR_PENDING;
+      saved.pendingAtEntry |= 1 << n;
+      if (edge) irqs.latch[w] &= ~bit;
+      else if (mapped) irqs.line[w] &= ~bit;
+    } else if (irqs.target[i] !== vcpu && !mapped) {
+      // once it is ended another vCPU gets it
+      high |= LR_EOI;
+    }
   }
   cpu.setListRegister(n, irqs.intidOf(i), high);
+}
+
+/** Whether an active interrupt that is pending too can be taken again by the same vCPU as soon as it is ended. */
+function isPendingBehindActive(irqs: Interrupts, vcpu: number, i: number): boolean {
+  const w = i >>> 5;
+  const bit = 1 << (i & 31);
+  const edge = (irqs.edge[w] & bit) !== 0;
+  // with HW = 1 a list register may not be pending and active
+  if (irqs.hardware[w] & bit || (irqs.levelLatchUntilEnd && !edge)) return false;
+  return irqs.changesWaitForExit || ((irqs.enabled[w] & irqs.groupsEnabled(w) & bit) !== 0 && irqs.target[i] === vcpu);
 }
 
 /** The same for a GICv2's SGI: one of its senders goes in, the next one when this one has ended. */
@@ -90,14 +106,15 @@ function fillSgiListRegister(irqs: Interrupts, cpu: CpuInterface, i: number, n: 
 const MAINTENANCE = HCR_UIE | HCR_LRENPIE | HCR_NPIE | HCR_VGRP0EIE | HCR_VGRP0DIE | HCR_VGRP1EIE | HCR_VGRP1DIE;
 
 /** One list register back into the interrupt it holds. */
-function foldListRegister(irqs: Interrupts, vcpu: number, low: number, high: number): void {
+function foldListRegister(irqs: Interrupts, vcpu: number, low: number, high: number, wasPending: boolean): void {
   const intid = irqs.version === 3 ? low : low & LR_V2_INTID_MASK;
   const i = irqs.indexOf(vcpu, intid);
   if (i < 0) return;
-  if ((high & (LR_STATE | LR_EOI | LR_HW)) === LR_EOI && i >= irqs.sharedBase) irqs.events.resample?.(intid);
-
   const w = i >>> 5;
   const bit = 1 << (i & 31);
+  const ended = (high & (LR_STATE | LR_EOI | LR_HW)) === LR_EOI;
+  if (ended && i >= irqs.sharedBase && (irqs.changesWaitForExit || !(irqs.edge[w] & bit))) irqs.events.resample?.(intid);
+
   const active = (high & LR_ACTIVE) !== 0 && (i < irqs.lpiBase || irqs.activeLpis);
   const pending = (high & LR_PENDING) !== 0;
   const wasActive = irqs.active[w];
@@ -116,7 +133,7 @@ function foldListRegister(irqs: Interrupts, vcpu: number, low: number, high: num
   }
   const mapped = (irqs.hardware[w] & bit) !== 0;
   // a level set by ISPENDR is spent when the guest has acknowledged it
-  if (!pending && (!active || !(mapped || irqs.levelLatchUntilEnd))) irqs.latch[w] &= ~bit;
+  if (!pending && (irqs.levelLatchUntilEnd || mapped ? !active : wasPending)) irqs.latch[w] &= ~bit;
   if (mapped) resampleMappedLine(irqs, i, !active && (wasActive & bit) !== 0, pending);
 }
 
@@ -164,9 +181,10 @@ export function foldListRegisters(irqs: Interrupts, saved: SavedInterface, vcpu:
       cpu.lrLow[n] = 0;
       cpu.lrHigh[n] = 0;
       irqs.events.folded?.(vcpu, n, low, high);
-      foldListRegister(irqs, vcpu, low, high);
+      foldListRegister(irqs, vcpu, low, high, (saved.pendingAtEntry & (1 << n)) !== 0);
     }
     cpu.used = 0;
+    saved.pendingAtEntry = 0;
   }
   irqs.pruneList(vcpu);
 }

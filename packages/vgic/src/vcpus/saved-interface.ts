@@ -10,6 +10,8 @@ export class SavedInterface implements StatePart {
   vmcr = 0;
   /** What ICH_HCR_EL2 is given at entry. */
   hcr = HCR_EN;
+  /** The list registers that the last entry filled with something pending, a bit each. */
+  pendingAtEntry = 0;
   readonly ap0r = new Uint32Array(4);
   readonly ap1r = new Uint32Array(4);
   /** ICC_CTLR_EL1.PRIbits + 1 and IDbits as userspace has lowered them, never above the host's. */
@@ -30,6 +32,7 @@ export class SavedInterface implements StatePart {
   visitState(state: StateVisitor): void {
     this.vmcr = state.number(this.vmcr);
     this.hcr = state.number(this.hcr);
+    if (!state.visible) this.pendingAtEntry = state.number(this.pendingAtEntry);
     state.array(this.ap0r);
     state.array(this.ap1r);
     this.priorityBits = state.number(this.priorityBits);
