@@ -6,11 +6,12 @@ import { LPIS_USED, type Values } from './values.js';
 const DEVICES = 4;
 const EVENTS = 6;
 const COLLECTIONS = 4;
+const NOWHERE = -1;
 
 /** MSIs, and commands of guests to their ITS. It remembers where the guests have mapped collections to. */
 export class ItsTraffic {
   readonly #values: Values;
-  readonly #collections = new Uint8Array(COLLECTIONS);
+  readonly #collections = new Int8Array(COLLECTIONS).fill(NOWHERE);
   readonly #commands: Choice<() => Step>;
 
   constructor(values: Values) {
@@ -18,12 +19,10 @@ export class ItsTraffic {
     this.#commands = new Choice(this.#steps());
   }
 
+  /** What a guest does first: tables have their place already. */
   start(): Step[] {
-    const steps: Step[] = [];
-    steps.push({ ...step('write', 0, 'GITS_CTLR', 0, 1) });
-    for (let collection = 0; collection < this.#collections.length; collection++) {
-      steps.push(this.#mapCollection(collection, 1));
-    }
+    const steps = [step('write', 0, 'GITS_CTLR', 0, 1)];
+    for (let collection = 0; collection < COLLECTIONS; collection++) steps.push(this.#mapCollection(collection, 1));
     for (let device = 0; device < DEVICES; device++) steps.push({ ...command(0, 'MAPD', device), low: 1 });
     for (let n = 0; n < LPIS_USED; n++) {
       const device = n % DEVICES;
@@ -47,9 +46,7 @@ export class ItsTraffic {
   }
 
   #mapCollection(collection: number, valid: number): Step {
-    const target = this.#values.vcpu();
-    this.#collections[collection] = target;
-    return { ...command(this.#values.vcpu(), 'MAPC', 0, target, 0, collection), low: valid };
+    return { ...command(this.#values.vcpu(), 'MAPC', 0, this.#values.vcpu(), 0, collection), low: valid };
   }
 
   #steps(): Steps {
@@ -84,14 +81,19 @@ export class ItsTraffic {
     ];
   }
 
+  /** All collections of a vCPU, with what is pending there, to another one. */
   #moveAll(): Step {
     const from = this.#values.vcpu();
+    const to = this.#values.vcpu();
     let collections = 0;
     for (const [collection, target] of this.#collections.entries()) if (target === from) collections |= 1 << collection;
-    const to = this.#values.vcpu();
-    for (const [collection, target] of this.#collections.entries()) {
-      if (target === from) this.#collections[collection] = to;
-    }
     return { ...command(this.#values.vcpu(), 'MOVALL', 0, from, 0, collections), low: to };
+  }
+
+  /** A command that was carried out. */
+  learn({ name, at, collection, low }: Step): void {
+    if (name === 'MAPC') this.#collections[collection] = low === 0 ? NOWHERE : at;
+    if (name !== 'MOVALL') return;
+    for (const [moved, target] of this.#collections.entries()) if (target === at) this.#collections[moved] = low;
   }
 }

@@ -110,7 +110,9 @@ export class Traffic {
   }
 
   /** What a guest learns by the answer to a step; whether an interrupt was acknowledged by it. */
-  learn({ op, vcpu, name, low }: Step, answer: number): boolean {
+  learn(step: Step, answer: number): boolean {
+    const { op, vcpu, name, low } = step;
+    if (op === 'command') this.#its.learn(step);
     const handled = this.#handled[vcpu];
     const by = op === 'read' ? this.#acknowledges.indexOf(name) : -1;
     if (by >= 0 && !isSpecial(answer)) {
