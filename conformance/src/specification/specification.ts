@@ -109,7 +109,7 @@ export class Specification implements Subject {
    * UNPREDICTABLE is not done.
    */
   allows(step: Step): boolean {
-    const { op, name, vcpu, of, at, device, intid } = step;
+    const { op, name, vcpu, of, at, low, device, intid } = step;
     const { gic, its } = this;
     if (vcpu >= gic.vcpus.length || of >= gic.vcpus.length) return false;
     if (of !== vcpu && !isRedistributors(gic.config, step)) return false;
@@ -117,6 +117,7 @@ export class Specification implements Subject {
     // an access to one that is not there is UNDEFINED (IHI 0069, 12.2 ICC_AP0R<n>_EL1); a hypervisor may let it read zero
     if (SYSTEM[name]?.isImplemented?.(gic.vcpus[vcpu]) === false) return false;
     if (op === 'write') {
+      if (SYSTEM[name]?.isPredictable?.(gic.vcpus[vcpu], low) === false) return false;
       // GICv2 has one APR for both groups, so the group that is ended has to be the register's (IHI 0048, 4.4.5 and 5.5.5)
       const { priorities, ackCtl } = gic.vcpus[vcpu];
       if (name === 'GICC_EOIR') return priorities.runningGroup !== 1 || ackCtl;

@@ -9,6 +9,8 @@ export interface SystemRegister {
   readonly defined?: number;
   /** Whether there is such a register; default yes. */
   isImplemented?(vcpu: Vcpu): boolean;
+  /** Whether the architecture says what a write does; default yes. */
+  isPredictable?(vcpu: Vcpu, low: number): boolean;
 }
 
 const INTID = 0xffffff;
@@ -45,13 +47,17 @@ const groupEnable = (group: 0 | 1): SystemRegister => ({
   },
 });
 
-/** ICC_AP<n>R<m>_EL1: 32 levels each; those that are not needed are UNDEFINED. */
+/**
+ * ICC_AP<n>R<m>_EL1: 32 levels each; those that are not needed are UNDEFINED. Other values than were read are for who
+ * restores a state, and UNPREDICTABLE if a level is active in both groups.
+ */
 const activePriorities = (group: 0 | 1, n: number): SystemRegister => ({
   read: (_, { priorities }) => priorities.active[group][n],
   write: (_, { priorities }, low) => {
     priorities.active[group][n] = low;
   },
   isImplemented: ({ priorities }) => 32 * n < 2 ** priorities.preemptionBits,
+  isPredictable: ({ priorities }, low) => (priorities.active[group === 0 ? 1 : 0][n] & low) === 0,
 });
 
 /**
