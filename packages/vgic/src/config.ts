@@ -4,6 +4,7 @@ import { GICV2_MAX_VCPUS, GICV3_MAX_VCPUS, PRIVATE_COUNT, SPI_LIMIT } from './ar
 import { GICR_SIZE } from './architecture/redistributor.js';
 import { checkBase, checkBoolean, checkOneOf, checkWhole, isWhole, refuse } from './arguments.js';
 import type { CpuInterfaceConfig } from './cpu-interface/cpu-interface.js';
+import type { Gicv3Features } from './frames/gicv3-features.js';
 import type { ItsPlacement } from './frames/its.js';
 import { PhysicalInterrupts } from './interrupts/physical-interrupts.js';
 import { LPI_BITS_KVM } from './its/lpis.js';
@@ -41,6 +42,8 @@ export interface GicConfig {
   readonly memory?: Ram;
   /** Bits of an LPI's INTID, 16 (as KVM has it) to 24; more than 16 need `idBits: 1`. Default 16. */
   readonly intidBits?: number;
+  /** GICv3: message-based SPIs and the extended ranges of GICv3.1, by {@link gicv3Features}. Default none, as KVM. */
+  readonly features?: Gicv3Features;
   /** ITSs, each by {@link itsAt}. Default none. */
   readonly its?: readonly ItsPlacement[];
   /** Physical interrupts that virtual ones can be tied to, shared by the virtual machines of one host. Default: its own. */
@@ -120,7 +123,7 @@ export function checkConfig(config: GicConfig): void {
   checkWhole('idBits', idBits, 0, 7);
   checkBoolean('affinity3', config.affinity3 ?? true);
   checkBoolean('seis', config.seis ?? false);
-  const { intidBits = LPI_BITS_KVM, memory, gicv4Driver, physicalInterrupts, kvm } = config;
+  const { intidBits = LPI_BITS_KVM, memory, features, gicv4Driver, physicalInterrupts, kvm } = config;
   checkWhole('intidBits', intidBits, 16, 24);
   if (intidBits > 16 && idBits !== 1) refuse('intidBits', `16 where idBits is ${idBits}`, intidBits);
   if (memory !== undefined && !(memory instanceof Ram)) refuse('memory', "the guest's Ram", memory);
@@ -129,6 +132,9 @@ export function checkConfig(config: GicConfig): void {
   }
   if (gicv4Driver !== undefined && hostVersion !== 3)
     refuse('gicv4Driver', 'undefined where hostVersion is 2', gicv4Driver);
+  if (features !== undefined && (version === 2 || typeof features?.rangesFrom !== 'function')) {
+    refuse('features', 'of version 3, what gicv3Features answers', features);
+  }
   if (!Array.isArray(its)) refuse('its', 'an array of what itsAt answers', its);
   for (const [n, each] of its.entries()) {
     if (typeof each?.create !== 'function' || each.frame === undefined) refuse(`its[${n}]`, 'what itsAt answers', each);
@@ -152,6 +158,7 @@ export function cpuInterfaceConfig(config: GicConfig): CpuInterfaceConfig {
     idBits: config.idBits ?? 0,
     affinity3: config.affinity3 ?? true,
     seis: config.seis ?? false,
+    extendedRange: config.features?.extendedRange,
     systemRegisters: config.version === 3,
   };
 }

@@ -80,7 +80,8 @@ export class Gic implements FrameContext, StatePart {
     this.config = config;
     const { version, vcpus } = config;
     this.physical = config.physicalInterrupts ?? new PhysicalInterrupts();
-    this.irqs = new Interrupts(version, vcpus, config.interrupts ?? 256, this.physical, this.events, config.kvm);
+    const { interrupts = 256, kvm, features } = config;
+    this.irqs = new Interrupts(version, vcpus, interrupts, this.physical, this.events, kvm, features?.rangesFrom);
     this.distributor = new DistributorState(vcpus);
     const pendbaser = version === 3 ? TABLE_BASE_RESET : 0;
     this.lpis = new Lpis(this.irqs, pendbaser, config.memory, config.intidBits ?? LPI_BITS_KVM);
@@ -127,17 +128,18 @@ export class Gic implements FrameContext, StatePart {
   #placeFrames(): void {
     const { config } = this;
     const distributorBase = config.distributorBase ?? DEFAULT_DISTRIBUTOR_BASE;
-    const distributor = config.version === 2 ? DISTRIBUTOR_V2 : DISTRIBUTOR_V3;
+    const distributor = config.version === 2 ? DISTRIBUTOR_V2 : (config.features?.distributor ?? DISTRIBUTOR_V3);
     this.addresses.add({ base: distributorBase, frame: distributor, vcpu: NO_VCPU });
     if (config.version === 2) {
       this.mapCpuInterface(config.cpuInterfaceBase ?? DEFAULT_CPU_INTERFACE_BASE);
       return;
     }
     const base = config.redistributorBase ?? DEFAULT_REDISTRIBUTOR_BASE;
+    const frame = config.features?.redistributor ?? REDISTRIBUTOR;
     this.redistributorRegions.list.push({ base, count: 0, index: 0, taken: 0 });
     for (let vcpu = 0; vcpu < config.vcpus; vcpu++) {
       const address = this.redistributorRegions.place(vcpu);
-      if (address !== undefined) this.addresses.add({ base: address, frame: REDISTRIBUTOR, vcpu });
+      if (address !== undefined) this.addresses.add({ base: address, frame, vcpu });
     }
     for (const placement of config.its ?? []) this.placeIts(this.addIts(placement), placement.base);
   }
@@ -167,23 +169,24 @@ export class Gic implements FrameContext, StatePart {
   // ---- devices
 
   /**
-   * A device drives an interrupt line: an SPI, or a PPI of `vcpu`. For an edge-triggered interrupt `true` is an edge.
+   * A device drives an interrupt line: an SPI, or a PPI of `vcpu`, extended ones too. For an edge-triggered interrupt `true` is an edge.
    * @throws GicError EINVAL for an INTID that is neither, or a vCPU that there is not.
    */
   setLine(intid: number, level: boolean, vcpu = 0): void {
     const { irqs } = this;
-    if (!isIndex(intid, irqs.count) || intid < FIRST_LINE || !isIndex(vcpu, irqs.vcpus)) this.#refuseLine(intid, vcpu);
+    if (!isIndex(intid, irqs.count) || intid < FIRST_LINE || !isIndex(vcpu, irqs.vcpus)) this.#checkLine(intid, vcpu);
     irqs.inject(irqs.indexOf(vcpu, intid), level);
   }
 
-  #refuseLine(intid: number, vcpu: number): void {
-    const { count, vcpus } = this.irqs;
-    checkWhole('intid', intid, FIRST_LINE, count - 1);
+  #checkLine(intid: number, vcpu: number): void {
+    const { count, vcpus, extended } = this.irqs;
+    if (!extended?.has(intid)) checkWhole('intid', intid, FIRST_LINE, count - 1);
     checkWhole('vcpu', vcpu, 0, vcpus - 1);
   }
 
   /**
-   * A device's MSI: a write of `eventId` to an address in the frames of an ITS. `deviceId` is the requester's; undefined
+   * A device's MSI: a write of `eventId` to an address in the frames of an ITS, or of a message-based SPI's INTID to
+   * GICD_SETSPI_NSR or GICD_CLRSPI_NSR ({@link GicConfig.features}). `deviceId` is the requester's; undefined
    * where the bus can't tell, which only a cached translation of device 0 survives, as in KVM.
    * @returns 1 delivered, 0 not mapped, or a negative errno: EINVAL where no ITS is, EBUSY while it or the LPIs are disabled.
    */
@@ -191,6 +194,8 @@ export class Gic implements FrameContext, StatePart {
     checkHalf('eventId', eventId);
     if (deviceId !== undefined) checkHalf('deviceId', deviceId);
     if (this.injectCachedMsi(address, eventId, deviceId ?? 0)) return 1;
+    const answer = this.config.features?.signal(this, address, eventId);
+    if (answer !== undefined) return answer;
     const its = this.#itsAt(address);
     if (this.its.length === 0) return -ERRNO.ENODEV;
     if (deviceId === undefined || its === undefined) return -ERRNO.EINVAL;
@@ -424,7 +429,8 @@ export class Gic implements FrameContext, StatePart {
     }
     state.shape('version', irqs.version);
     state.shape('vCPUs', irqs.vcpus);
-    state.shape('interrupts', irqs.count);
+    state.shape('interrupts', irqs.fixedEnd - irqs.sharedBase + 32);
+    irqs.extended?.visitState(state);
     state.shape('list registers', cpu.listRegisters);
     state.shape('priority bits', cpu.preemptionBits);
     state.shape('ITSs', this.its.length);

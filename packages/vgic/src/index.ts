@@ -12,6 +12,7 @@ export {
   eventsOf,
   type Listening,
 } from './events.js';
+export { type Gicv3FeatureConfig, type Gicv3Features, gicv3Features } from './frames/gicv3-features.js';
 export { type ItsPlacement, itsAt } from './frames/its.js';
 export { Gic } from './gic.js';
 export { GIC_EVENTS } from './gic-event-descriptions.js';

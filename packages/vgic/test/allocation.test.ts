@@ -32,10 +32,12 @@ const GICD = 0x0800_0000;
 const GICC = 0x0801_0000;
 const { ICC_IAR1_EL1, ICC_EOIR1_EL1, ICC_SGI1R_EL1, ICC_PMR_EL1, ICC_IGRPEN1_EL1 } = SYSTEM_REGISTERS;
 
-/** SPIs 32 to 95 edge-triggered and enabled, vCPU 0 loaded and ready to take them. */
+/** SPIs 32 to 95 edge-triggered and enabled, to vCPU 0, which is loaded and ready to take them. */
 function openGic(version: 2 | 3): Gic {
   const gic = new Gic({ version, vcpus: 2, interrupts: 128 });
-  gic.write(0, GICD, 4, version === 2 ? 1 : 0x12, 0);
+  gic.write(0, GICD, 4, 0x13, 0);
+  for (let at = 8; at < 24; at += 4) gic.write(0, GICD + 0xc00 + at, 4, 0xaaaa_aaaa, 0);
+  if (version === 2) for (let at = 32; at < 96; at += 4) gic.write(0, GICD + 0x800 + at, 4, 0x0101_0101, 0);
   for (const at of [4, 8]) gic.write(0, GICD + 0x100 + at, 4, 0x7fff_ffff, 0);
   gic.enter(0);
   if (version === 2) {
@@ -114,6 +116,42 @@ describe.each([3, 2] as const)('a GICv%d does not allocate', (version) => {
         gic.enter(0);
         gic.leave(0);
       }
+    });
+    expect(bytes).toBeLessThan(1);
+  });
+
+  test('when a line falls while its interrupt is in a list register', () => {
+    const gic = openGic(version);
+    gic.write(0, GICD + 0xc08, 4, 0, 0);
+    const bytes = bytesPerCycle((cycles) => {
+      for (let n = 0; n < cycles; n++) {
+        gic.setLine(40, true);
+        gic.enter(0);
+        gic.setLine(40, false);
+        if (gic.irqAsserted(0)) throw new Error('the line is low');
+      }
+    });
+    expect(bytes).toBeLessThan(1);
+  });
+
+  test('when more are active than list registers, and end', () => {
+    const gic = openGic(version);
+    for (let n = 0; n < 8; n++) gic.write(0, GICD + 0x428 + n, 1, 0xf0 - 16 * n, 0);
+    const bytes = bytesPerCycle((cycles) => {
+      for (let n = 0; n < cycles; n++) {
+        for (let intid = 40; intid < 48; intid++) {
+          gic.setLine(intid, true);
+          gic.enter(0);
+          if (version === 2) gic.read(0, GICC + 0xc, 4);
+          else gic.readSystemRegister(0, ICC_IAR1_EL1);
+        }
+        for (let intid = 47; intid >= 40; intid--) {
+          if (version === 2) gic.write(0, GICC + 0x10, 4, intid, 0);
+          else gic.writeSystemRegister(0, ICC_EOIR1_EL1, intid, 0);
+        }
+        gic.leave(0);
+      }
+      if (!gic.irqs.lists.isEmpty(0)) throw new Error('an end was lost');
     });
     expect(bytes).toBeLessThan(1);
   });

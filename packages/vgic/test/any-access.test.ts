@@ -2,13 +2,24 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GICD_V3_REGISTERS } from '../src/architecture/distributor-v3.js';
 import { GICC_REGISTERS, GICD_V2_REGISTERS } from '../src/architecture/gicv2.js';
+import { GICD_FEATURE_REGISTERS, GICR_FEATURE_REGISTERS } from '../src/architecture/gicv3-features.js';
 import { GICR_REGISTERS, GICR_SIZE } from '../src/architecture/redistributor.js';
-import { Gic, SYSTEM_REGISTERS, saveGic, vgicState } from '../src/index.js';
+import {
+  Gic,
+  type GicConfig,
+  type Gicv3Features,
+  gicv3Features,
+  SYSTEM_REGISTERS,
+  saveGic,
+  vgicState,
+} from '../src/index.js';
 import { GICD_BASE, GICR_BASE, GICV_BASE } from './guest.js';
 
 /** The guest is hostile: whatever it loads, stores, reads or writes, nothing is thrown and nothing leaves its bounds. */
 
 const VCPUS = 3;
+const EXTENDED_INTIDS = [1056, 1087, 4096, 4110, 4159];
+const FEATURES = gicv3Features({ messageBasedSpis: true, extendedSpis: 64, extendedPpis: 32 });
 
 type Access =
   | { what: 'load'; vcpu: number; address: number; size: number }
@@ -29,9 +40,15 @@ function addresses(version: 2 | 3): fc.Arbitrary<number> {
   const starts =
     version === 3
       ? [
-          ...GICD_V3_REGISTERS.map((row) => ({ base: GICD_BASE + row.offset, length: row.length })),
+          ...[...GICD_V3_REGISTERS, ...GICD_FEATURE_REGISTERS].map((row) => ({
+            base: GICD_BASE + row.offset,
+            length: row.length,
+          })),
           ...[0, 1, 2].flatMap((n) =>
-            GICR_REGISTERS.map((row) => ({ base: GICR_BASE + n * GICR_SIZE + row.offset, length: row.length })),
+            [...GICR_REGISTERS, ...GICR_FEATURE_REGISTERS].map((row) => ({
+              base: GICR_BASE + n * GICR_SIZE + row.offset,
+              length: row.length,
+            })),
           ),
         ]
       : [
@@ -53,6 +70,7 @@ function accesses(version: 2 | 3): fc.Arbitrary<Access> {
   const address = addresses(version);
   const size = fc.oneof({ weight: 10, arbitrary: fc.constant(4) }, { weight: 4, arbitrary: fc.constantFrom(1, 2, 8) });
   const encoding = fc.oneof(fc.constantFrom(...Object.values(SYSTEM_REGISTERS)), fc.nat(0xffff));
+  const intid = fc.oneof(fc.integer({ min: 16, max: 127 }), fc.constantFrom(...EXTENDED_INTIDS));
   const op = <const Name extends string>(name: Name) => fc.constant(name);
   return fc.oneof(
     { weight: 4, arbitrary: fc.record({ what: op('load'), vcpu, address, size }) },
@@ -61,7 +79,7 @@ function accesses(version: 2 | 3): fc.Arbitrary<Access> {
     { weight: 3, arbitrary: fc.record({ what: op('msr'), vcpu, encoding, low: word, high: word }) },
     {
       weight: 2,
-      arbitrary: fc.record({ what: op('line'), vcpu, intid: fc.integer({ min: 16, max: 127 }), level: fc.boolean() }),
+      arbitrary: fc.record({ what: op('line'), vcpu, intid, level: fc.boolean() }),
     },
     { weight: 1, arbitrary: fc.record({ what: op('enter'), vcpu }) },
     { weight: 1, arbitrary: fc.record({ what: op('exit'), vcpu }) },
@@ -93,7 +111,7 @@ function run(gic: Gic, access: Access): void {
       gic.writeSystemRegister(access.vcpu, access.encoding, access.low, access.high);
       break;
     case 'line':
-      gic.setLine(access.intid, access.level, access.vcpu);
+      if (access.intid < 128 || gic.config.features) gic.setLine(access.intid, access.level, access.vcpu);
       break;
     case 'enter':
       gic.enter(access.vcpu);
@@ -110,7 +128,7 @@ function check(gic: Gic): void {
   const bad = (what: string) => {
     throw new OutOfBounds(what);
   };
-  const interrupts = irqs.sharedEnd;
+  const interrupts = irqs.fixedEnd;
   for (let i = 0; i < interrupts; i++) {
     if (irqs.target[i] < -1 || irqs.target[i] >= VCPUS) bad(`target ${irqs.target[i]}`);
     if (irqs.priority[i] & 7) bad(`priority ${irqs.priority[i]}`);
@@ -125,7 +143,7 @@ function check(gic: Gic): void {
       if (listed.has(i)) bad(`${i} is listed twice`);
       listed.add(i);
       if (lists.owner[i] !== v) bad(`${i} is in the list of ${v}, not of ${lists.owner[i]}`);
-      if (i < VCPUS * 32 && i >>> 5 !== v) bad(`vCPU ${v} has the private interrupt ${i}`);
+      if (irqs.ownerOf(i) >= 0 && irqs.ownerOf(i) !== v) bad(`vCPU ${v} has the private interrupt ${i}`);
       length++;
     }
     if (length !== lists.length[v]) bad(`length ${lists.length[v]}`);
@@ -138,8 +156,12 @@ function check(gic: Gic): void {
   for (let i = 0; i < interrupts; i++) if (lists.owner[i] >= 0 && !listed.has(i)) bad(`${i} is in no list`);
 }
 
-function attack(version: 2 | 3, list: readonly Access[], sabotage: (gic: Gic) => void = () => {}): void {
-  const gic = new Gic({ version, vcpus: VCPUS, interrupts: 128, listRegisters: 2 });
+function attack(
+  config: Pick<GicConfig, 'version' | 'features'>,
+  list: readonly Access[],
+  sabotage: (gic: Gic) => void = () => {},
+): void {
+  const gic = new Gic({ ...config, vcpus: VCPUS, interrupts: 128, listRegisters: 2 });
   const gicd = GICD_BASE;
   gic.write(0, gicd, 4, 3, 0);
   sabotage(gic);
@@ -153,9 +175,9 @@ function attack(version: 2 | 3, list: readonly Access[], sabotage: (gic: Gic) =>
     throw new OutOfBounds('the state grows');
 }
 
-const property = (version: 2 | 3, sabotage?: (gic: Gic) => void) =>
+const property = (version: 2 | 3, sabotage?: (gic: Gic) => void, features?: Gicv3Features) =>
   fc.property(fc.array(accesses(version), { minLength: 1, maxLength: 150, size: 'max' }), (list) =>
-    attack(version, list, sabotage),
+    attack({ version, ...(features && { features }) }, list, sabotage),
   );
 
 describe('any access', () => {
@@ -166,8 +188,16 @@ describe('any access', () => {
     },
   );
 
-  it.each([2, 3] as const)('of each width to each address of a GICv%i’s frames throws nothing', (version) => {
-    const gic = new Gic({ version, vcpus: VCPUS, interrupts: 128 });
+  it('nor does any of the guest of a GICv3 with message-based SPIs and extended ranges', () => {
+    fc.assert(property(3, undefined, FEATURES), { numRuns: 200 });
+  });
+
+  it.each([
+    [2, 'as KVM has it', {}],
+    [3, 'as KVM has it', {}],
+    [3, 'with all features', { features: FEATURES }],
+  ] as const)('of each width to each address of the frames of a GICv%i %s throws nothing', (version, _what, config) => {
+    const gic = new Gic({ version, vcpus: VCPUS, interrupts: 128, ...config });
     const frames =
       version === 3
         ? [

@@ -1,5 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { affinityOf, ERRNO, Gic, type GicConfig, GicError, interruptKind, itsAt, Ram } from '../src/index.js';
+import {
+  affinityOf,
+  ERRNO,
+  Gic,
+  type GicConfig,
+  GicError,
+  type Gicv3FeatureConfig,
+  gicv3Features,
+  interruptKind,
+  itsAt,
+  Ram,
+} from '../src/index.js';
 import { GICD_BASE, GICR_BASE, Guest } from './guest.js';
 
 describe('GicConfig', () => {
@@ -38,6 +49,9 @@ describe('GicConfig', () => {
     [{ its: 0x08080000 }, /^its: an array of what itsAt answers/],
     [{ its: [0x08080000] }, /^its\[0\]: what itsAt answers, not 134742016/],
     [{ version: 2, its: [itsAt(0x08080000)] }, /^its: empty where version is 2/],
+    [{ features: { extendedSpis: 32 } }, /^features: of version 3, what gicv3Features answers, not an object\.$/],
+    [{ features: null }, /^features: .*, not null\.$/],
+    [{ version: 2, features: gicv3Features({}) }, /^features: of version 3/],
     [{ distributorBase: -0x10000 }, /^distributorBase: an address, .*, not -65536\.$/],
     [{ distributorBase: 0x08001000 }, /^distributorBase: an address, a multiple of 0x10000 /],
     [{ distributorBase: Number.NaN }, /^distributorBase/],
@@ -95,6 +109,29 @@ describe('GicConfig', () => {
   });
 });
 
+describe('gicv3Features', () => {
+  it.each([
+    [undefined, /^features: an object, not undefined\.$/],
+    [null, /^features: an object, not null\.$/],
+    [{ messageBasedSpis: 1 }, /^messageBasedSpis: true or false, not 1\.$/],
+    [{ extendedSpis: 33 }, /^extendedSpis: a multiple of 32 from 0 to 1024, not 33\.$/],
+    [{ extendedSpis: 1056 }, /^extendedSpis/],
+    [{ extendedSpis: -32 }, /^extendedSpis/],
+    [{ extendedSpis: 32n }, /^extendedSpis: .*, not the bigint 32n\.$/],
+    [{ extendedPpis: 16 }, /^extendedPpis: 0 or 32 or 64, not 16\.$/],
+    [{ extendedPpis: '32' }, /^extendedPpis/],
+  ])('of what is no configuration are refused: EINVAL, with a sentence that names the field (%#)', (wrong, name) => {
+    const refused = () => gicv3Features(wrong as Gicv3FeatureConfig);
+    expect(refused).toThrow(GicError);
+    expect(refused).toThrow(name);
+  });
+
+  it('may be none, and are one GIC’s as well as many GICs’', () => {
+    const features = gicv3Features({});
+    for (const vcpus of [1, 2]) expect(new Gic({ version: 3, vcpus, features })).toBeInstanceOf(Gic);
+  });
+});
+
 describe('INTIDs and affinities', () => {
   it.each([
     [0, 'SGI'],
@@ -103,6 +140,10 @@ describe('INTIDs and affinities', () => {
     [31, 'PPI'],
     [32, 'SPI'],
     [1019, 'SPI'],
+    [1056, 'EPPI'],
+    [1119, 'EPPI'],
+    [4096, 'ESPI'],
+    [5119, 'ESPI'],
     [8192, 'LPI'],
   ])('INTID %i is an %s', (intid, kind) => {
     expect(interruptKind(intid)).toBe(kind);

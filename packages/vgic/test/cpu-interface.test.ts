@@ -271,9 +271,9 @@ describe('CPU interface: end of interrupt and deactivation', () => {
     ['ICC_EOIR1_EL1', 0],
     ['ICC_DIR_EL1', 2],
   ] as const)(
-    '%s of an INTID that is in no list register is counted in ICH_HCR_EL2.EOIcount, modulo 32',
+    '%s of an INTID that is in no list register is counted in ICH_HCR_EL2.EOIcount, modulo 32, unless it traps',
     (name, control) => {
-      const guest = pendingAt([0x80]);
+      const guest = pendingAt([0x80], { kvm: ['endsOutsideForgotten'] });
       guest.msr('ICC_CTLR_EL1', control);
       // an end counts if it drops an active priority
       guest.msr('ICC_AP1R0_EL1', 0xffffffff);
@@ -286,8 +286,100 @@ describe('CPU interface: end of interrupt and deactivation', () => {
     },
   );
 
-  it('an end of an LPI number that is in no list register is not counted', () => {
+  it.each([
+    ['ICC_EOIR1_EL1', 0],
+    ['ICC_DIR_EL1', 2],
+  ] as const)('%s of an INTID that is in no list register traps to the hypervisor, which ends it', (name, control) => {
+    const guest = pendingAt([0x80], { listRegisters: 1 });
+    guest.mark('ISACTIVER', 77);
+    expect(guest.listRegisters().map(({ low }) => low)).toEqual([32]);
+    guest.msr('ICC_CTLR_EL1', control);
+    guest.msr('ICC_AP1R0_EL1', 0xffffffff);
+    guest.msr(name, 77);
+    expect(guest.gic.cpuInterface(0).hcr >>> HCR_EOICOUNT_SHIFT).toBe(0);
+    expect(guest.bit('ISACTIVER', 77)).toBe(0);
+  });
+
+  it.each([
+    ['its priority', (guest: Guest) => guest.setPriority(32, 0x20)],
+    ['its priority, to one that shares a group priority', (guest: Guest) => guest.setPriority(32, 0x88)],
+    ['the binary point', (guest: Guest) => guest.msr('ICC_BPR1_EL1', 7)],
+  ])('with EOImode 0 ICC_EOIR1_EL1 deactivates though %s has changed since the acknowledge', (_what, change) => {
+    const guest = pendingAt([0x98]);
+    expect(guest.acknowledge()).toBe(32);
+    change(guest);
+    guest.end(32);
+    expect([guest.bit('ISACTIVER', 32), guest.mrs('ICC_RPR_EL1')]).toEqual([0, 0xff]);
+  });
+
+  it('with EOImode 0 ICC_EOIR1_EL1 deactivates an interrupt whose group has changed since the acknowledge', () => {
     const guest = pendingAt([0x80]);
+    expect(guest.acknowledge()).toBe(32);
+    guest.setGroup(32, 0);
+    guest.end(32);
+    expect([guest.bit('ISACTIVER', 32), guest.mrs('ICC_RPR_EL1')]).toEqual([0, 0xff]);
+  });
+
+  it.each([
+    ['its priority', (guest: Guest) => guest.setPriority(32, 0x20)],
+    ['its group', (guest: Guest) => guest.setGroup(32, 0)],
+    ['the binary point', (guest: Guest) => guest.msr('ICC_BPR1_EL1', 7)],
+  ])('KVM 6.12 leaves it active where %s has changed since the acknowledge', (_what, change) => {
+    const guest = pendingAt([0x98], { kvm: '6.12' });
+    expect(guest.acknowledge()).toBe(32);
+    change(guest);
+    guest.end(32);
+    expect([guest.bit('ISACTIVER', 32), guest.mrs('ICC_RPR_EL1')]).toEqual([1, 0xff]);
+  });
+
+  const NO_END: readonly (readonly [string, (guest: Guest) => void])[] = [
+    ['of INTID 1020', (guest) => guest.end(1020)],
+    ['of INTID 1023', (guest) => guest.end(1023)],
+    ['by the register of the other group', (guest) => guest.msr('ICC_EOIR0_EL1', 32)],
+  ];
+
+  it.each(NO_END)('an end of interrupt %s is ignored', (_what, end) => {
+    const guest = pendingAt([0x80]);
+    expect(guest.acknowledge()).toBe(32);
+    end(guest);
+    expect([guest.bit('ISACTIVER', 32), guest.mrs('ICC_RPR_EL1')]).toEqual([1, 0x80]);
+    guest.end(32);
+    expect([guest.bit('ISACTIVER', 32), guest.mrs('ICC_RPR_EL1')]).toEqual([0, 0xff]);
+  });
+
+  it.each(NO_END)('an end of interrupt %s drops a priority in KVM 6.12', (_what, end) => {
+    const guest = pendingAt([0x80], { kvm: '6.12' });
+    expect(guest.acknowledge()).toBe(32);
+    end(guest);
+    expect([guest.bit('ISACTIVER', 32), guest.mrs('ICC_RPR_EL1')]).toEqual([1, 0xff]);
+  });
+
+  it('an end of interrupt without an active priority is ignored: what is active by ISACTIVER stays so', () => {
+    const guest = Guest.ready();
+    guest.spi(32);
+    guest.mark('ISACTIVER', 32);
+    guest.enter();
+    guest.end(32);
+    expect(guest.bit('ISACTIVER', 32)).toBe(1);
+  });
+
+  it.each([0, 8, 31])(
+    'an end of interrupt of another INTID drops the priority, and deactivates that one: SPI %i',
+    (n) => {
+      const guest = pendingAt([0x80]);
+      expect(guest.acknowledge()).toBe(32);
+      const other = 64 + n;
+      guest.spi(other, { edge: true });
+      guest.mark('ISACTIVER', other);
+      guest.end(other);
+      expect([guest.mrs('ICC_RPR_EL1'), guest.bit('ISACTIVER', other), guest.bit('ISACTIVER', 32)]).toEqual([
+        0xff, 0, 1,
+      ]);
+    },
+  );
+
+  it('an end of an LPI number that is in no list register is not counted', () => {
+    const guest = pendingAt([0x80], { kvm: '6.12' });
     guest.end(8192);
     guest.end(0xffffff);
     expect(guest.gic.cpuInterface(0).hcr >>> HCR_EOICOUNT_SHIFT).toBe(0);

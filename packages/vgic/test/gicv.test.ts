@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { HCR_EOICOUNT_SHIFT } from '../src/architecture/virtual-interface.js';
-import { GICV_BASE, Guest, SPURIOUS } from './guest.js';
+import { ARCHITECTURE, GICV_BASE, Guest, SPURIOUS } from './guest.js';
 
 /** GICv2's virtual CPU interface. Source: IHI 0048, 4.4 "CPU interface register descriptions", 5.5 "GICV". */
 
@@ -79,14 +79,17 @@ describe('GICV: acknowledge, end of interrupt, deactivation', () => {
     expect(guest.acknowledge()).toBe(40);
   });
 
-  it('an end of interrupt with another sender than the active SGI’s does not deactivate it', () => {
-    const guest = ready();
+  it.each([
+    ['deactivates it: the SGI is active, not a sender’s', ARCHITECTURE, 0],
+    ['does not deactivate it in KVM 6.12, whose list register does not match', '6.12', 1],
+  ] as const)('an end of interrupt with another sender than the active SGI’s %s', (_what, kvm, active) => {
+    const guest = ready({ kvm });
     guest.sendSgi(3, [0], 1);
     guest.enter();
     expect(guest.acknowledge()).toBe(3 | (1 << 10));
     guest.end(3);
     guest.exit();
-    expect(guest.bit('ISACTIVER', 3)).toBe(1);
+    expect(guest.bit('ISACTIVER', 3)).toBe(active);
   });
 
   it('with GICV_CTLR.EOImode GICV_EOIR drops the priority and GICV_DIR deactivates', () => {
@@ -119,13 +122,45 @@ describe('GICV: acknowledge, end of interrupt, deactivation', () => {
   it.each([
     ['EOIR', 1],
     ['DIR', 0x201],
-  ] as const)('GICV_%s of an INTID that is in no list register is counted in GICH_HCR.EOICount', (name, control) => {
+  ] as const)(
+    'GICV_%s of an INTID that is in no list register is counted in GICH_HCR.EOICount, unless it traps',
+    (name, control) => {
+      for (const [kvm, count] of [
+        [['endsOutsideForgotten'], 1],
+        [ARCHITECTURE, 0],
+      ] as const) {
+        const guest = ready({ kvm, listRegisters: 1 });
+        raise(guest, 40);
+        guest.mark('ISACTIVER', 77);
+        guest.gicvStore('CTLR', control);
+        guest.gicvStore('APR', 0xffffffff);
+        guest.gicvStore(name, 77);
+        expect([guest.gic.cpuInterface(0).hcr >>> HCR_EOICOUNT_SHIFT, guest.bit('ISACTIVER', 77)]).toEqual([
+          count,
+          count,
+        ]);
+      }
+    },
+  );
+
+  it('GICV_EOIR deactivates though the priority has changed since the acknowledge', () => {
+    for (const kvm of [ARCHITECTURE, '6.12'] as const) {
+      const guest = ready({ kvm });
+      raise(guest, 40, 0x80);
+      expect(guest.acknowledge()).toBe(40);
+      guest.setPriority(40, 0x20);
+      guest.end(40);
+      expect([guest.bit('ISACTIVER', 40), guest.gicvLoad('RPR')]).toEqual([0, 0xff]);
+    }
+  });
+
+  it('GICV_EOIR without an active priority is ignored: what is active by ISACTIVER stays so', () => {
     const guest = ready();
-    raise(guest, 40);
-    guest.gicvStore('CTLR', control);
-    guest.gicvStore('APR', 0xffffffff);
-    guest.gicvStore(name, 77);
-    expect(guest.gic.cpuInterface(0).hcr >>> HCR_EOICOUNT_SHIFT).toBe(1);
+    guest.spi(40);
+    guest.mark('ISACTIVER', 40);
+    guest.enter();
+    guest.end(40);
+    expect(guest.bit('ISACTIVER', 40)).toBe(1);
   });
 
   it.each([

@@ -1,9 +1,11 @@
 import { GICD_V3_REGISTERS } from '../src/architecture/distributor-v3.js';
 import { GICC_REGISTERS, GICD_V2_REGISTERS } from '../src/architecture/gicv2.js';
+import { GICD_FEATURE_REGISTERS, GICR_FEATURE_REGISTERS } from '../src/architecture/gicv3-features.js';
+import { EPPI_MIN, ESPI_MIN } from '../src/architecture/intid.js';
 import { GICR_REGISTERS, GICR_SIZE } from '../src/architecture/redistributor.js';
 import { type NamesOf, offsetsOf, type RegisterDescription } from '../src/architecture/register-map.js';
 import { LR_STATE } from '../src/architecture/virtual-interface.js';
-import { Gic, type GicConfig, SYSTEM_REGISTERS, type SystemRegisterName } from '../src/index.js';
+import { Gic, type GicConfig, type KvmCompatibility, SYSTEM_REGISTERS, type SystemRegisterName } from '../src/index.js';
 
 /** The addresses of QEMU's `virt` board, which are the model's defaults. */
 export const GICD_BASE = 0x08000000;
@@ -13,6 +15,8 @@ export const GICV_BASE = 0x08010000;
 /** Nothing pending: IHI 0069, 2.2.1. */
 export const SPURIOUS = 1023;
 export const ALL_ONES = 0xffffffff;
+/** `GicConfig.kvm` as it is by default: no deviation from the architecture. */
+export const ARCHITECTURE: KvmCompatibility = [];
 
 /** The registers of GICV, which a guest knows as GICC, without that. */
 export type GicvName = NamesOf<typeof GICC_REGISTERS> extends `GICC_${infer Name}` ? Name : never;
@@ -31,7 +35,7 @@ export class Guest {
     this.version = this.gic.config.version;
   }
 
-  /** A guest that has enabled the distributor and the CPU interfaces, and given every interrupt priority 0xa0. */
+  /** A guest that has enabled the distributor and the CPU interfaces; every interrupt has priority 0xa0, SPIs go to vCPU 0. */
   static ready(config: Partial<GicConfig> = {}): Guest {
     return new Guest(config).prepare();
   }
@@ -44,8 +48,17 @@ export class Guest {
       }
       this.enableCpuInterface(vcpu);
     }
-    for (let at = 32; at < count; at += 4) this.store('GICD_IPRIORITYR', 0xa0a0a0a0, at);
-    this.store('GICD_CTLR', this.version === 3 ? 2 : 1);
+    for (let at = 32; at < count; at += 4) {
+      this.store('GICD_IPRIORITYR', 0xa0a0a0a0, at);
+      // a GICv3's lead there from reset on
+      if (this.version === 2) this.store('GICD_ITARGETSR', 0x01010101, at);
+    }
+    const { extendedSpis = 0, extendedPpis = 0 } = this.gic.config.features ?? {};
+    for (let at = 0; at < extendedSpis; at += 4) this.store('GICD_IPRIORITYRnE', 0xa0a0a0a0, at);
+    for (let vcpu = 0; vcpu < vcpus; vcpu++) {
+      for (let at = 0; at < extendedPpis; at += 4) this.store('GICR_IPRIORITYRnE', 0xa0a0a0a0, at, vcpu);
+    }
+    this.store('GICD_CTLR', 3);
     return this;
   }
 
@@ -63,7 +76,10 @@ export class Guest {
   // ---- frames
 
   description(name: string): RegisterDescription {
-    const maps = this.version === 3 ? [GICD_V3_REGISTERS, GICR_REGISTERS] : [GICD_V2_REGISTERS];
+    const maps =
+      this.version === 3
+        ? [GICD_V3_REGISTERS, GICR_REGISTERS, GICD_FEATURE_REGISTERS, GICR_FEATURE_REGISTERS]
+        : [GICD_V2_REGISTERS];
     for (const map of maps) {
       const found = map.find((row) => row.name === name);
       if (found !== undefined) return found;
@@ -85,25 +101,27 @@ export class Guest {
     this.gic.write(vcpu, this.address(name, at, vcpu), size, value, high);
   }
 
-  /** The register with one bit for each interrupt that has this one: `ISENABLER` is GICR_ISENABLER0 for a GICv3's PPIs. */
-  #place(kind: string, intid: number): { name: string; at: number } {
-    if (this.version === 3 && intid < 32) {
-      const name = kind === 'IPRIORITYR' || kind === 'ICFGR' ? `GICR_${kind}` : `GICR_${kind}0`;
-      return { name, at: ((this.description(name).bitsPerInterrupt * intid) >> 5) << 2 };
-    }
-    const name = `GICD_${kind}`;
-    return { name, at: ((this.description(name).bitsPerInterrupt * intid) >> 5) << 2 };
+  /**
+   * Where the array `kind` has an interrupt: `ISENABLER` is GICR_ISENABLER0 for a GICv3's PPIs, GICD_ISENABLERnE for its
+   * extended SPIs.
+   */
+  place(kind: string, intid: number): { name: string; at: number } {
+    const isPrivate = this.version === 3 && (intid < 32 || (intid >= EPPI_MIN && intid < ESPI_MIN));
+    const single = isPrivate && kind !== 'IPRIORITYR' && kind !== 'ICFGR' ? '0' : '';
+    const name = `${isPrivate ? 'GICR' : 'GICD'}_${kind}${intid >= EPPI_MIN ? 'nE' : single}`;
+    const { bitsPerInterrupt, firstIntid } = this.description(name);
+    return { name, at: ((bitsPerInterrupt * (intid - firstIntid)) >> 5) << 2 };
   }
 
   /** Writes one interrupt's bit to a set or clear register. */
   mark(kind: string, intid: number, vcpu = 0): void {
-    const { name, at } = this.#place(kind, intid);
+    const { name, at } = this.place(kind, intid);
     this.store(name, (1 << (intid & 31)) >>> 0, at, vcpu);
   }
 
   /** One interrupt's bit. */
   bit(kind: string, intid: number, vcpu = 0): number {
-    const { name, at } = this.#place(kind, intid);
+    const { name, at } = this.place(kind, intid);
     return (this.load(name, at, vcpu) >>> (intid & 31)) & 1;
   }
 
@@ -116,7 +134,7 @@ export class Guest {
 
   /** Reads, changes and writes back one interrupt's bits of a group, priority or configuration register. */
   #change(kind: string, intid: number, bits: number, value: number, vcpu: number): void {
-    const { name, at } = this.#place(kind, intid);
+    const { name, at } = this.place(kind, intid);
     const shift = (bits * intid) & 31;
     const mask = (2 ** bits - 1) << shift;
     this.store(name, ((this.load(name, at, vcpu) & ~mask) | (value << shift)) >>> 0, at, vcpu);
@@ -128,14 +146,15 @@ export class Guest {
   setGroup(intid: number, group: 0 | 1, vcpu = 0): void {
     this.#change('IGROUPR', intid, 1, group, vcpu);
   }
-  setEdge(intid: number, edge: boolean): void {
-    this.#change('ICFGR', intid, 2, edge ? 2 : 0, 0);
+  setEdge(intid: number, edge: boolean, vcpu = 0): void {
+    this.#change('ICFGR', intid, 2, edge ? 2 : 0, vcpu);
   }
 
   /** Routes an SPI to a vCPU (below 16). */
-  route(intid: number, vcpu: number): void {
-    if (this.version === 3) this.store('GICD_IROUTER', vcpu, intid * 8, 0, 8);
-    else this.store('GICD_ITARGETSR', 1 << vcpu, intid, 0, 1);
+  route(intid: number, vcpu: number, by = 0): void {
+    const { name, at } = this.version === 3 ? this.place('IROUTER', intid) : { name: 'GICD_ITARGETSR', at: intid };
+    if (this.version === 3) this.store(name, vcpu, at, by, 8);
+    else this.store(name, 1 << vcpu, at, by, 1);
   }
 
   /** A level-sensitive (or edge-triggered) SPI, enabled. */

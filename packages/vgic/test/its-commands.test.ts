@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { Command, type CommandName } from '../src/index.js';
-import { COMMAND_NAMES, ItsGuest, itsBase, RAM_BASE } from './its-guest.js';
+import { ARCHITECTURE } from './guest.js';
+import { COMMAND_NAMES, ItsGuest, type ItsGuestConfig, itsBase, RAM_BASE } from './its-guest.js';
 
 /** IHI 0069, 5.3 "The ITS commands" and 5.2 "The ITS tables". What is in error is skipped, as in KVM. */
 
 const EBUSY = -16;
 
 /** A guest of two vCPUs with device 1 (32 events), whose event 0 is LPI 8192 to vCPU 0. */
-function ready(): ItsGuest {
-  const guest = ItsGuest.ready({ vcpus: 2 });
+function ready(config: ItsGuestConfig = {}): ItsGuest {
+  const guest = ItsGuest.ready({ vcpus: 2, ...config });
   guest.mapDevice(1, 5);
   guest.mapEvent(1, 0, 8192, 0);
   return guest;
@@ -71,11 +72,14 @@ describe('MAPD', () => {
     expect(guest.load64(entry)).toBe(0n);
   });
 
-  it('forgets a device’s pending LPIs only when they are out of the vCPU’s hands: one that waits is taken', () => {
-    const guest = ready();
+  it.each([
+    ['takes the pending state of a device’s LPIs with it', ARCHITECTURE, []],
+    ['leaves to be taken what waits in KVM 6.12', '6.12', [8192]],
+  ] as const)('%s', (_what, kvm, waiting) => {
+    const guest = ready({ kvm });
     guest.msi(1, 0);
     guest.unmapDevice(1);
-    expect(taken(guest)).toEqual([[8192], []]);
+    expect(taken(guest)).toEqual([waiting, []]);
     guest.mapDevice(1);
     guest.mapEvent(1, 0, 8192);
     expect(taken(guest)).toEqual([[], []]);
@@ -200,10 +204,32 @@ describe('MOVI', () => {
     expect(taken(guest)).toEqual([[], [8192]]);
   });
 
-  it('what is pending moves when the old vCPU looks at it next, and is taken once', () => {
+  const move = (guest: ItsGuest) => guest.issue('MOVI', { deviceId: 1, eventId: 0, collection: 1 });
+
+  it('takes what is pending with it at once, and kicks the new vCPU', () => {
     const guest = ready();
     guest.msi(1, 0);
-    guest.issue('MOVI', { deviceId: 1, eventId: 0, collection: 1 });
+    const kicked: number[] = [];
+    guest.gic.events.on('kick', (vcpu) => kicked.push(vcpu));
+    move(guest);
+    expect(kicked).toEqual([1]);
+    expect([guest.taken(0), guest.taken(1), guest.taken(0)]).toEqual([[], [8192], []]);
+  });
+
+  it('takes what is pending with it out of a list register', () => {
+    const guest = ready();
+    guest.msi(1, 0);
+    guest.guest.enter(0);
+    move(guest);
+    expect(guest.guest.acknowledge(0)).toBe(1023);
+    expect([guest.taken(0), guest.taken(1), guest.taken(0)]).toEqual([[], [8192], []]);
+  });
+
+  it('moves what is pending when the old vCPU looks at it next in KVM 6.12, and it is taken once', () => {
+    const guest = ready({ kvm: '6.12' });
+    guest.msi(1, 0);
+    move(guest);
+    expect(guest.taken(1)).toEqual([]);
     guest.guest.enter(0).exit(0);
     expect([...guest.taken(1), ...guest.taken(0), ...guest.taken(1)]).toEqual([8192]);
   });
@@ -278,6 +304,27 @@ describe('DISCARD', () => {
     guest.store64(entry, 0x5555n);
     guest.issue('DISCARD', { deviceId: 1, eventId: 0, ...fields });
     expect(guest.load64(entry)).toBe(0x5555n);
+  });
+
+  it.each([
+    ['removes the pending state: neither this guest nor the next one that gets the LPI takes it', ARCHITECTURE, []],
+    ['leaves the pending state in KVM 6.12', '6.12', [8192]],
+  ] as const)('%s', (_what, kvm, waiting) => {
+    const guest = ready({ kvm });
+    guest.msi(1, 0);
+    guest.issue('DISCARD', { deviceId: 1, eventId: 0 });
+    guest.mapEvent(1, 1, 8192, 0);
+    expect(taken(guest)).toEqual([waiting, []]);
+  });
+
+  it.each(['DISCARD', 'CLEAR'] as const)('and CLEAR: %s removes the pending state from a list register too', (name) => {
+    const guest = ready();
+    guest.msi(1, 0);
+    guest.guest.enter(0);
+    expect(guest.gic.irqAsserted(0)).toBe(true);
+    guest.issue(name, { deviceId: 1, eventId: 0 });
+    expect([guest.gic.irqAsserted(0), guest.guest.acknowledge(0)]).toEqual([false, 1023]);
+    expect(taken(guest)).toEqual([[], []]);
   });
 
   it('of an LPI that is active lets the guest end it', () => {

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { ARCHITECTURE } from './guest.js';
 import { ItsGuest, type ItsGuestConfig } from './its-guest.js';
 
 /** Random traffic on a GIC with two ITSs: MSIs, commands and vCPUs, one operation after the other, as data. */
@@ -108,8 +109,8 @@ export class Run {
 }
 
 /** Two ITSs of three devices, all events mapped, collection n on vCPU n. */
-export function start(): Run {
-  const guest = ItsGuest.ready(CONFIG);
+export function start(kvm = ARCHITECTURE): Run {
+  const guest = ItsGuest.ready({ ...CONFIG, kvm });
   for (const its of [0, 1]) {
     for (let device = 0; device < DEVICES; device++) {
       guest.mapDevice(device, 2, undefined, its);

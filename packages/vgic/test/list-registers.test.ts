@@ -25,8 +25,8 @@ import {
   VMCR_ENG0,
   VMCR_ENG1,
 } from '../src/architecture/virtual-interface.js';
-import { CpuInterface } from '../src/index.js';
-import { Guest, SPURIOUS } from './guest.js';
+import { CpuInterface, type GicConfig } from '../src/index.js';
+import { ARCHITECTURE, Guest, SPURIOUS } from './guest.js';
 
 /** IHI 0069, 12.4 "virtualization control system registers"; KVM's entry and exit. */
 
@@ -52,8 +52,9 @@ describe('list registers: guest entry', () => {
     expect(guest.acknowledge()).toBe(34);
   });
 
-  it('when not all fits, active interrupts go in first, then pending ones by priority', () => {
-    const guest = Guest.ready({ listRegisters: 3 });
+  /** One active SPI, and four pending ones of other priorities. */
+  function oneActiveFourPending(config: Partial<GicConfig>): Guest {
+    const guest = Guest.ready(config);
     pendingEdges(guest, [[32, 0xc0]]);
     guest.enter();
     expect(guest.acknowledge()).toBe(32);
@@ -63,20 +64,72 @@ describe('list registers: guest entry', () => {
       [35, 0xa0],
       [36, 0x40],
     ]);
-    guest.enter();
-    expect(intidsOf(guest)).toEqual([32, 36, 34]);
+    return guest.enter();
+  }
+
+  it.each([
+    [1, [36]],
+    [2, [36, 34]],
+    [3, [36, 34, 33]],
+    [5, [32, 33, 34, 35, 36]],
+  ])(
+    'of four pending and one active %i go in, pending ones first by priority, unless all fit',
+    (listRegisters, held) => {
+      expect(intidsOf(oneActiveFourPending({ listRegisters }))).toEqual(held);
+    },
+  );
+
+  it('when not all fits, KVM 6.12 puts active interrupts in first, then pending ones by priority', () => {
+    expect(intidsOf(oneActiveFourPending({ listRegisters: 3, kvm: '6.12' }))).toEqual([32, 36, 34]);
   });
 
-  it('of equal priorities the one that became pending first goes in first', () => {
-    const guest = Guest.ready({ listRegisters: 2 });
+  it.each([0, 1] as const)(
+    'what is pending of group %i, which the CPU interface has disabled, goes in last',
+    (group) => {
+      const guest = Guest.ready({ listRegisters: 2 });
+      guest.msr(`ICC_IGRPEN${group}_EL1`, 0);
+      guest.msr(`ICC_IGRPEN${group === 0 ? 1 : 0}_EL1`, 1);
+      for (const intid of [40, 41, 42]) guest.setGroup(intid, group);
+      guest.setGroup(43, group === 0 ? 1 : 0);
+      pendingEdges(guest, [
+        [40, 0x20],
+        [41, 0x40],
+        [42, 0x60],
+        [43, 0xa0],
+      ]);
+      guest.enter();
+      expect(intidsOf(guest)).toEqual([43, 40]);
+      expect(group === 0 ? guest.gic.irqAsserted(0) : guest.gic.fiqAsserted(0)).toBe(true);
+    },
+  );
+
+  function threeOfOnePriority(config: Partial<GicConfig>): Guest {
+    const guest = Guest.ready({ listRegisters: 2, ...config });
     pendingEdges(guest, [
       [50, 0xa0],
       [40, 0xa0],
       [45, 0xa0],
     ]);
-    guest.enter();
-    expect(intidsOf(guest)).toEqual([50, 40]);
+    return guest.enter();
+  }
+
+  it('of equal priorities the lowest INTID goes in first', () => {
+    expect(intidsOf(threeOfOnePriority({}))).toEqual([40, 45]);
   });
+
+  it('of equal priorities KVM 6.12 puts in first the one that became pending first', () => {
+    expect(intidsOf(threeOfOnePriority({ kvm: '6.12' }))).toEqual([50, 40]);
+  });
+
+  it.each([2, 3] as const)(
+    'of equal priorities the lowest INTID is acknowledged first, in whatever list register (GICv%i)',
+    (version) => {
+      const order = (config: Partial<GicConfig>) =>
+        threeOfOnePriority({ version, listRegisters: 4, ...config }).serve();
+      expect(order({})).toEqual([40, 45, 50]);
+      expect(order({ kvm: '6.12' })).toEqual([50, 40, 45]);
+    },
+  );
 
   it('an interrupt in a list register has its INTID, priority, group and state', () => {
     const guest = Guest.ready();
@@ -195,15 +248,58 @@ describe('list registers: level-sensitive interrupts', () => {
     expect(guest.gic.maintenanceAsserted(0)).toBe(false);
   });
 
-  it('is never pending and active in a list register', () => {
-    const guest = Guest.ready();
+  function activeWithItsLineHigh(config: Partial<GicConfig> = {}): Guest {
+    const guest = Guest.ready(config);
     guest.spi(40);
     guest.gic.setLine(40, true);
     guest.enter();
     guest.acknowledge();
-    guest.enter();
+    return guest.enter();
+  }
+
+  it('whose line is high while it is active is taken anew after its end, and not before', () => {
+    const guest = activeWithItsLineHigh();
+    expect(guest.acknowledge()).toBe(SPURIOUS);
+    guest.end(40);
+    if (guest.gic.maintenanceAsserted(0)) guest.enter();
+    expect(guest.acknowledge()).toBe(40);
+  });
+
+  it('whose line falls while it is active is not taken anew', () => {
+    const guest = activeWithItsLineHigh();
+    guest.gic.setLine(40, false);
+    expect(guest.listRegisters().map(({ high }) => (high & LR_STATE) >>> 0)).toEqual([LR_ACTIVE]);
+    guest.end(40);
+    expect(guest.acknowledge()).toBe(SPURIOUS);
+    expect(guest.serve()).toEqual([]);
+  });
+
+  it('is never pending and active in a list register of KVM 6.12', () => {
+    const guest = activeWithItsLineHigh({ kvm: '6.12' });
     expect(guest.listRegisters().map(({ high }) => (high & LR_STATE) >>> 0)).toEqual([LR_ACTIVE]);
     expect(guest.acknowledge()).toBe(SPURIOUS);
+  });
+
+  /** ISPENDR, then the acknowledge, then ISPENDR again; how often it is taken in all. */
+  function timesTaken(config: Partial<GicConfig>): number {
+    const guest = Guest.ready(config);
+    guest.spi(40);
+    guest.mark('ISPENDR', 40);
+    guest.enter();
+    expect(guest.acknowledge()).toBe(40);
+    expect(guest.bit('ISPENDR', 40)).toBe(config.kvm === '6.12' ? 1 : 0);
+    guest.mark('ISPENDR', 40);
+    expect(guest.bit('ISPENDR', 40)).toBe(1);
+    guest.end(40);
+    return 1 + guest.serve().length;
+  }
+
+  it('which ISPENDR has made pending is so until its acknowledge, and again when it is set meanwhile', () => {
+    expect(timesTaken({})).toBe(2);
+  });
+
+  it('which ISPENDR has made pending is so until its end in KVM 6.12, and no second time', () => {
+    expect(timesTaken({ kvm: '6.12' })).toBe(1);
   });
 
   it('a line that fell while the interrupt was queued leaves nothing to take', () => {
@@ -214,8 +310,18 @@ describe('list registers: level-sensitive interrupts', () => {
     expect(guest.serve()).toEqual([]);
   });
 
-  it('a line that fell while the interrupt was pending in a list register may be taken once, not again', () => {
+  it('a line that falls while the interrupt is pending in a list register pulls it out: it is not taken', () => {
     const guest = Guest.ready();
+    guest.spi(40);
+    guest.gic.setLine(40, true);
+    guest.enter();
+    guest.gic.setLine(40, false);
+    expect([guest.gic.irqAsserted(0), guest.acknowledge()]).toEqual([false, SPURIOUS]);
+    expect(guest.serve()).toEqual([]);
+  });
+
+  it('a line that fell while the interrupt was pending in a list register is taken once in KVM 6.12, not again', () => {
+    const guest = Guest.ready({ kvm: '6.12' });
     guest.spi(40);
     guest.gic.setLine(40, true);
     guest.enter();
@@ -312,8 +418,69 @@ describe('list registers: more interrupts than list registers', () => {
     },
   );
 
-  it('underflow asks for a maintenance interrupt when at most one list register is left', () => {
+  it('no pending one left asks for a maintenance interrupt while the guest could take one that did not fit', () => {
     const guest = Guest.ready({ listRegisters: 4 });
+    pendingEdges(
+      guest,
+      [32, 33, 34, 35, 36].map((intid) => [intid, 0xa0] as const),
+    );
+    guest.enter();
+    expect(guest.gic.cpuInterface(0).hcr & (HCR_NPIE | HCR_UIE)).toBe(HCR_NPIE);
+    const asserted: boolean[] = [];
+    const taken: number[] = [];
+    for (let n = 0; n < 4; n++) {
+      asserted.push(guest.gic.maintenanceAsserted(0));
+      taken.push(guest.acknowledge());
+      if (n < 3) guest.end(taken[n]);
+    }
+    // the last one is active still: none that could be taken is pending
+    asserted.push(guest.gic.maintenanceAsserted(0));
+    expect(asserted).toEqual([false, false, false, false, true]);
+    guest.enter();
+    expect([intidsOf(guest), guest.gic.maintenanceAsserted(0)]).toEqual([[35, 36], false]);
+    guest.end(35);
+    expect(guest.acknowledge()).toBe(36);
+  });
+
+  it('is asked for anew at each entry', () => {
+    const guest = Guest.ready({ listRegisters: 1 });
+    pendingEdges(
+      guest,
+      [32, 33, 34].map((intid) => [intid, 0xa0] as const),
+    );
+    const asked: number[] = [];
+    for (let n = 0; n < 3; n++) {
+      guest.enter();
+      asked.push(guest.gic.cpuInterface(0).hcr & HCR_NPIE);
+      guest.end(guest.acknowledge());
+    }
+    expect(asked).toEqual([HCR_NPIE, HCR_NPIE, 0]);
+  });
+
+  it.each([0, 1] as const)(
+    'a pending one of a disabled group that did not fit comes in as soon as the guest enables group %i',
+    (group) => {
+      const guest = Guest.ready({ listRegisters: 1 });
+      const other = group === 0 ? 1 : 0;
+      guest.msr(`ICC_IGRPEN${group}_EL1`, 0);
+      guest.msr(`ICC_IGRPEN${other}_EL1`, 1);
+      guest.setGroup(40, group);
+      guest.setGroup(41, other);
+      pendingEdges(guest, [
+        [40, 0x20],
+        [41, 0xa0],
+      ]);
+      guest.enter();
+      expect([intidsOf(guest), guest.gic.maintenanceAsserted(0)]).toEqual([[41], false]);
+      guest.msr(`ICC_IGRPEN${group}_EL1`, 1);
+      expect(guest.gic.maintenanceAsserted(0)).toBe(true);
+      guest.enter();
+      expect(guest.mrs(`ICC_IAR${group}_EL1`)).toBe(40);
+    },
+  );
+
+  it('underflow asks for a maintenance interrupt of KVM 6.12 when at most one list register is left', () => {
+    const guest = Guest.ready({ listRegisters: 4, kvm: '6.12' });
     pendingEdges(
       guest,
       [32, 33, 34, 35, 36].map((intid) => [intid, 0xa0] as const),
@@ -341,8 +508,8 @@ describe('list registers: more interrupts than list registers', () => {
     expect(guest.gic.cpuInterface(0).hcr & HCR_UIE).toBe(0);
   });
 
-  it('underflow is asked for anew at each entry', () => {
-    const guest = Guest.ready({ listRegisters: 1 });
+  it('underflow is asked for anew at each entry of KVM 6.12', () => {
+    const guest = Guest.ready({ listRegisters: 1, kvm: '6.12' });
     pendingEdges(
       guest,
       [32, 33, 34].map((intid) => [intid, 0xa0] as const),
@@ -370,8 +537,21 @@ describe('list registers: more interrupts than list registers', () => {
 });
 
 describe('list registers: an interrupt that moves', () => {
-  it('one that is queued moves to its new vCPU at the old one’s next exit, and is taken once', () => {
-    const guest = Guest.ready({ vcpus: 2 });
+  it.each([2, 3] as const)(
+    'one that is queued moves to its new vCPU at once, kicks it, and is taken once (GICv%i)',
+    (version) => {
+      const guest = Guest.ready({ version, vcpus: 2 });
+      pendingEdges(guest, [[40, 0xa0]]);
+      const kicked: number[] = [];
+      guest.gic.events.on('kick', (vcpu) => kicked.push(vcpu));
+      guest.route(40, 1);
+      expect(kicked).toEqual([1]);
+      expect([guest.serve(0), guest.serve(1), guest.serve(0), guest.serve(1)]).toEqual([[], [40], [], []]);
+    },
+  );
+
+  it('one that is queued moves to its new vCPU at the old one’s next exit in KVM 6.12, and is taken once', () => {
+    const guest = Guest.ready({ vcpus: 2, kvm: '6.12' });
     pendingEdges(guest, [[40, 0xa0]]);
     guest.route(40, 1);
     expect(guest.serve(1)).toEqual([]);
@@ -383,8 +563,26 @@ describe('list registers: an interrupt that moves', () => {
     expect(guest.serve(0)).toEqual([]);
   });
 
-  it('one that is in the old vCPU’s list register is taken there, and not again at the new one', () => {
-    const guest = Guest.ready({ vcpus: 2 });
+  it.each([2, 3] as const)(
+    'one that is in the old vCPU’s list register leaves it, and is taken at the new one alone (GICv%i)',
+    (version) => {
+      const guest = Guest.ready({ version, vcpus: 2 });
+      pendingEdges(guest, [[40, 0xa0]]);
+      guest.enter(0).enter(1);
+      if (version === 3) guest.store('GICD_IROUTER', 1, 40 * 8, 1, 8);
+      else guest.store('GICD_ITARGETSR', 2, 40, 1, 1);
+      expect(intidsOf(guest, 0)).toEqual([]);
+      expect(guest.acknowledge(0)).toBe(SPURIOUS);
+      // the vCPU that writes has left the guest for it: its entry brings the interrupt
+      expect([intidsOf(guest, 1), guest.gic.kicks(0)]).toEqual([[40], 1]);
+      expect(guest.acknowledge(1)).toBe(40);
+      guest.end(40, 1);
+      expect([...guest.serve(0), ...guest.serve(1)]).toEqual([]);
+    },
+  );
+
+  it('one that is in the old vCPU’s list register is taken there in KVM 6.12, and not again at the new one', () => {
+    const guest = Guest.ready({ vcpus: 2, kvm: '6.12' });
     pendingEdges(guest, [[40, 0xa0]]);
     guest.enter(0);
     guest.store('GICD_IROUTER', 1, 40 * 8, 1, 8);
@@ -459,10 +657,76 @@ describe('list registers: a maintenance interrupt that comes late', () => {
   });
 });
 
+describe('list registers: a change while the interrupt is in one', () => {
+  /** Edge-triggered SPI 40 in a list register of vCPU 0; vCPU 1 makes the accesses. */
+  function inListRegister(config: Partial<GicConfig> = {}): Guest {
+    const guest = Guest.ready({ vcpus: 2, ...config });
+    pendingEdges(guest, [[40, 0xa0]]);
+    guest.enter(0);
+    expect(intidsOf(guest, 0)).toEqual([40]);
+    return guest;
+  }
+
+  it.each([
+    ['ICPENDR', (guest: Guest) => guest.mark('ICPENDR', 40, 1)],
+    ['ICENABLER', (guest: Guest) => guest.mark('ICENABLER', 40, 1)],
+    ['GICD_CTLR', (guest: Guest) => guest.store('GICD_CTLR', 0, 0, 1)],
+    ['IGROUPR, to a group that is disabled,', (guest: Guest) => guest.store('GICD_IGROUPR', 0, 4, 1)],
+    ['ISACTIVER', (guest: Guest) => guest.mark('ISACTIVER', 40, 1)],
+    ['a priority below the mask', (guest: Guest) => guest.store('GICD_IPRIORITYR', 0xf8, 40, 1, 1)],
+  ])('%s takes it away from a vCPU in the guest at once', (_what, change) => {
+    const guest = inListRegister();
+    change(guest);
+    expect([guest.gic.irqAsserted(0), guest.acknowledge(0)]).toEqual([false, SPURIOUS]);
+  });
+
+  it.each([
+    ['ISENABLER', (guest: Guest) => guest.mark('ISENABLER', 40, 1)],
+    ['ICENABLER of others', (guest: Guest) => guest.store('GICD_ICENABLER', 0xfffffeff, 4, 1)],
+    ['IGROUPR', (guest: Guest) => guest.store('GICD_IGROUPR', guest.load('GICD_IGROUPR', 4, 1), 4, 1)],
+    ['ISPENDR', (guest: Guest) => guest.mark('ISPENDR', 40, 1)],
+    ['ICPENDR of others', (guest: Guest) => guest.store('GICD_ICPENDR', 0xfffffeff, 4, 1)],
+    ['ICACTIVER', (guest: Guest) => guest.mark('ICACTIVER', 40, 1)],
+    ['IPRIORITYR', (guest: Guest) => guest.store('GICD_IPRIORITYR', 0xa0, 40, 1, 1)],
+    ['ICFGR', (guest: Guest) => guest.store('GICD_ICFGR', guest.load('GICD_ICFGR', 8, 1), 8, 1)],
+    ['IROUTER', (guest: Guest) => guest.store('GICD_IROUTER', 0, 40 * 8, 1, 8)],
+    ['GICD_CTLR', (guest: Guest) => guest.store('GICD_CTLR', 3, 0, 1)],
+    ['a read of ISPENDR', (guest: Guest) => expect(guest.bit('ISPENDR', 40, 1)).toBe(1)],
+    ['a read of ISACTIVER', (guest: Guest) => expect(guest.bit('ISACTIVER', 40, 1)).toBe(0)],
+  ])('%s that changes nothing of it leaves it to be taken, once', (_what, access) => {
+    for (const kvm of [ARCHITECTURE, '6.12'] as const) {
+      const guest = inListRegister({ kvm });
+      if (kvm === '6.12' && _what.startsWith('a read')) continue;
+      access(guest);
+      guest.sendSgi(1, [0], 0);
+      guest.exit(0);
+      expect(guest.bit('ISPENDR', 40)).toBe(1);
+      expect(guest.serve(0).sort()).toEqual([1, 40]);
+      expect([...guest.serve(0), ...guest.serve(1)]).toEqual([]);
+    }
+  });
+
+  it('its priority counts from the write on, also to preempt', () => {
+    const guest = inListRegister();
+    expect(guest.acknowledge(0)).toBe(40);
+    pendingEdges(guest, [[41, 0xc0]]);
+    guest.enter(0);
+    expect(guest.acknowledge(0)).toBe(SPURIOUS);
+    guest.store('GICD_IPRIORITYR', 0x20, 41, 1, 1);
+    expect(guest.acknowledge(0)).toBe(41);
+  });
+
+  it('ICPENDR and a falling line have no effect on a list register in KVM 6.12', () => {
+    const guest = inListRegister({ kvm: '6.12' });
+    guest.mark('ICPENDR', 40, 1);
+    expect(guest.acknowledge(0)).toBe(40);
+  });
+});
+
 describe('list registers: an active interrupt that is in no list register', () => {
-  /** More active interrupts than list registers: IHI 0069 lets a hypervisor count their ends, KVM 6.12 does not. */
-  it('as in KVM, its deactivation is not seen: it stays active', () => {
-    const guest = Guest.ready({ listRegisters: 1 });
+  /** Two active SPIs of which one fits. */
+  function twoActive(config: Partial<GicConfig>): Guest {
+    const guest = Guest.ready({ listRegisters: 1, ...config });
     guest.setEoiMode(true);
     for (const intid of [40, 41]) {
       guest.spi(intid, { edge: true });
@@ -470,6 +734,22 @@ describe('list registers: an active interrupt that is in no list register', () =
     }
     guest.enter();
     expect(intidsOf(guest)).toEqual([40]);
+    return guest;
+  }
+
+  it.each([2, 3] as const)('is deactivated by INTID, in any order (GICv%i)', (version) => {
+    for (const order of [
+      [40, 41],
+      [41, 40],
+    ]) {
+      const guest = twoActive({ version });
+      for (const intid of order) guest.deactivate(intid);
+      expect([guest.bit('ISACTIVER', 40), guest.bit('ISACTIVER', 41)]).toEqual([0, 0]);
+    }
+  });
+
+  it('of KVM 6.12 stays active: its deactivation is not seen', () => {
+    const guest = twoActive({ kvm: '6.12' });
     guest.deactivate(41);
     guest.exit();
     expect([guest.bit('ISACTIVER', 40), guest.bit('ISACTIVER', 41)]).toEqual([1, 1]);
@@ -481,8 +761,71 @@ describe('list registers: an active interrupt that is in no list register', () =
     expect([guest.bit('ISACTIVER', 40), guest.bit('ISACTIVER', 41)]).toEqual([0, 0]);
   });
 
-  it('as in KVM, a GICv2 SGI with senders left keeps active interrupts of lower priority out of the list registers', () => {
-    const guest = Guest.ready({ version: 2, vcpus: 2 });
+  it.each([2, 3] as const)(
+    'ends with EOImode 0 too: nested deeper than there are list registers (GICv%i)',
+    (version) => {
+      const guest = Guest.ready({ version, listRegisters: 1 });
+      const levels = [0xc0, 0xa0, 0x80, 0x60, 0x40, 0x20].map((priority, n) => [40 + n, priority] as const);
+      for (const level of levels) {
+        pendingEdges(guest, [level]);
+        guest.enter();
+        expect(guest.acknowledge()).toBe(level[0]);
+      }
+      for (const [intid] of levels.toReversed()) guest.end(intid);
+      expect(levels.map(([intid]) => guest.bit('ISACTIVER', intid))).toEqual(levels.map(() => 0));
+      pendingEdges(guest, levels);
+      expect(guest.serve()).toEqual(levels.map(([intid]) => intid).toReversed());
+    },
+  );
+
+  it.each([2, 3] as const)(
+    'of another vCPU, an SPI, is deactivated, and its high line is pending anew (GICv%i)',
+    (version) => {
+      const guest = Guest.ready({ version, vcpus: 2 });
+      for (const vcpu of [0, 1]) guest.setEoiMode(true, vcpu);
+      guest.spi(40);
+      guest.gic.setLine(40, true);
+      guest.enter(0).enter(1);
+      expect(guest.acknowledge(0)).toBe(40);
+      guest.end(40, 0);
+      guest.deactivate(40, 1);
+      guest.enter(0);
+      expect(guest.acknowledge(0)).toBe(40);
+    },
+  );
+
+  it('of another vCPU, an SPI, stays active in KVM 6.12', () => {
+    const guest = Guest.ready({ vcpus: 2, kvm: '6.12' });
+    for (const vcpu of [0, 1]) guest.setEoiMode(true, vcpu);
+    guest.spi(40);
+    guest.gic.setLine(40, true);
+    guest.enter(0).enter(1);
+    expect(guest.acknowledge(0)).toBe(40);
+    guest.end(40, 0);
+    guest.deactivate(40, 1);
+    guest.enter(0);
+    expect(guest.acknowledge(0)).toBe(SPURIOUS);
+  });
+
+  it('of another vCPU, a PPI of the same INTID, stays active', () => {
+    const guest = Guest.ready({ vcpus: 2 });
+    for (const vcpu of [0, 1]) {
+      guest.setEoiMode(true, vcpu);
+      guest.enable(27, vcpu);
+    }
+    guest.gic.setLine(27, true, 0);
+    guest.enter(0).enter(1);
+    expect(guest.acknowledge(0)).toBe(27);
+    guest.end(27, 0);
+    guest.deactivate(27, 1);
+    expect(guest.bit('ISACTIVER', 27, 0)).toBe(1);
+    guest.deactivate(27, 0);
+    expect(guest.bit('ISACTIVER', 27, 0)).toBe(0);
+  });
+
+  /** An active SGI with another sender left, more urgent than an active SPI. */
+  function sgiWithSenderLeft(config: Partial<GicConfig>): Guest {
+    const guest = Guest.ready({ version: 2, vcpus: 2, ...config });
     guest.setEoiMode(true);
     guest.sendSgi(1, [0], 1);
     guest.enter();
@@ -493,7 +836,21 @@ describe('list registers: an active interrupt that is in no list register', () =
     expect(guest.acknowledge()).toBe(40);
     guest.end(40);
     guest.sendSgi(1, [0], 0);
+    return guest.enter();
+  }
+
+  it('a GICv2 SGI with senders left keeps nothing out of the list registers', () => {
+    const guest = sgiWithSenderLeft({});
+    expect(intidsOf(guest).sort()).toEqual([1, 40]);
+    guest.deactivate(40);
+    expect(guest.bit('ISACTIVER', 40)).toBe(0);
+    guest.deactivate(1 | (1 << 10));
     guest.enter();
+    expect(guest.acknowledge()).toBe(1);
+  });
+
+  it('a GICv2 SGI with senders left keeps active interrupts of lower priority out of KVM 6.12’s list registers', () => {
+    const guest = sgiWithSenderLeft({ kvm: '6.12' });
     expect(intidsOf(guest)).toEqual([1]);
     guest.deactivate(40);
     guest.deactivate(1 | (1 << 10));

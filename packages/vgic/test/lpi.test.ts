@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { ItsGuest, RAM_BASE } from './its-guest.js';
+import { ARCHITECTURE } from './guest.js';
+import { ItsGuest, type ItsGuestConfig, RAM_BASE } from './its-guest.js';
 
 /** IHI 0069, 5.1 "LPIs", and 12.11 for GICR_CTLR, GICR_PROPBASER, GICR_PENDBASER, GICR_INVLPIR and GICR_INVALLR. */
 
 /** Two vCPUs; device 1's event n is LPI 8192 + n, on vCPU 0 for n below 16, else on vCPU 1. */
-function ready(): ItsGuest {
-  const guest = ItsGuest.ready({ vcpus: 2 });
+function ready(config: ItsGuestConfig = {}): ItsGuest {
+  const guest = ItsGuest.ready({ vcpus: 2, ...config });
   guest.mapDevice(1, 5);
   for (const n of [0, 1, 2, 3, 16, 17]) guest.mapEvent(1, n, 8192 + n, n >> 4);
   return guest;
@@ -21,8 +22,11 @@ describe('LPIs on a vCPU', () => {
     expect(guest.taken()).toEqual([8192]);
   });
 
-  it('an MSI that comes while its LPI is active makes it pending again', () => {
-    const guest = ready();
+  it.each([
+    ['is pending beside', ARCHITECTURE],
+    ['is active and pending in KVM 6.12', '6.12'],
+  ] as const)('an LPI whose MSI comes again before its end %s, and is taken again after it', (_what, kvm) => {
+    const guest = ready({ kvm });
     guest.msi(1, 0);
     guest.guest.enter();
     expect(guest.guest.acknowledge()).toBe(8192);
@@ -32,6 +36,34 @@ describe('LPIs on a vCPU', () => {
     guest.guest.end(8192);
     guest.guest.exit();
     expect(guest.taken()).toEqual([8192]);
+  });
+
+  it('has no active state: with a higher priority meanwhile it is taken again before its end, but not in KVM 6.12', () => {
+    for (const kvm of [ARCHITECTURE, '6.12'] as const) {
+      const guest = ready({ kvm });
+      guest.msi(1, 0);
+      guest.guest.enter();
+      expect(guest.guest.acknowledge()).toBe(8192);
+      guest.configure(8192, 0x41);
+      guest.issue('INV', { deviceId: 1, eventId: 0 });
+      guest.msi(1, 0);
+      guest.guest.enter();
+      expect(guest.guest.acknowledge()).toBe(kvm === '6.12' ? 1023 : 8192);
+    }
+  });
+
+  it('needs no end but the priority drop: after an exit in its handler too the next MSI is taken', () => {
+    for (const eoiMode of [false, true]) {
+      const guest = ready({ listRegisters: 1 });
+      guest.guest.setEoiMode(eoiMode);
+      for (let n = 0; n < 3; n++) {
+        guest.msi(1, 0);
+        guest.guest.enter();
+        expect(guest.guest.acknowledge()).toBe(8192);
+        guest.guest.exit().enter();
+        guest.guest.end(8192);
+      }
+    }
   });
 
   it('the configuration’s priority decides: bits 7:2 of the byte', () => {
@@ -185,8 +217,11 @@ describe('GICR_CTLR.EnableLPIs', () => {
     expect([guest.taken(0), guest.taken(1)]).toEqual([[], [8208]]);
   });
 
-  it('on, takes the pending state from the table: set bits become pending, clear ones are no more', () => {
-    const guest = ready();
+  it.each([
+    ['on, takes the pending state from the table, to which the last off has written it', ARCHITECTURE, [8192, 8193]],
+    ['on, takes the pending state from the table, to which KVM 6.12 writes none', '6.12', [8192]],
+  ] as const)('%s', (_what, kvm, taken) => {
+    const guest = ready({ kvm });
     guest.configure(8193, 0xa0);
     guest.issue('INV', { deviceId: 1, eventId: 1 });
     guest.msi(1, 1);
@@ -196,8 +231,48 @@ describe('GICR_CTLR.EnableLPIs', () => {
     guest.enableLpis(0, false);
     guest.configure(8193, 0xa1);
     guest.issue('INV', { deviceId: 1, eventId: 1 });
-    expect([guest.taken(0), guest.taken(1)]).toEqual([[8192], []]);
+    expect([guest.taken(0), guest.taken(1)]).toEqual([taken, []]);
     expect(guest.pendingBit(8192)).toBe(1);
+  });
+
+  it('on, makes no more pending what was before it went off: clear bits', () => {
+    const guest = ready();
+    guest.msi(1, 0);
+    guest.disableLpis(0);
+    expect(guest.pendingBit(8192)).toBe(1);
+    guest.memory.store8(guest.pending[0] + (8192 >>> 3), 0);
+    guest.enableLpis(0, false);
+    expect(guest.taken()).toEqual([]);
+  });
+
+  it.each([
+    ['does not come again out of an old bit of the table', ARCHITECTURE, []],
+    ['comes again out of an old bit of the table in KVM 6.12', '6.12', [8192]],
+  ] as const)('off and on, what was taken already %s', (_what, kvm, again) => {
+    const guest = ready({ kvm });
+    guest.disableLpis(0);
+    guest.setPendingBit(8192);
+    guest.enableLpis(0, false);
+    expect(guest.taken()).toEqual([8192]);
+    guest.disableLpis(0);
+    guest.enableLpis(0, false);
+    expect(guest.taken()).toEqual(again);
+  });
+
+  it('off, takes an LPI out of a list register and keeps it in the table', () => {
+    const guest = ready();
+    guest.msi(1, 0);
+    guest.guest.enter(0);
+    guest.guest.store('GICR_CTLR', 0, 0, 1);
+    expect(guest.guest.acknowledge(0)).toBe(8192);
+    guest.guest.end(8192);
+    guest.msi(1, 0);
+    guest.guest.enter(0);
+    // by another vCPU
+    guest.gic.write(1, guest.guest.address('GICR_CTLR', 0, 0), 4, 0, 0);
+    expect([guest.guest.acknowledge(0), guest.pendingBit(8192)]).toEqual([1023, 1]);
+    guest.enableLpis(0, false);
+    expect(guest.taken()).toEqual([8192]);
   });
 
   it('on with GICR_PENDBASER.PTZ, does not look at the table', () => {

@@ -32,7 +32,6 @@ describe('redistributor: identification and control', () => {
       [
         ['GICR_CTLR', 0, 0x6, 'CES and IR are one, there are no LPIs to enable'],
         ['GICR_IIDR', 0, 0x4b00043b, 'Arm, product K'],
-        ['GICR_WAKER', 0, 0, 'the redistributor is always awake'],
         ['GICR_SYNCR', 0, 0, 'no invalidation is in progress'],
         ['GICR_IDREGS', 0x18, 0x3b, 'architecture revision 3'],
         ['GICR_IGRPMODR0', 0, 0, 'one security state'],
@@ -47,6 +46,32 @@ describe('redistributor: identification and control', () => {
     expect(guest.load(name, at)).toBe(value);
     guest.store(name, ALL_ONES, at);
     expect(guest.load(name, at)).toBe(value);
+  });
+
+  it('GICR_WAKER is each vCPU’s own: ChildrenAsleep follows ProcessorSleep, both are one after reset', () => {
+    const guest = new Guest({ vcpus: 2 });
+    expect(guest.load('GICR_WAKER')).toBe(6);
+    guest.store('GICR_WAKER', 0);
+    expect([guest.load('GICR_WAKER', 0, 0), guest.load('GICR_WAKER', 0, 1)]).toEqual([0, 6]);
+    guest.store('GICR_WAKER', 4);
+    expect(guest.load('GICR_WAKER')).toBe(0);
+    guest.store('GICR_WAKER', ALL_ONES);
+    expect(guest.load('GICR_WAKER')).toBe(6);
+  });
+
+  it('GICR_WAKER reads as zero in KVM 6.12, whatever is written', () => {
+    const guest = new Guest({ kvm: '6.12' });
+    expect(guest.load('GICR_WAKER')).toBe(0);
+    guest.store('GICR_WAKER', ALL_ONES);
+    expect(guest.load('GICR_WAKER')).toBe(0);
+  });
+
+  it('GICR_WAKER holds nothing back: a guest that never wakes its redistributor gets its interrupts', () => {
+    const guest = Guest.ready();
+    guest.store('GICR_WAKER', 2);
+    guest.spi(40, { edge: true });
+    guest.gic.setLine(40, true);
+    expect([guest.load('GICR_WAKER'), guest.serve()]).toEqual([6, [40]]);
   });
 
   it('GICR_PROPBASER is one for the virtual machine; GICR_PENDBASER is each vCPU’s, at reset inner shareable, write-back', () => {

@@ -4,10 +4,12 @@ import {
   decode,
   type Field,
   GICC_REGISTERS,
+  GICD_FEATURE_REGISTERS,
   GICD_V2_REGISTERS,
   GICD_V2_SIZE,
   GICD_V3_REGISTERS,
   GICD_V3_SIZE,
+  GICR_FEATURE_REGISTERS,
   GICR_REGISTERS,
   GICR_SIZE,
   GICR_V4_REGISTERS,
@@ -32,6 +34,7 @@ import { SYSTEM_REGISTER_ROWS, systemRegisterAt } from '../src/cpu-interface/sys
 import { CPU_INTERFACE_V2 } from '../src/frames/cpu-interface-v2.js';
 import { DISTRIBUTOR_V2 } from '../src/frames/distributor-v2.js';
 import { DISTRIBUTOR_V3 } from '../src/frames/distributor-v3.js';
+import { FEATURED_DISTRIBUTOR, FEATURED_REDISTRIBUTOR } from '../src/frames/gicv3-features.js';
 import { ITS_FRAME } from '../src/frames/its.js';
 import { REDISTRIBUTOR } from '../src/frames/redistributor.js';
 import { PHYSICAL_ITS_FRAME, PHYSICAL_REDISTRIBUTOR } from '../src/physical-gic/physical-frames.js';
@@ -89,6 +92,38 @@ const GICR: Expected = [
   ['GICR_ICFGR', 0x10c00, 8],
   ['GICR_IGRPMODR0', 0x10d00, 4],
   ['GICR_NSACR', 0x10e00, 4],
+];
+
+/** The same two tables: message-based SPIs, and GICv3.1's extended SPI and PPI ranges. */
+const GICD_FEATURES: Expected = [
+  ['GICD_SETSPI_NSR', 0x0040, 4],
+  ['GICD_CLRSPI_NSR', 0x0048, 4],
+  ['GICD_SETSPI_SR', 0x0050, 4],
+  ['GICD_CLRSPI_SR', 0x0058, 4],
+  ['GICD_IGROUPRnE', 0x1000, 0x80],
+  ['GICD_ISENABLERnE', 0x1200, 0x80],
+  ['GICD_ICENABLERnE', 0x1400, 0x80],
+  ['GICD_ISPENDRnE', 0x1600, 0x80],
+  ['GICD_ICPENDRnE', 0x1800, 0x80],
+  ['GICD_ISACTIVERnE', 0x1a00, 0x80],
+  ['GICD_ICACTIVERnE', 0x1c00, 0x80],
+  ['GICD_IPRIORITYRnE', 0x2000, 0x400],
+  ['GICD_ICFGRnE', 0x3000, 0x100],
+  ['GICD_IGRPMODRnE', 0x3400, 0x80],
+  ['GICD_NSACRnE', 0x3600, 0x100],
+  ['GICD_IROUTERnE', 0x8000, 0x2000],
+];
+const GICR_FEATURES: Expected = [
+  ['GICR_IGROUPRnE', 0x10084, 8],
+  ['GICR_ISENABLERnE', 0x10104, 8],
+  ['GICR_ICENABLERnE', 0x10184, 8],
+  ['GICR_ISPENDRnE', 0x10204, 8],
+  ['GICR_ICPENDRnE', 0x10284, 8],
+  ['GICR_ISACTIVERnE', 0x10304, 8],
+  ['GICR_ICACTIVERnE', 0x10384, 8],
+  ['GICR_IPRIORITYRnE', 0x10420, 0x40],
+  ['GICR_ICFGRnE', 0x10c08, 0x10],
+  ['GICR_IGRPMODRnE', 0x10d04, 8],
 ];
 
 /** IHI 0048, "Distributor register map" and "CPU interface register map". */
@@ -149,7 +184,12 @@ const GICR_V4: Expected = [
   ['GICR_VSGIPENDR', 0x20088, 4],
 ];
 
+const FEATURED_GICD = [...GICD_V3_REGISTERS, ...GICD_FEATURE_REGISTERS];
+const FEATURED_GICR = [...GICR_REGISTERS, ...GICR_FEATURE_REGISTERS];
+
 const MAPS: readonly (readonly [string, readonly RegisterDescription[], number])[] = [
+  ['GICv3 distributor with all features', FEATURED_GICD, GICD_V3_SIZE],
+  ['redistributor with all features', FEATURED_GICR, GICR_SIZE],
   ['GICv3 distributor', GICD_V3_REGISTERS, GICD_V3_SIZE],
   ['redistributor', GICR_REGISTERS, GICR_SIZE],
   ['GICv2 distributor', GICD_V2_REGISTERS, GICD_V2_SIZE],
@@ -177,6 +217,8 @@ describe('register maps', () => {
   it.each<[string, readonly RegisterDescription[], Expected]>([
     ['GICv3 distributor', GICD_V3_REGISTERS, GICD_V3],
     ['redistributor', GICR_REGISTERS, GICR],
+    ['GICv3 distributor with all features', FEATURED_GICD, [...GICD_V3, ...GICD_FEATURES]],
+    ['redistributor with all features', FEATURED_GICR, [...GICR, ...GICR_FEATURES]],
     ['GICv2 distributor', GICD_V2_REGISTERS, GICD_V2],
     ['GICv2 CPU interface', GICC_REGISTERS, GICC],
     ['ITS', GITS_REGISTERS, GITS],
@@ -254,7 +296,7 @@ describe('register maps', () => {
       expect(offset % (width / 8), name).toBe(0);
       expect(length, name).toBe((count * width) / 8);
       expect(widths & (width / 8), name).not.toBe(0);
-      expect(widths & ~(width === 64 ? 12 : 5), name).toBe(0);
+      expect(widths & ~(width === 64 ? 12 : /^GICD_(SET|CLR)SPI/.test(name) ? 6 : 5), name).toBe(0);
     }
   });
 });
@@ -369,6 +411,8 @@ describe('registers and what they do', () => {
   it.each([
     ['GICv3 distributor', DISTRIBUTOR_V3, GICD_V3_REGISTERS],
     ['redistributor', REDISTRIBUTOR, GICR_REGISTERS],
+    ['GICv3 distributor with all features', FEATURED_DISTRIBUTOR, FEATURED_GICD],
+    ['redistributor with all features', FEATURED_REDISTRIBUTOR, FEATURED_GICR],
     ['GICv2 distributor', DISTRIBUTOR_V2, GICD_V2_REGISTERS],
     ['GICv2 CPU interface', CPU_INTERFACE_V2, GICC_REGISTERS],
     ['ITS', ITS_FRAME, GITS_REGISTERS],

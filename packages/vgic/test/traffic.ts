@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { SGI_COUNT } from '../src/architecture/intid.js';
+import { GICD_FEATURE_REGISTERS, GICR_FEATURE_REGISTERS } from '../src/architecture/gicv3-features.js';
+import { EPPI_MIN, ESPI_MIN, SGI_COUNT } from '../src/architecture/intid.js';
 import { LR_ACTIVE } from '../src/architecture/virtual-interface.js';
 import type { SystemRegisterName } from '../src/index.js';
 import { type GicvName, type Guest, SPURIOUS } from './guest.js';
@@ -34,6 +35,14 @@ export const CAST: Cast = {
   levels: [40, 41, 42, 43],
   ppis: [20, 27],
   sgis: [0, 1, 9],
+};
+
+/** The same with interrupts of the extended ranges, each the same distance from one of {@link CAST}. */
+export const EXTENDED_CAST: Cast = {
+  ...CAST,
+  edges: CAST.edges.map((intid) => intid - 32 + ESPI_MIN),
+  levels: CAST.levels.map((intid) => intid - 32 + ESPI_MIN),
+  ppis: CAST.ppis.map((intid) => intid + EPPI_MIN),
 };
 
 const PRIORITIES = [0x00, 0x40, 0x80, 0xa0, 0xa0, 0xc0];
@@ -84,12 +93,21 @@ export const STATE_REGISTERS: Readonly<Record<2 | 3, readonly string[]>> = {
   ],
 };
 
-/** Stores of any value to a register of the first 64 INTIDs. */
-export function stores(cast: Cast, version: 2 | 3): fc.Arbitrary<Operation> {
+/** Those of the extended ranges. */
+export const EXTENDED_STATE_REGISTERS: readonly string[] = [...GICD_FEATURE_REGISTERS, ...GICR_FEATURE_REGISTERS]
+  .map(({ name }) => name)
+  .filter((name) => /_I(GROUP|SENABLE|CENABLE|SPEND|CPEND|SACTIVE|CACTIVE|PRIORITY|CFG)R+nE$/.test(name));
+
+/** Stores of any value to one of these registers, of the first 64 INTIDs. */
+export function stores(
+  cast: Cast,
+  version: 2 | 3,
+  names: readonly string[] = STATE_REGISTERS[version],
+): fc.Arbitrary<Operation> {
   const sparse = fc.tuple(fc.nat(31), fc.nat(31)).map(([a, b]) => ((1 << a) | (1 << b)) >>> 0);
   return fc.record({
     op: fc.constant('store' as const),
-    name: fc.constantFrom(...STATE_REGISTERS[version]),
+    name: fc.constantFrom(...names),
     at: fc.nat(15).map((word) => word * 4),
     value: fc.oneof(sparse, fc.integer({ min: 0, max: 0xffffffff }), fc.constantFrom(0, 0xffffffff)),
     vcpu: fc.nat(cast.vcpus - 1),
@@ -143,10 +161,11 @@ export class Actors {
    * new one may count (IHI 0069, GICD_IPRIORITYR<n>), and an end of interrupt that drops another one deactivates nothing.
    */
   inUse(intid: number): boolean {
+    const mask = this.guest.version === 2 ? 0x3ff : 0xffffff;
     return this.stacks.some(
       (stack, vcpu) =>
-        stack.some((iar) => (iar & 0x3ff) === intid) ||
-        this.guest.listRegisters(vcpu).some(({ low }) => (low & 0x3ff) === intid),
+        stack.some((iar) => (iar & mask) === intid) ||
+        this.guest.listRegisters(vcpu).some(({ low }) => (low & mask) === intid),
     );
   }
 
@@ -170,7 +189,7 @@ export class Actors {
       case 'acknowledge': {
         if (!gic.isInGuest(operation.vcpu)) return undefined;
         const iar = guest.acknowledge(operation.vcpu);
-        if ((iar & 0x3ff) < 1020) this.stacks[operation.vcpu].push(iar);
+        if ((iar & 0x3ff) < 1020 || iar > 1023) this.stacks[operation.vcpu].push(iar);
         return iar;
       }
       case 'end': {
@@ -191,9 +210,7 @@ export class Actors {
         if (!this.inUse(operation.intid)) guest.setPriority(operation.intid, operation.priority, operation.vcpu);
         break;
       case 'route':
-        if (guest.version === 3)
-          gic.write(operation.by, guest.address('GICD_IROUTER', operation.intid * 8), 4, operation.vcpu, 0);
-        else gic.write(operation.by, guest.address('GICD_ITARGETSR', operation.intid), 1, 1 << operation.vcpu, 0);
+        guest.route(operation.intid, operation.vcpu, operation.by);
         break;
       case 'mask':
         if (guest.version === 3) guest.msr('ICC_PMR_EL1', operation.mask, operation.vcpu);
@@ -263,7 +280,7 @@ export function drain(actors: Actors, onTaken: (vcpu: number, iar: number) => vo
         if (iar === SPURIOUS) break;
         quiet = false;
         taken[vcpu].push(iar);
-        const intid = iar & 0x3ff;
+        const intid = guest.version === 2 ? iar & 0x3ff : iar;
         if (intid >= SGI_COUNT) guest.gic.setLine(intid, false, vcpu);
         onTaken(vcpu, iar);
         guest.end(iar, vcpu);

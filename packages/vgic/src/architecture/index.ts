@@ -14,6 +14,7 @@
  */
 export * from './distributor-v3.js';
 export * from './gicv2.js';
+export * from './gicv3-features.js';
 export * from './gicv4.js';
 export { ICH_REGISTERS } from './ich-registers.js';
 export * from './intid.js';
@@ -26,6 +27,7 @@ export {
   DOUBLEWORD,
   decode,
   type Field,
+  HALFWORD,
   type HasFields,
   type NamesOf,
   offsetsOf,
@@ -37,6 +39,7 @@ export {
   ICC_CTLR_A3V,
   ICC_CTLR_CBPR,
   ICC_CTLR_EOIMODE,
+  ICC_CTLR_EXT_RANGE,
   ICC_CTLR_IDBITS_SHIFT,
   ICC_CTLR_PRIBITS_SHIFT,
   ICC_CTLR_SEIS,

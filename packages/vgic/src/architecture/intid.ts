@@ -6,6 +6,12 @@ export const SGI_COUNT = 16;
 export const PRIVATE_COUNT = 32;
 /** One more than the largest INTID of the shared range that KVM can be given (1020-1023 are special INTIDs). */
 export const SPI_LIMIT = 1024;
+/** GICv3.1, the extended PPI range: INTID 1056-1119, each vCPU's own. */
+export const EPPI_MIN = 1056;
+export const EPPI_COUNT = 64;
+/** GICv3.1, the extended SPI range: INTID 4096-5119. */
+export const ESPI_MIN = 4096;
+export const ESPI_COUNT = 1024;
 /** The first locality-specific peripheral interrupt. */
 export const LPI_MIN = 8192;
 /** Acknowledged when nothing is pending. */
@@ -16,12 +22,14 @@ export const INTID_SPURIOUS_OTHER_GROUP = 1022;
 export const INTID_SPECIAL_MIN = 1020;
 
 /** The kind of an INTID, as people abbreviate it. */
-export type InterruptKind = 'SGI' | 'PPI' | 'SPI' | 'LPI';
+export type InterruptKind = 'SGI' | 'PPI' | 'SPI' | 'EPPI' | 'ESPI' | 'LPI';
 
 export function interruptKind(intid: number): InterruptKind {
   if (intid < SGI_COUNT) return 'SGI';
   if (intid < PRIVATE_COUNT) return 'PPI';
-  return intid < LPI_MIN ? 'SPI' : 'LPI';
+  if (intid < EPPI_MIN) return 'SPI';
+  if (intid < ESPI_MIN) return 'EPPI';
+  return intid < LPI_MIN ? 'ESPI' : 'LPI';
 }
 
 /** The most vCPUs that a GICv2 can have: its target and source fields have eight bits (IHI 0048, 4.3.12). */

@@ -3,8 +3,9 @@
  * so does the CPU interface to those of system registers; nobody writes a second list of registers anywhere.
  */
 
-/** Access widths in bytes, as a mask: 1, 4 and 8 are the widths that GIC registers have. */
+/** Access widths in bytes, as a mask. */
 export const BYTE = 1;
+export const HALFWORD = 2;
 export const WORD = 4;
 export const DOUBLEWORD = 8;
 
@@ -42,7 +43,9 @@ export interface RegisterDescription<Name extends string = string, Access extend
   readonly length: number;
   /** Bits for each interrupt, for an array indexed by INTID; 0 for other registers. */
   readonly bitsPerInterrupt: number;
-  /** Widths of access a guest may use, a sum of BYTE, WORD and DOUBLEWORD. */
+  /** The INTID that an array indexed by INTID begins with. */
+  readonly firstIntid: number;
+  /** Widths of access a guest may use, a sum of BYTE, HALFWORD, WORD and DOUBLEWORD. */
   readonly widths: number;
   readonly access: Access;
   /** Names of fields that can be written and read as zero. */
@@ -106,6 +109,7 @@ export function register<const Name extends string, const Access extends AccessK
     count,
     length: (count * width) / 8,
     bitsPerInterrupt: 0,
+    firstIntid: 0,
     widths: options.widths ?? (width === 64 ? DOUBLEWORD | WORD : WORD),
     access,
     fields: options.fields ?? [],
@@ -113,16 +117,20 @@ export function register<const Name extends string, const Access extends AccessK
   };
 }
 
-/** An array with `bits` for each of the INTIDs 0-1023, or for `intids` of them. */
+/** An array with `bits` for each of the INTIDs 0-1023, or for `intids` of them from `firstIntid` on. */
 export function perInterrupt<const Name extends string>(
   name: Name,
   offset: number,
   bits: number,
-  options: Pick<Options<'read-write'>, 'widths' | 'fields'> & { readonly intids?: number } = {},
+  options: Pick<Options<'read-write'>, 'widths' | 'fields'> & {
+    readonly intids?: number;
+    readonly firstIntid?: number;
+  } = {},
 ): RegisterDescription<Name, 'read-write'> {
-  const { intids = INTIDS_IN_ARRAY, ...others } = options;
+  const { intids = INTIDS_IN_ARRAY, firstIntid = 0, ...others } = options;
   const width = bits === 64 ? 64 : 32;
-  return { ...register(name, offset, { ...others, width, count: (bits * intids) / width }), bitsPerInterrupt: bits };
+  const array = register(name, offset, { ...others, width, count: (bits * intids) / width });
+  return { ...array, bitsPerInterrupt: bits, firstIntid };
 }
 
 /** The names of a map's registers, as a type. */

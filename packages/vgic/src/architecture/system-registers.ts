@@ -138,6 +138,7 @@ export const ICC_CTLR_PRIBITS_SHIFT = shiftOf(ICC_CTLR, 'PRIbits');
 export const ICC_CTLR_IDBITS_SHIFT = shiftOf(ICC_CTLR, 'IDbits');
 export const ICC_CTLR_SEIS = maskOf(ICC_CTLR, 'SEIS');
 export const ICC_CTLR_A3V = maskOf(ICC_CTLR, 'A3V');
+export const ICC_CTLR_EXT_RANGE = maskOf(ICC_CTLR, 'ExtRange');
 
 /** ICC_SRE_EL1 of a GICv3 guest in KVM: SRE, DFB and DIB, all fixed at 1. */
 export const ICC_SRE_ALL = maskOf(ICC_SRE, 'SRE') | maskOf(ICC_SRE, 'DFB') | maskOf(ICC_SRE, 'DIB');

@@ -55,6 +55,8 @@ export interface CpuInterfaceConfig {
   readonly affinity3: boolean;
   /** ICH_VTR_EL2.SEIS: whether SErrors are generated locally. */
   readonly seis: boolean;
+  /** ICC_CTLR_EL1.ExtRange: INTIDs of the extended ranges may come. Default false. */
+  readonly extendedRange?: boolean | undefined;
   /** The guest uses the system registers (ICC_SRE_EL1.SRE = 1), which fixes some fields of ICH_VMCR_EL2. */
   readonly systemRegisters: boolean;
 }

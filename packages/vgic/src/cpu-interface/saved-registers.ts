@@ -2,6 +2,7 @@ import {
   ICC_CTLR_A3V,
   ICC_CTLR_CBPR,
   ICC_CTLR_EOIMODE,
+  ICC_CTLR_EXT_RANGE,
   ICC_CTLR_IDBITS_SHIFT,
   ICC_CTLR_PRIBITS_SHIFT,
   ICC_CTLR_SEIS,
@@ -84,12 +85,13 @@ const ID_BITS_MASK = 7;
 
 /** ICC_CTLR_EL1 of an interface with these priority and INTID bits, whose ICH_VMCR_EL2 is `vmcr`. */
 export function controlOf(cpu: CpuInterface, priorityBits: number, idBits: number, vmcr: number): number {
-  const { affinity3, seis } = cpu.config;
+  const { affinity3, seis, extendedRange } = cpu.config;
   return (
     ((priorityBits - 1) << ICC_CTLR_PRIBITS_SHIFT) |
     (idBits << ICC_CTLR_IDBITS_SHIFT) |
     (seis ? ICC_CTLR_SEIS : 0) |
     (affinity3 ? ICC_CTLR_A3V : 0) |
+    (extendedRange ? ICC_CTLR_EXT_RANGE : 0) |
     (vmcr & VMCR_EOIM ? ICC_CTLR_EOIMODE : 0) |
     (vmcr & VMCR_CBPR ? ICC_CTLR_CBPR : 0)
   );

@@ -1,4 +1,5 @@
 import type { StatePart, StateVisitor } from '../checkpoint.js';
+import type { GicConfig } from '../config.js';
 import type { CpuInterface } from '../cpu-interface/cpu-interface.js';
 import type { GicEvents } from '../gic-events.js';
 import type { Interrupts } from '../interrupts/interrupts.js';
@@ -38,6 +39,7 @@ export class DistributorState implements StatePart {
 
 /** What a register's handlers work on. */
 export interface FrameContext {
+  readonly config: Pick<GicConfig, 'features'>;
   readonly events: GicEvents;
   readonly irqs: Interrupts;
   readonly distributor: DistributorState;

@@ -5,18 +5,24 @@ import type { GicEvents } from '../gic-events.js';
 import { NO_VCPU } from '../interrupts/interrupts.js';
 import type { FrameContext } from './context.js';
 
+/** Which INTIDs there are: those below `count`, and those of the extended ranges. */
+export interface Intids {
+  readonly count: number;
+  readonly extended?: { has(intid: number): boolean } | undefined;
+}
+
 /** The least that a frame needs of what its handlers work on. */
 export interface FrameBase {
   /** Upper half of the value that the last read of 64 bits has returned; the frame that was read sets it. */
   high: number;
-  readonly irqs: { readonly count: number };
+  readonly irqs: Intids;
   /** Who is told of accesses. */
   readonly events?: Pick<GicEvents, 'registerRead' | 'registerWritten'>;
 }
 
 /**
- * What a register does: one row of the map with its four columns. `at` is the byte offset within the register or array,
- * `width` the access's width in bytes. `vcpu` is the vCPU whose frame is accessed, `requester` the one that makes the access,
+ * What a register does: one row of the map with its four columns. `at` is the byte offset within the register or array, of an
+ * array by INTID that begins with another one than 0 as if it began with 0. `width` is the access's width in bytes. `vcpu` is the vCPU whose frame is accessed, `requester` the one that makes the access,
  * NO_VCPU for userspace.
  *
  * A register of 64 bits is read and written whole, as two halves of 32 bits: the frame makes that of an access to a half.
@@ -78,6 +84,8 @@ const ignore = () => {};
 
 /** One register as the frame keeps it: its columns take any access that the row allows, and userspace's may be missing. */
 interface Row<Context> extends RegisterDescription {
+  /** The offset from which `at` counts. */
+  readonly origin: number;
   readonly read: ReadColumn<Context>['read'];
   readonly write: WriteColumn<Context>['write'];
   readonly user: boolean;
@@ -138,12 +146,14 @@ function rowOf<Context extends FrameBase>(
   if (description.access !== 'read-only' && handlers.write !== undefined) whole.write = handlers.write;
   const wide = description.width === 64;
   return {
+    origin: description.offset - (description.firstIntid * description.bitsPerInterrupt) / 8,
     name: description.name,
     offset: description.offset,
     width: description.width,
     count: description.count,
     length: description.length,
     bitsPerInterrupt: description.bitsPerInterrupt,
+    firstIntid: description.firstIntid,
     widths: description.widths,
     access: description.access,
     fields: description.fields,
@@ -169,14 +179,14 @@ export class Frame<
   readonly traps: boolean;
   readonly rows: readonly Row<Context>[];
   readonly #rowOfWord: Uint8Array;
-  readonly #sharedOnly: boolean;
-  readonly #recordError: FrameOptions<Context>['recordError'];
 
-  constructor(map: Map, handlers: HandlersFor<Map, Context>, options: FrameOptions<Context>) {
+  constructor(
+    map: Map,
+    readonly handlers: HandlersFor<Map, Context>,
+    readonly options: FrameOptions<Context>,
+  ) {
     this.size = options.size;
     this.traps = options.traps ?? true;
-    this.#sharedOnly = options.sharedInterruptsOnly ?? false;
-    this.#recordError = options.recordError;
     const columns = handlers as Readonly<Record<string, Partial<RegisterHandlers<Context>>>>;
     this.rows = map.map((description) => rowOf(description, columns[description.name]));
     this.#rowOfWord = new Uint8Array(options.size >>> 2);
@@ -196,14 +206,21 @@ export class Frame<
     return this.rows.find((row) => row.name === name);
   }
 
-  /** Whether an access of `width` bytes at `offset` reaches a register, given the number of INTIDs there are. */
-  allows(row: Row<Context> | undefined, offset: number, width: number, intids: number): row is Row<Context> {
+  /** Whether an access of `width` bytes at `offset` reaches a register, given the INTIDs there are. */
+  allows(row: Row<Context> | undefined, offset: number, width: number, intids: Intids): row is Row<Context> {
     if (row === undefined || (row.widths & width) === 0 || (offset & (width - 1)) !== 0) return false;
-    return row.bitsPerInterrupt === 0 || ((offset - row.offset) * 8) / row.bitsPerInterrupt < intids;
+    const { bitsPerInterrupt } = row;
+    if (bitsPerInterrupt === 0) return true;
+    const intid = ((offset - row.origin) * 8) / bitsPerInterrupt;
+    return intid < intids.count || intids.extended?.has(intid) === true;
   }
 
   #reserved(row: Row<Context>, at: number): boolean {
-    return this.#sharedOnly && row.bitsPerInterrupt !== 0 && at < (row.bitsPerInterrupt * PRIVATE_COUNT) / 8;
+    return (
+      this.options.sharedInterruptsOnly === true &&
+      row.bitsPerInterrupt !== 0 &&
+      at < (row.bitsPerInterrupt * PRIVATE_COUNT) / 8
+    );
   }
 
   /**
@@ -213,12 +230,12 @@ export class Frame<
   read(context: Context, vcpu: number, offset: number, width: number, requester: number): number {
     const row = this.at(offset);
     if (row === undefined || row.access === 'write-only') {
-      this.#recordError?.(context, vcpu, row === undefined ? STATUSR_RRD : STATUSR_RWOD);
+      this.options.recordError?.(context, vcpu, row === undefined ? STATUSR_RRD : STATUSR_RWOD);
     }
     context.high = 0;
     let value = 0;
-    if (this.allows(row, offset, width, context.irqs.count) && !this.#reserved(row, offset - row.offset)) {
-      value = row.read(context, vcpu, offset - row.offset, width, requester);
+    if (this.allows(row, offset, width, context.irqs) && !this.#reserved(row, offset - row.origin)) {
+      value = row.read(context, vcpu, offset - row.origin, width, requester);
       // a handler may have kicked a vCPU, and that have read something else
       if (width !== DOUBLEWORD) context.high = 0;
     }
@@ -245,18 +262,18 @@ export class Frame<
     const row = this.at(offset);
     context.events?.registerWritten?.(requester, vcpu, this as unknown as Frame, offset, width, low | 0, high | 0);
     if (row === undefined || row.access === 'read-only') {
-      this.#recordError?.(context, vcpu, row === undefined ? STATUSR_WRD : STATUSR_WROD);
+      this.options.recordError?.(context, vcpu, row === undefined ? STATUSR_WRD : STATUSR_WROD);
     }
-    if (!this.allows(row, offset, width, context.irqs.count)) return;
-    const at = offset - row.offset;
+    if (!this.allows(row, offset, width, context.irqs)) return;
+    const at = offset - row.origin;
     if (!this.#reserved(row, at)) row.write(context, vcpu, at, width, low, high, requester);
   }
 
   /** The register that an access by userspace reaches, or undefined. */
   #userRow(context: Context, offset: number, width: number): Row<Context> | undefined {
     const row = this.at(offset);
-    if (!this.allows(row, offset, width, context.irqs.count) || !row.user) return undefined;
-    return this.#reserved(row, offset - row.offset) ? undefined : row;
+    if (!this.allows(row, offset, width, context.irqs) || !row.user) return undefined;
+    return this.#reserved(row, offset - row.origin) ? undefined : row;
   }
 
   /**
@@ -267,7 +284,7 @@ export class Frame<
     const row = this.#userRow(context, offset, width);
     let value = 0;
     if (row !== undefined) {
-      const at = offset - row.offset;
+      const at = offset - row.origin;
       value = row.userRead ? row.userRead(context, vcpu, at) : row.read(context, vcpu, at, width, NO_VCPU);
     }
     this.#tellRead(context, NO_VCPU, vcpu, offset, width, value);
@@ -279,14 +296,14 @@ export class Frame<
     const row = this.#userRow(context, offset, width);
     context.events?.registerWritten?.(NO_VCPU, vcpu, this as unknown as Frame, offset, width, low | 0, high | 0);
     if (row === undefined) return 0;
-    const at = offset - row.offset;
+    const at = offset - row.origin;
     if (row.userWrite) return row.userWrite(context, vcpu, at, low, high);
     row.write(context, vcpu, at, width, low, high, NO_VCPU);
     return 0;
   }
 
   /** Whether userspace has a register at `offset` (KVM_HAS_DEVICE_ATTR). */
-  userHas(offset: number, intids: number): boolean {
+  userHas(offset: number, intids: Intids): boolean {
     const row = this.at(offset);
     return this.allows(row, offset, WORD, intids) && row.user;
   }

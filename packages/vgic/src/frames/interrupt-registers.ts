@@ -36,8 +36,7 @@ export const GROUP: RegisterHandlers = {
   write(context, vcpu, at, _width, value) {
     const { irqs } = context;
     const word = wordAt(context, vcpu, at);
-    const changed = irqs.group[word] ^ value;
-    irqs.beginChange(word, changed);
+    irqs.beginChange(word, ALL);
     irqs.group[word] = value;
     configureVsgis(context, word, ALL);
     irqs.raised(word, ~irqs.onVpe[word]);
@@ -68,7 +67,7 @@ function readEnabled(context: FrameContext, vcpu: number, at: number): number {
 function enable(context: FrameContext, word: number, value: number, user: boolean): void {
   const { irqs } = context;
   const changed = value & ~irqs.enabled[word];
-  irqs.beginChange(word, changed | (value & irqs.hardware[word]));
+  irqs.beginChange(word, value);
   if (!user) sampleMappedLines(context, word, value);
   irqs.enabled[word] |= value;
   configureVsgis(context, word, changed);
@@ -233,7 +232,8 @@ function withGuestsStopped(
   requester: number,
   access: () => number,
 ): number {
-  const others = (context.irqs.version === 3 && vcpu !== requester) || at << 3 >= PRIVATE_COUNT;
+  const { irqs } = context;
+  const others = (irqs.version === 3 && vcpu !== requester) || irqs.ownerOf(irqs.indexOf(vcpu, at << 3)) < 0;
   if (!others) return access();
   context.vcpus.stopGuests();
   const value = access();

@@ -51,7 +51,7 @@ export function census(gic: Gic): Census {
     if (level && testBit(irqs.line, i)) count.lineHigh++;
     return true;
   };
-  for (let i = 0; i < irqs.sharedEnd; i++) add(i);
+  for (let i = 0; i < irqs.fixedEnd; i++) add(i);
   irqs.eachLpi(add);
   for (let vcpu = 0; vcpu < irqs.vcpus; vcpu++) {
     const cpu = gic.cpuInterface(vcpu);

@@ -1,6 +1,7 @@
 import { interruptKind, PRIVATE_COUNT } from '../architecture/intid.js';
 import type { Gic } from '../gic.js';
 import { testBit } from '../interrupts/bitmap.js';
+import { NO_VCPU } from '../interrupts/interrupts.js';
 
 const RULE = '----------------------------------------------------------------';
 const COLUMNS = 'TYP   ID TGT_ID PLAEHCG     HWID   TARGET SRC PRI VCPU_ID';
@@ -29,7 +30,7 @@ function interruptLine(gic: Gic, i: number): string {
   const target = isLpi ? 0 : irqs.version === 3 ? irqs.affinity[i] : irqs.targets[i];
   const source = isLpi ? 0 : irqs.source[i];
   const columns = [
-    `       ${interruptKind(intid)} ${String(intid).padStart(4)}`,
+    `${interruptKind(intid).padStart(10)} ${String(intid).padStart(4)}`,
     `    ${String(irqs.target[i]).padStart(2)}`,
     flags,
     String(irqs.physicalIntid[i]).padStart(8),
@@ -60,11 +61,13 @@ export function vgicState(gic: Gic): string {
   }
   lines.push(`enabled:\t${irqs.distributorEnabled ? 1 : 0}`, '');
   lines.push('P=pending_latch, L=line_level, A=active', 'E=enabled, H=hw, C=config (level=1, edge=0)', 'G=group');
-  for (let i = 0; i < irqs.sharedEnd; i++) {
-    if (i < irqs.sharedBase && i % PRIVATE_COUNT === 0) {
-      lines.push('', `VCPU${String(i / PRIVATE_COUNT).padStart(2)} ${COLUMNS}`, RULE);
-    } else if (i === irqs.sharedBase) {
-      lines.push('', `SPI  0 ${COLUMNS}`, RULE);
+  let before: number | undefined;
+  for (let i = 0; i < irqs.fixedEnd; i++) {
+    const vcpu = irqs.ownerOf(i);
+    if (vcpu !== before) {
+      const whose = vcpu === NO_VCPU ? 'SPI  0' : `VCPU${String(vcpu).padStart(2)}`;
+      lines.push('', `${whose} ${COLUMNS}`, RULE);
+      before = vcpu;
     }
     lines.push(interruptLine(gic, i));
   }

@@ -111,12 +111,12 @@ export class ActivePendingLists extends planesOf(LINKS) {
     this.#sorted = new Int32Array(room);
   }
 
-  /** All of it, by index: the interrupts without LPIs up to `sharedEnd`, and LPIs. */
-  visitLinks(state: StateVisitor, sharedEnd: number, lpiBase: number, lpiEnd: number): void {
+  /** All of it, by index: the interrupts without LPIs up to `fixedEnd`, and LPIs. */
+  visitLinks(state: StateVisitor, fixedEnd: number, lpiBase: number, lpiEnd: number): void {
     state.array(this.head);
     state.array(this.#tail);
     state.array(this.length);
-    this.visitFixed(state, sharedEnd);
+    this.visitFixed(state, fixedEnd);
     this.visitLpis(state, lpiBase, lpiEnd);
   }
 

@@ -9,6 +9,7 @@ import type { StatePart, StateVisitor } from '../checkpoint.js';
 import { GicEvents } from '../gic-events.js';
 import { ActivePendingLists } from './active-pending-lists.js';
 import { clearBit, countBits, lowestBit, setBit, testBit, writeBit } from './bitmap.js';
+import type { ExtendedRanges } from './extended-ranges.js';
 import { pendingBits } from './pending.js';
 import { PhysicalInterrupts } from './physical-interrupts.js';
 import { BIT, INT16, type PlaneTable, planesOf, UINT8, UINT16, UINT32 } from './planes.js';
@@ -66,13 +67,17 @@ const LEAST_LPI_ROOM = 1024;
 /**
  * The state of every interrupt, and which interrupts there are.
  *
- * An interrupt's *index* is `vcpu * 32 + INTID` for SGIs and PPIs; the SPIs follow, then the LPIs as they come. All one-bit
- * state is in bitmaps over the index, so that a 32-interrupt register of any frame is one word: word `vcpu` for the private
- * ones, word `vcpus + INTID / 32 - 1` for the shared ones.
+ * An interrupt's *index* is `vcpu * 32 + INTID` for SGIs and PPIs; the SPIs follow, then the extended ranges, if there are
+ * any, then the LPIs as they come. All one-bit state is in bitmaps over the index, so that a 32-interrupt register of any
+ * frame is one word: word `vcpu` for the private ones, word `vcpus + INTID / 32 - 1` for the shared ones.
  */
 export class InterruptState extends planesOf(PLANES) implements StatePart {
   /** Where SPI 32 is. */
   readonly sharedBase: number;
+  /** Where the SPIs' room ends. */
+  readonly #sharedLimit: number;
+  /** GICv3.1's extended ranges. */
+  readonly extended: ExtendedRanges | undefined;
   /** Where the LPIs begin: LPI n is at lpiBase + n - 8192, as far as there is room. */
   readonly lpiBase: number;
   /** Behind the last LPI that there ever was, rounded up to a word. */
@@ -90,20 +95,28 @@ export class InterruptState extends planesOf(PLANES) implements StatePart {
     public count: number,
     readonly physical: PhysicalInterrupts = new PhysicalInterrupts(),
     readonly events: GicEvents = new GicEvents(),
+    /** The extended ranges that begin at an index. With them `count` does not change any more. */
+    rangesFrom?: (base: number, vcpus: number) => ExtendedRanges,
   ) {
+    const sharedBase = vcpus * PRIVATE_COUNT;
     // room for all SPIs that there can be: KVM's userspace says how many there are after vCPUs and ITSs exist
-    const fixed = vcpus * PRIVATE_COUNT + SPI_LIMIT - PRIVATE_COUNT;
+    const sharedLimit = sharedBase + (rangesFrom === undefined ? SPI_LIMIT : count) - PRIVATE_COUNT;
+    const extended = rangesFrom?.(sharedLimit, vcpus);
+    const fixed = extended?.end ?? sharedLimit;
     const shape = { version, vcpus, fixed };
     super(shape);
-    this.sharedBase = vcpus * PRIVATE_COUNT;
+    this.sharedBase = sharedBase;
+    this.#sharedLimit = sharedLimit;
+    this.extended = extended;
     this.lpiBase = fixed;
     this.#lpiEnd = fixed;
     this.lists = new ActivePendingLists(shape);
+    extended?.reset(this);
   }
 
-  /** One more than the last SPI's index. */
-  get sharedEnd(): number {
-    return this.sharedBase + this.count - PRIVATE_COUNT;
+  /** One more than the last index before the LPIs. */
+  get fixedEnd(): number {
+    return this.extended?.end ?? this.sharedBase + this.count - PRIVATE_COUNT;
   }
 
   /** GICD_CTLR.EnableGrp0 and EnableGrp1, bits 0 and 1: nothing pending of a group is delivered while its bit is clear. */
@@ -129,23 +142,25 @@ export class InterruptState extends planesOf(PLANES) implements StatePart {
   indexOf(vcpu: number, intid: number): number {
     if (intid < PRIVATE_COUNT) return vcpu * PRIVATE_COUNT + intid;
     if (intid < this.count) return this.sharedBase + intid - PRIVATE_COUNT;
-    return intid >= LPI_MIN ? this.lpiIndex(intid) : -1;
+    return intid >= LPI_MIN ? this.lpiIndex(intid) : (this.extended?.indexOf(vcpu, intid) ?? -1);
   }
 
   /** The INTID at an index. */
   intidOf(i: number): number {
     if (i < this.sharedBase) return i & 31;
-    return i < this.lpiBase ? i - this.sharedBase + PRIVATE_COUNT : i - this.lpiBase + LPI_MIN;
+    if (i < this.#sharedLimit) return i - this.sharedBase + PRIVATE_COUNT;
+    return i < this.lpiBase ? (this.extended as ExtendedRanges).intidOf(i) : i - this.lpiBase + LPI_MIN;
   }
 
   /** The vCPU whose private interrupt it is, or -1. */
   ownerOf(i: number): number {
-    return i < this.sharedBase ? i >>> 5 : -1;
+    if (i < this.sharedBase) return i >>> 5;
+    return this.extended?.ownerOf(i) ?? -1;
   }
 
   /** The word of the bitmaps that holds INTIDs `intid` to `intid + 31`, `intid` being a multiple of 32. */
   wordOf(vcpu: number, intid: number): number {
-    return intid < PRIVATE_COUNT ? vcpu : this.vcpus + (intid >>> 5) - 1;
+    return this.indexOf(vcpu, intid) >>> 5;
   }
 
   isSgi(i: number): boolean {
@@ -262,7 +277,7 @@ export class InterruptState extends planesOf(PLANES) implements StatePart {
 
   visitState(state: StateVisitor): void {
     this.groupEnables = state.number(this.groupEnables);
-    this.visitFixed(state, this.sharedEnd);
+    this.visitFixed(state, this.fixedEnd);
     if (state.visible) {
       this.eachLpi((i) => {
         state.number(i);
@@ -277,7 +292,7 @@ export class InterruptState extends planesOf(PLANES) implements StatePart {
     if (end > before) this.#makeRoom(end);
     this.#lpiEnd = end;
     this.visitLpis(state, this.lpiBase, end);
-    this.lists.visitLinks(state, this.sharedEnd, this.lpiBase, end);
+    this.lists.visitLinks(state, this.fixedEnd, this.lpiBase, end);
     if (before <= end) return;
     this.resetLpis(end, before);
     this.lists.resetLpis(end, before);

@@ -2,6 +2,7 @@ import type { GicEvents } from '../gic-events.js';
 import { deviates, type KvmCompatibility } from '../kvm-deviations.js';
 import { deliveryKey, KEY_FIRST } from './active-pending-lists.js';
 import { lowestBit, testBit } from './bitmap.js';
+import type { ExtendedRanges } from './extended-ranges.js';
 import { InterruptState } from './interrupt-state.js';
 import { pendingBits } from './pending.js';
 import type { PhysicalInterrupts } from './physical-interrupts.js';
@@ -51,8 +52,9 @@ export class Interrupts extends InterruptState {
     events?: GicEvents,
     /** Where it follows a KVM and not the architecture. */
     readonly kvm?: KvmCompatibility,
+    rangesFrom?: (base: number, vcpus: number) => ExtendedRanges,
   ) {
-    super(version, vcpus, count, physical, events);
+    super(version, vcpus, count, physical, events, rangesFrom);
     this.activeLpis = deviates(kvm, 'activeLpis');
     this.levelLatchUntilEnd = deviates(kvm, 'levelLatchUntilEnd');
     this.changesWaitForExit = deviates(kvm, 'changesWaitForExit');
@@ -60,7 +62,7 @@ export class Interrupts extends InterruptState {
     this.#discardKeepsPending = deviates(kvm, 'discardKeepsPending');
     if (!deviates(kvm, 'spisResetToEdge')) this.edge.fill(0, this.vcpus, this.lpiBase >>> 5);
     this.untargeted = version === 2 && vcpus > 1 && !deviates(kvm, 'noTargetIsVcpu0') ? NO_VCPU : 0;
-    this.target.fill(this.untargeted, this.sharedBase, this.lpiBase);
+    if (this.untargeted < 0) this.target.fill(this.untargeted, this.sharedBase, this.lpiBase);
   }
 
   /**

@@ -18,7 +18,10 @@ export const UINT32: Kind<Uint32Array> = { Elements: Uint32Array, shift: 0 };
 /** A plane: one field of the state of every interrupt, in a typed array over the interrupt's index. */
 export interface Plane {
   readonly kind: Kind<StateArray>;
-  /** Its value after reset, by the GIC's version, the vCPU that has the interrupt (0 for an SPI) and the INTID. Default 0. */
+  /**
+   * Its value after reset, by the GIC's version, the vCPU that has the interrupt (0 for an SPI) and the INTID. Default 0. What
+   * follows the SPIs resets as they do.
+   */
   readonly reset?: (version: 2 | 3, vcpu: number, intid: number) => number;
   /** LPIs have it too, with this value as long as nothing has changed it. Undefined: they have it not. */
   readonly lpi?: number;
@@ -31,7 +34,7 @@ export type PlaneArrays<Table extends PlaneTable> = {
   -readonly [Name in keyof Table]: InstanceType<Table[Name]['kind']['Elements']>;
 };
 
-/** Which interrupts there are: private ones of each vCPU, 32 each, then the shared ones, then LPIs as they come. */
+/** Which interrupts there are: private ones of each vCPU, 32 each, the shared ones, extended ranges, then LPIs as they come. */
 export interface PlaneShape {
   readonly version: 2 | 3;
   readonly vcpus: number;

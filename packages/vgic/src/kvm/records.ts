@@ -56,6 +56,16 @@ function groupOf(version: 2 | 3, room: Room): number {
   }
 }
 
+/** @throws GicError EINVAL for a GIC that has what KVM's API can't carry. */
+function refuseFeatures({ features }: GicDescription): void {
+  if (features !== null) {
+    throw new GicError(
+      'EINVAL',
+      'KVM records: a KVM has neither message-based SPIs nor extended ranges; features is to be null.',
+    );
+  }
+}
+
 /** A vCPU's affinity (GICv3) or id (GICv2) above, a register below. */
 function attributeOf(version: 2 | 3, vcpu: number, low: number): string {
   return hexadecimal(low, version === 3 ? affinityOf(vcpu) : vcpu);
@@ -169,9 +179,11 @@ function* recordsOf(state: GicState, step: Step, places: Iterable<Place>): Gener
 /**
  * The writes that bring a state to KVM, each device's in their order. Before those of an ITS its tables have to be in guest
  * RAM: the pages that come with the state, put there.
+ * @throws GicError EINVAL for the state of a GIC with message-based SPIs or extended ranges, which KVM has not.
  */
 export function toRecords(state: GicState): KvmRecords {
   const { gic } = state;
+  refuseFeatures(gic);
   const controlOf = (vcpu: number) => state.cpuInterfaces[vcpu].ICC_CTLR_EL1 as number;
   return {
     device: stepsOf(gic.version).flatMap((step) => [...recordsOf(state, step, allPlacesOf(gic, step, controlOf))]),
@@ -243,6 +255,7 @@ function roomOf(gic: GicDescription, steps: readonly Step[], room: Room, n: numb
  * @throws GicError EINVAL for a record that is none, and for a register of which there is none.
  */
 export function fromRecords(gic: GicDescription, records: KvmRecords): GicState {
+  refuseFeatures(gic);
   const device = new Values(records.device);
   const steps = stepsOf(gic.version);
   const room = (name: Room, from: (n: number) => Values = () => device, by = steps) =>

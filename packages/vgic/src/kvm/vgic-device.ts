@@ -183,7 +183,7 @@ export class VgicDevice {
     }
     const offset = offsetOfAttribute(attr);
     const frame = frameOfGroup(this.version, group);
-    return (offset & 3) === 0 && frame?.userHas(offset, this.intids) ? 0 : -ENXIO;
+    return (offset & 3) === 0 && frame?.userHas(offset, { count: this.intids }) ? 0 : -ENXIO;
   }
 
   /** {@link set} for people: throws what it answers. */

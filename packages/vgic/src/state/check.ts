@@ -132,7 +132,7 @@ function fieldsOf(gic: Gic): Record<Exclude<keyof GicState, 'format'>, Check> {
     cpuInterfaces: room('cpuInterfaces'),
     its: room('its', registers(description, ITS_STEPS, 'its')),
     pages: word,
-    lines: list(word, irqs.sharedEnd >>> 5),
+    lines: list(word, irqs.fixedEnd >>> 5),
     queues: list(list(word, mostInterrupts, 0), irqs.vcpus),
     activeSources: list(whole('[vCPU, SGI, sender]', isSource), irqs.version === 2 ? irqs.sharedBase : 0, 0),
     mappings: list(

@@ -1,4 +1,5 @@
 import { SYSTEM_REGISTER_ORDER } from '../architecture/system-registers.js';
+import type { Gicv3FeatureConfig } from '../frames/gicv3-features.js';
 import type { RamPages } from '../memory/page-overlay.js';
 import type { DetachedLpi } from './detached-lpis.js';
 import type { ItsMappings } from './its-mappings.js';
@@ -30,6 +31,8 @@ export interface GicDescription {
   readonly interrupts: number;
   /** Bits of an LPI's INTID. */
   readonly intidBits: number;
+  /** Of a GICv3 that has some of {@link Gicv3FeatureConfig}; else null. */
+  readonly features: Required<Gicv3FeatureConfig> | null;
   /** Null with a GICv2, whose interface is always the same. */
   readonly cpuInterface: CpuInterfaceParameters | null;
   /** Where the guest finds the frames, guest-physical addresses in hexadecimal; null for one that has no place yet. */
@@ -62,7 +65,10 @@ export interface GicState {
 
   /** How many pages of tables, over guest RAM, belong to the state. */
   readonly pages: number;
-  /** The input lines, 32 to a word: SGIs and PPIs of each vCPU, then SPIs. Those of edge-triggered interrupts too. */
+  /**
+   * The input lines, 32 to a word: SGIs and PPIs of each vCPU, then SPIs, extended PPIs of each vCPU, extended SPIs. Those of
+   * edge-triggered interrupts too.
+   */
   readonly lines: readonly number[];
   /** The INTIDs of each vCPU's interrupts in the order in which they were queued: it decides between equal priorities. */
   readonly queues: readonly (readonly number[])[];
@@ -107,17 +113,19 @@ export type Step =
 export const STEPS_V3: readonly Step[] = [
   { room: 'distributor', registers: ['GICD_IIDR', 'GICD_CTLR', 'GICD_STATUSR'] },
   { room: 'distributor', registers: ['GICD_IGROUPR', 'GICD_ICFGR', 'GICD_IPRIORITYR', 'GICD_IROUTER'] },
+  { room: 'distributor', registers: ['GICD_IGROUPRnE', 'GICD_ICFGRnE', 'GICD_IPRIORITYRnE', 'GICD_IROUTERnE'] },
   {
     room: 'redistributors',
     registers: ['GICR_WAKER', 'GICR_STATUSR', 'GICR_PROPBASER', 'GICR_PENDBASER', 'GICR_CTLR'],
   },
   { room: 'redistributors', registers: ['GICR_IGROUPR0', 'GICR_IPRIORITYR'] },
+  { room: 'redistributors', registers: ['GICR_IGROUPRnE', 'GICR_ICFGRnE', 'GICR_IPRIORITYRnE'] },
   { room: 'redistributors', clear: 'GICR_ICENABLER0' },
-  { room: 'redistributors', registers: ['GICR_ISENABLER0'] },
-  { room: 'distributor', registers: ['GICD_ISENABLER'] },
+  { room: 'redistributors', registers: ['GICR_ISENABLER0', 'GICR_ISENABLERnE'] },
+  { room: 'distributor', registers: ['GICD_ISENABLER', 'GICD_ISENABLERnE'] },
   'lines',
-  { room: 'redistributors', registers: ['GICR_ISPENDR0', 'GICR_ISACTIVER0'] },
-  { room: 'distributor', registers: ['GICD_ISPENDR', 'GICD_ISACTIVER'] },
+  { room: 'redistributors', registers: ['GICR_ISPENDR0', 'GICR_ISACTIVER0', 'GICR_ISPENDRnE', 'GICR_ISACTIVERnE'] },
+  { room: 'distributor', registers: ['GICD_ISPENDR', 'GICD_ISACTIVER', 'GICD_ISPENDRnE', 'GICD_ISACTIVERnE'] },
   { room: 'cpuInterfaces', registers: SYSTEM_REGISTER_ORDER },
 ];
 

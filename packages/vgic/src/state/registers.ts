@@ -7,6 +7,7 @@ import { CPU_INTERFACE_V2 } from '../frames/cpu-interface-v2.js';
 import { DISTRIBUTOR_V2 } from '../frames/distributor-v2.js';
 import { DISTRIBUTOR_V3 } from '../frames/distributor-v3.js';
 import type { Frame } from '../frames/frame.js';
+import { FEATURED_DISTRIBUTOR, FEATURED_REDISTRIBUTOR } from '../frames/gicv3-features.js';
 import { ITS_FRAME } from '../frames/its.js';
 import { REDISTRIBUTOR } from '../frames/redistributor.js';
 import type { Gic } from '../gic.js';
@@ -30,14 +31,15 @@ export interface Layout {
 const SYSTEM_REGISTER: Layout = { frame: undefined, width: 32, offsets: [0], isArray: false };
 
 /** The frame of a room; undefined for system registers. */
-export function frameOf(version: 2 | 3, room: Room): Frame | undefined {
+function frameOf({ version, features }: Pick<GicDescription, 'version' | 'features'>, room: Room): Frame | undefined {
   switch (room) {
     case 'distributor':
-      return version === 3 ? DISTRIBUTOR_V3 : DISTRIBUTOR_V2;
+      if (version === 2) return DISTRIBUTOR_V2;
+      return features === null ? DISTRIBUTOR_V3 : FEATURED_DISTRIBUTOR;
     case 'banked':
       return DISTRIBUTOR_V2;
     case 'redistributors':
-      return REDISTRIBUTOR;
+      return features === null ? REDISTRIBUTOR : FEATURED_REDISTRIBUTOR;
     case 'cpuInterfaces':
       return version === 3 ? undefined : CPU_INTERFACE_V2;
     case 'its':
@@ -47,29 +49,42 @@ export function frameOf(version: 2 | 3, room: Room): Frame | undefined {
 
 /** Where a room's register has its values, for a GIC with so many INTIDs. The private part of a distributor's arrays is elsewhere. */
 export function layoutOf(
-  { version, interrupts }: Pick<GicDescription, 'version' | 'interrupts'>,
+  gic: Pick<GicDescription, 'version' | 'interrupts' | 'features'>,
   room: Room,
   name: string,
 ): Layout {
-  const frame = frameOf(version, room);
+  const frame = frameOf(gic, room);
   const row = frame?.named(name);
   if (row === undefined) return SYSTEM_REGISTER;
-  const { bitsPerInterrupt: bits, offset, length, width, count } = row;
-  const byIntid = bits !== 0 && room !== 'redistributors';
-  const begin = byIntid && room === 'distributor' ? (PRIVATE_COUNT * bits) / 8 : 0;
-  const end = byIntid ? ((room === 'banked' ? PRIVATE_COUNT : interrupts) * bits) / 8 : length;
+  const { bitsPerInterrupt: bits, firstIntid, offset, length, width, count } = row;
+  const byIntid = bits !== 0 && (room !== 'redistributors' || firstIntid !== 0);
+  const begin = byIntid && room === 'distributor' && firstIntid === 0 ? (PRIVATE_COUNT * bits) / 8 : 0;
+  const intids = firstIntid !== 0 ? extendedCount(gic, room) : room === 'banked' ? PRIVATE_COUNT : gic.interrupts;
+  const end = byIntid ? (intids * bits) / 8 : length;
   const offsets: number[] = [];
   for (let at = begin; at < end; at += width / 8) offsets.push(offset + at);
   return { frame, width, offsets, isArray: count > 1 };
 }
 
+/** Interrupts of an extended range that have registers in a room. */
+function extendedCount({ features }: Pick<GicDescription, 'features'>, room: Room): number {
+  return (room === 'distributor' ? features?.extendedSpis : features?.extendedPpis) ?? 0;
+}
+
+const EXTENDED_RANGE = /nE$/;
 const ACTIVE_PRIORITIES = /^ICC_AP([01])R([0-3])_EL1$/;
 
-/** Those of a step's registers that a GIC like this has: active priority registers as many as its bits of priority need. */
-export function registersOf(gic: Pick<GicDescription, 'cpuInterface'>, step: Step): readonly string[] {
+/**
+ * Those of a step's registers that a GIC like this has: active priority registers as many as its bits of priority need, those
+ * of an extended range if there are interrupts in it.
+ */
+export function registersOf(gic: Pick<GicDescription, 'cpuInterface' | 'features'>, step: Step): readonly string[] {
   if (typeof step === 'string' || 'clear' in step) return [];
   const words = 1 << (Math.min(gic.cpuInterface?.priorityBits ?? 5, 7) - 5);
-  return step.registers.filter((name) => Number(ACTIVE_PRIORITIES.exec(name)?.[2] ?? 0) < words);
+  const extended = extendedCount(gic, step.room) > 0;
+  return step.registers.filter((name) =>
+    EXTENDED_RANGE.test(name) ? extended : Number(ACTIVE_PRIORITIES.exec(name)?.[2] ?? 0) < words,
+  );
 }
 
 /** How many of a room a GIC has. */

@@ -59,7 +59,7 @@ export function saveGic(gic: Gic): SavedGic {
     cpuInterfaces: room('cpuInterfaces'),
     its: saveRoom(gic, description, ITS_STEPS, 'its'),
     pages: pages.pages.length,
-    lines: Array.from(irqs.line.subarray(0, irqs.sharedEnd >>> 5)),
+    lines: Array.from(irqs.line.subarray(0, irqs.fixedEnd >>> 5)),
     queues: Array.from({ length: irqs.vcpus }, (_, vcpu) => queueOf(gic, vcpu)),
     activeSources: activeSources(gic),
     mappings,

@@ -113,7 +113,7 @@ function foldListRegister(irqs: Interrupts, vcpu: number, low: number, high: num
   const w = i >>> 5;
   const bit = 1 << (i & 31);
   const ended = (high & (LR_STATE | LR_EOI | LR_HW)) === LR_EOI;
-  if (ended && i >= irqs.sharedBase && (irqs.changesWaitForExit || !(irqs.edge[w] & bit))) irqs.events.resample?.(intid);
+  if (ended && irqs.ownerOf(i) < 0 && (irqs.changesWaitForExit || !(irqs.edge[w] & bit))) irqs.events.resample?.(intid);
 
   const active = (high & LR_ACTIVE) !== 0 && (i < irqs.lpiBase || irqs.activeLpis);
   const pending = (high & LR_PENDING) !== 0;
@@ -146,7 +146,7 @@ export function endActive(irqs: Interrupts, i: number): void {
   if (irqs.hardware[w] & bit) {
     irqs.physical.deactivate(irqs.physicalIntid[i]);
     resampleMappedLine(irqs, i, true, false);
-  } else if (!(irqs.edge[w] & bit) && i >= irqs.sharedBase) {
+  } else if (!(irqs.edge[w] & bit) && irqs.ownerOf(i) < 0) {
     irqs.events.resample?.(irqs.intidOf(i));
   }
 }

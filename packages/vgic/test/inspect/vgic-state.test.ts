@@ -53,6 +53,10 @@ describe('vgic_state', () => {
       '       SPI   40      1 1101011        0        1   0  72       1 ',
     ]);
     expect(rowOf(guest, /^ {7}SPI {3}41/)).toEqual([
+      '       SPI   41      0 0000011        0        0   0 160      -1 ',
+    ]);
+    guest.setEdge(41, true);
+    expect(rowOf(guest, /^ {7}SPI {3}41/)).toEqual([
       '       SPI   41      0 0000001        0        0   0 160      -1 ',
     ]);
   });
@@ -61,7 +65,7 @@ describe('vgic_state', () => {
     const guest = Guest.ready({ interrupts: 64 });
     guest.store('GICD_IROUTER', 0xabcdef, 40 * 8);
     expect(rowOf(guest, /^ {7}SPI {3}40/)).toEqual([
-      '       SPI   40     -1 0000001        0   abcdef   0 160      -1 ',
+      '       SPI   40     -1 0000011        0   abcdef   0 160      -1 ',
     ]);
   });
 

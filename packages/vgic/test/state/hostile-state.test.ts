@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Gic, GicError, type GicState, restoreGic, saveGic, vgicState } from '../../src/index.js';
+import { Gic, GicError, type GicState, gicv3Features, restoreGic, saveGic, vgicState } from '../../src/index.js';
 import { Guest } from '../guest.js';
 import { ItsGuest } from '../its-guest.js';
 
@@ -10,12 +10,27 @@ import { ItsGuest } from '../its-guest.js';
  */
 
 const CONFIG = { vcpus: 2, interrupts: 64 } as const;
+const KINDS = {
+  2: { version: 2, ...CONFIG },
+  3: { version: 3, ...CONFIG },
+  3.1: {
+    version: 3,
+    ...CONFIG,
+    features: gicv3Features({ messageBasedSpis: true, extendedSpis: 32, extendedPpis: 32 }),
+  },
+} as const;
+type Kind = keyof typeof KINDS;
 
-function stateOf(version: 2 | 3): GicState {
-  const guest = Guest.ready({ version, ...CONFIG });
-  for (const intid of [33, 34, 40]) {
-    guest.spi(intid, { edge: intid < 40, vcpu: intid & 1 });
+function stateOf(kind: Kind): GicState {
+  const guest = Guest.ready(KINDS[kind]);
+  const extended = kind === 3.1 ? [4097, 4099] : [];
+  for (const intid of [33, 34, 40, ...extended]) {
+    guest.spi(intid, { edge: intid % 32 < 8, vcpu: intid & 1 });
     guest.gic.setLine(intid, true);
+  }
+  if (kind === 3.1) {
+    guest.enable(1060, 1);
+    guest.gic.setLine(1060, true, 1);
   }
   for (const vcpu of [0, 1]) guest.sendSgi(3, [0, 1], vcpu);
   guest.enter(0);
@@ -44,8 +59,8 @@ function changed(root: unknown, path: Path, change: (holder: never, key: never) 
   return copy.root;
 }
 
-const STATES = { 2: stateOf(2), 3: stateOf(3) };
-const PATHS = { 2: pathsOf(STATES[2]), 3: pathsOf(STATES[3]) };
+const STATES = { 2: stateOf(2), 3: stateOf(3), 3.1: stateOf(3.1) };
+const PATHS = { 2: pathsOf(STATES[2]), 3: pathsOf(STATES[3]), 3.1: pathsOf(STATES[3.1]) };
 
 /** What an attacker might put anywhere. */
 const poison = fc.oneof(
@@ -112,10 +127,10 @@ const edits = fc.array(
   { minLength: 1, maxLength: 4 },
 );
 
-function mutate(version: 2 | 3, list: readonly Edit[]): unknown {
-  let state: unknown = STATES[version];
+function mutate(kind: Kind, list: readonly Edit[]): unknown {
+  let state: unknown = STATES[kind];
   for (const { how, at, value } of list) {
-    const paths = state === STATES[version] ? PATHS[version] : pathsOf(state);
+    const paths = state === STATES[kind] ? PATHS[kind] : pathsOf(state);
     state = changed(state, paths[at % paths.length], (holder: Record<string, unknown>, key: string) => {
       if (how === 'replace') holder[key] = value;
       else if (how === 'remove') {
@@ -131,8 +146,8 @@ function mutate(version: 2 | 3, list: readonly Edit[]): unknown {
 }
 
 /** Restores and then runs a little, as a machine would that did not look at the refusal. */
-function survive(version: 2 | 3, state: unknown): 'restored' | 'refused' {
-  const gic = new Gic({ version, ...CONFIG });
+function survive(kind: Kind, state: unknown): 'restored' | 'refused' {
+  const gic = new Gic(KINDS[kind]);
   let outcome: 'restored' | 'refused' = 'restored';
   try {
     restoreGic(gic, { state: state as GicState });
@@ -154,16 +169,16 @@ function survive(version: 2 | 3, state: unknown): 'restored' | 'refused' {
 
 describe('a hostile state', () => {
   it('the state itself, unchanged, is restored', () => {
-    expect([survive(2, STATES[2]), survive(3, STATES[3])]).toEqual(['restored', 'restored']);
+    for (const kind of [2, 3, 3.1] as const) expect(survive(kind, STATES[kind])).toBe('restored');
   });
 
-  it.each([2, 3] as const)(
-    'of a GICv%i, broken at random places, is restored or refused with a sentence',
-    (version) => {
+  it.each([2, 3, 3.1] as const)(
+    'of a GICv%s, broken at random places, is restored or refused with a sentence',
+    (kind) => {
       const seen = { restored: 0, refused: 0 };
       fc.assert(
         fc.property(edits, (list) => {
-          seen[survive(version, mutate(version, list))]++;
+          seen[survive(kind, mutate(kind, list))]++;
         }),
         { numRuns: 1000 },
       );
@@ -185,7 +200,8 @@ describe('a hostile state', () => {
     [1, 2, 3],
     { version: 1 },
     { format: 2 },
-    { format: 2, gic: null },
+    { format: 3 },
+    { format: 3, gic: null },
   ])('%j is refused', (state) => {
     expect(survive(3, state)).toBe('refused');
   });
