@@ -1,9 +1,9 @@
-import { Command, Gic, type GicConfig, itsAt, kvmNamed, Ram, restoreGic, saveGic } from 'vgic';
+import { Gic, type GicConfig, itsAt, kvmNamed, Ram, restoreGic, saveGic } from 'vgic';
 import { GITS_TRANSLATER } from '../generator/registers.js';
 import type { GuestGic } from './architecture/configuration.js';
 import { eventBits } from './architecture/its.js';
 import { addressOf, encodingOf, ITS_BASE } from './places.js';
-import { type Step, step } from './steps.js';
+import type { Step } from './steps.js';
 import { INSIDE, OUTSIDE, SIGNAL, type Subject, WAITING } from './subject.js';
 
 /** The host that a Gic is on. */
@@ -32,8 +32,6 @@ const VALID = 0x80000000;
 /** Rounds of entries after a step, each of those kicked by the one before, until we say that it does not end. */
 const PATIENCE = 8;
 
-const CWRITER = step('write', 0, 'GITS_CWRITER', 0, 0, 0, 8);
-
 /**
  * A Gic as an embedder drives it, in accordance with the contract of docs/embedding.md and no more: after each step the vCPUs
  * in the guest that were kicked, or whose maintenance interrupt is asserted, leave it and enter again; one that waits
@@ -42,7 +40,8 @@ const CWRITER = step('write', 0, 'GITS_CWRITER', 0, 0, 0, 8);
 export class Vgic implements Subject {
   readonly name: string;
   #gic: Gic;
-  #memory: Ram | undefined;
+  readonly #memory: Ram | undefined;
+  readonly #commandQueue: Uint32Array;
   readonly #where: Uint8Array;
   /** Kicks since they were last looked at, a bit for each vCPU; and of those that wait, since they began to. */
   #kicked = 0;
@@ -59,7 +58,9 @@ export class Vgic implements Subject {
   ) {
     this.name = `vgic with ${host.listRegisters} list registers`;
     this.#where = new Uint8Array(guest.vcpus);
-    if (guest.its) this.#memory = new Ram(RAM_BASE, (ram ?? new Uint8Array(RAM_BYTES)).fill(0));
+    const bytes = guest.its ? (ram ?? new Uint8Array(RAM_BYTES)).fill(0) : new Uint8Array(QUEUE_BYTES);
+    this.#commandQueue = new Uint32Array(bytes.buffer, bytes.byteOffset + QUEUE - RAM_BASE, QUEUE_BYTES / 4);
+    if (guest.its) this.#memory = new Ram(RAM_BASE, bytes);
     this.#gic = this.#create(host.listRegisters);
     if (guest.its) this.#placeTables();
   }
@@ -154,7 +155,8 @@ export class Vgic implements Subject {
           PROPERTIES - RAM_BASE + step.intid - 8192,
           PROPERTIES - RAM_BASE + step.intid - 8191,
         );
-        this.#submit(vcpu, [Command.of('INV', { deviceId: step.device, eventId: at })]);
+        this.#queue(OPCODES.INV, step.device, at, 0, 0);
+        this.#announce(vcpu);
         return 0;
       case 'enter':
         this.#enter(vcpu);
@@ -228,52 +230,58 @@ export class Vgic implements Subject {
   }
 
   #command({ vcpu, name, device, at, intid, collection, low }: Step): void {
-    this.#submit(vcpu, this.#commands(name, device, at, intid, collection, low));
-  }
-
-  #commands(name: string, deviceId: number, at: number, intid: number, collection: number, low: number): Command[] {
-    const valid = low === 0 ? 0 : 1;
-    switch (name) {
-      case 'MAPD': {
-        const ittAddress = (ITTS + deviceId * ITT_BYTES) / 256;
-        return [Command.of('MAPD', { deviceId, size: eventBits(deviceId) - 1, ittAddress, valid })];
+    if (name === 'MOVALL') {
+      for (let moved = 0; moved < 32; moved++) {
+        if ((collection >>> moved) & 1) this.#queue(0x09, 0, 0, 0, (low << 16) | moved, VALID);
       }
-      case 'MAPC':
-        return [Command.of('MAPC', { collection, target: at, valid })];
-      case 'MAPTI':
-        return [Command.of('MAPTI', { deviceId, eventId: at, intid, collection })];
-      case 'INVALL':
-        return [Command.of('INVALL', { collection })];
-      case 'MOVALL':
-        return [
-          ...bitsOf(collection).map((moved) => Command.of('MAPC', { collection: moved, target: low, valid: 1 })),
-          Command.of('MOVALL', { target: at, target2: low }),
-        ];
-      case 'MAPI':
-      case 'MOVI':
-        return [Command.of(name, { deviceId, eventId: at, collection })];
-      case 'DISCARD':
-      case 'CLEAR':
-      case 'INT':
-      case 'INV':
-        return [Command.of(name, { deviceId, eventId: at })];
-      default:
-        return [];
-    }
+      this.#queue(0x0e, 0, 0, 0, at << 16, 0, low << 16);
+    } else if (name === 'MAPC') this.#queue(0x09, 0, 0, 0, (at << 16) | collection, low === 0 ? 0 : VALID);
+    else if (name === 'MAPD') {
+      this.#queue(0x08, device, eventBits(device) - 1, 0, ITTS + device * ITT_BYTES, low === 0 ? 0 : VALID);
+    } else this.#queue(OPCODES[name] ?? 0, device, at, intid, collection);
+    this.#announce(vcpu);
   }
 
-  /** Writes commands to the queue, wrapping at its end, and says so in GITS_CWRITER. */
-  #submit(vcpu: number, commands: readonly Command[]): void {
-    const memory = this.#memory;
-    if (memory === undefined) return;
-    const words = new Uint32Array(memory.bytes.buffer, memory.bytes.byteOffset + QUEUE - RAM_BASE, QUEUE_BYTES / 4);
-    for (const command of commands) {
-      words.set(command.words, this.#writer / 4);
-      this.#writer = (this.#writer + 32) % QUEUE_BYTES;
-    }
-    this.#gic.write(vcpu, addressOf(3, vcpu, CWRITER.name, 0), 8, this.#writer, 0);
+  /**
+   * A command to the queue, by its words of 32 bits (IHI 0069, 5.3): opcode, DeviceID, EventID or Size, INTID, ICID or the low half
+   * of an address, V, and MOVALL's second redistributor.
+   */
+  #queue(
+    opcode: number,
+    device: number,
+    event: number,
+    intid: number,
+    collection: number,
+    valid = 0,
+    second = 0,
+  ): void {
+    const at = this.#writer / 4;
+    const words = this.#commandQueue;
+    words[at] = opcode;
+    words[at + 1] = device;
+    words[at + 2] = event;
+    words[at + 3] = intid;
+    words[at + 4] = collection;
+    words[at + 5] = valid;
+    words[at + 6] = second;
+    words[at + 7] = 0;
+    this.#writer = (this.#writer + 32) % QUEUE_BYTES;
+  }
+
+  /** Says in GITS_CWRITER what is in the queue. */
+  #announce(vcpu: number): void {
+    this.#gic.write(vcpu, addressOf(3, vcpu, 'GITS_CWRITER', 0), 8, this.#writer, 0);
   }
 }
 
-const bitsOf = (word: number): number[] =>
-  Array.from({ length: 32 }, (_, bit) => bit).filter((bit) => (word >>> bit) & 1);
+/** Commands that have the fields that a step has. */
+const OPCODES: Readonly<Record<string, number>> = {
+  MOVI: 0x01,
+  INT: 0x03,
+  CLEAR: 0x04,
+  MAPTI: 0x0a,
+  MAPI: 0x0b,
+  INV: 0x0c,
+  INVALL: 0x0d,
+  DISCARD: 0x0f,
+};

@@ -27,4 +27,4 @@ export const SPURIOUS = 1023;
 export const GROUP_1_PENDING = 1022;
 export const FIRST_LPI = 8192;
 /** LPIs of a guest here. */
-export const LPIS = 64;
+export const LPIS = 16;
