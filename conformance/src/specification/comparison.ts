@@ -118,6 +118,7 @@ export function machineOperation(oracle: string, { guest, host }: Machine): Oper
     interrupts: guest.interrupts,
     priority_bits: guest.priorityBits,
     its: Number(guest.its),
+    extended: Number(guest.extended),
     host: host.hostVersion,
     list_registers: host.listRegisters,
     ...(host.kvm === 'none' ? {} : { kvm: host.kvm }),
@@ -134,6 +135,7 @@ export function machineOfOperation(operation: Operation): Machine {
       interrupts: number('interrupts', 64),
       priorityBits: number('priority_bits', 5),
       its: number('its', 0) !== 0,
+      extended: number('extended', 0) !== 0,
     },
     host: {
       hostVersion: number('host', version) === 2 ? 2 : 3,

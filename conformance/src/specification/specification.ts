@@ -124,7 +124,8 @@ export class Specification implements Subject {
       if (name === 'GICC_AEOIR') return priorities.runningGroup !== 0;
       return true;
     }
-    if (op === 'line') return at >= SGIS && at < gic.config.interrupts;
+    if (op === 'move') return at >= 1 && at <= 16;
+    if (op === 'line') return at >= SGIS && gic.interrupt(gic.vcpus[vcpu], at) !== undefined;
     if (op === 'configure') return its.enabled && its.allowsConfigure(intid, device, at);
     if (op !== 'command') return true;
     if (!its.enabled) return false;

@@ -1,4 +1,4 @@
-import { Gic, type GicConfig, itsAt, kvmNamed, Ram, restoreGic, saveGic } from 'vgic';
+import { Gic, type GicConfig, gicv3Features, itsAt, kvmNamed, Ram, restoreGic, saveGic } from 'vgic';
 import { GITS_TRANSLATER } from '../generator/registers.js';
 import type { GuestGic } from './architecture/configuration.js';
 import { eventBits } from './architecture/its.js';
@@ -29,6 +29,7 @@ export const RAM_BYTES = 17 * KIB_64;
 const ITT_BYTES = 0x1000;
 const LPI_ID_BITS = 14;
 const VALID = 0x80000000;
+const FEATURES = gicv3Features({ messageBasedSpis: true, extendedSpis: 32, extendedPpis: 32 });
 /** Rounds of entries after a step, each of those kicked by the one before, until we say that it does not end. */
 const PATIENCE = 8;
 
@@ -70,11 +71,12 @@ export class Vgic implements Subject {
   }
 
   #create(listRegisters: number): Gic {
-    const { version, vcpus, interrupts, priorityBits } = this.guest;
+    const { version, vcpus, interrupts, priorityBits, extended } = this.guest;
     const memory = this.#memory;
     const kvm = kvmNamed(this.host.kvm);
     const gic = new Gic({
       ...(kvm === undefined ? {} : { kvm }),
+      ...(extended ? { features: FEATURES } : {}),
       ...({ version, vcpus, interrupts, priorityBits, listRegisters, hostVersion: this.host.hostVersion } as GicConfig),
       ...(memory === undefined ? {} : { memory, its: [itsAt(ITS_BASE)] }),
     });

@@ -13,7 +13,7 @@ class Guest {
 
   constructor(config: Partial<GuestGic> = {}) {
     const { version = 3, vcpus = 2 } = config;
-    const defaults = { version, vcpus, interrupts: 64, priorityBits: 5, its: false };
+    const defaults = { version, vcpus, interrupts: 64, priorityBits: 5, its: false, extended: false };
     this.specification = new Specification({ ...defaults, ...config });
     for (let vcpu = 0; vcpu < vcpus; vcpu++) {
       this.write('ISENABLER', 0xffffffff, 0, vcpu);

@@ -8,6 +8,8 @@ export interface GuestGic {
   readonly priorityBits: number;
   /** An ITS, and LPIs. */
   readonly its: boolean;
+  /** GICv3.1: 32 interrupts in each of the extended ranges; and message-based SPIs. */
+  readonly extended: boolean;
 }
 
 /**
@@ -26,5 +28,9 @@ export const SPECIAL = 1020;
 export const SPURIOUS = 1023;
 export const GROUP_1_PENDING = 1022;
 export const FIRST_LPI = 8192;
+/** The extended ranges of GICv3.1, and how many of them a guest has here. */
+export const FIRST_EXTENDED_PPI = 1056;
+export const FIRST_EXTENDED_SPI = 4096;
+export const EXTENDED = 32;
 /** LPIs of a guest here. */
 export const LPIS = 16;

@@ -31,6 +31,9 @@ const distributorType: FrameRegister = {
   defined: 0x020000ff,
 };
 
+/** Bits of an INTID in GICD_SETSPI_NSR and GICD_CLRSPI_NSR. */
+const MESSAGE_INTID = 0x1fff;
+
 /** GICv2's GICD_SGIR (IHI 0048, 4.3.15). */
 const softwareInterrupt: FrameRegister = {
   read: () => 0,
@@ -126,6 +129,8 @@ export const FRAME_REGISTERS = {
   GICD_CTLR: distributorControl,
   GICD_TYPER: distributorType,
   GICD_SGIR: softwareInterrupt,
+  GICD_SETSPI_NSR: { read: () => 0, write: (gic, _, value) => gic.message(value & MESSAGE_INTID, true) },
+  GICD_CLRSPI_NSR: { read: () => 0, write: (gic, _, value) => gic.message(value & MESSAGE_INTID, false) },
   GICR_CTLR: redistributorControl,
   GICR_WAKER: waker,
   GICC_CTLR: interfaceControl,

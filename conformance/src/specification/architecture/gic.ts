@@ -1,10 +1,22 @@
-import { DISTRIBUTOR_PRIORITY_MASK, FIRST_LPI, type GuestGic, LPIS, PRIVATE, SGIS, SPECIAL } from './configuration.js';
+import {
+  DISTRIBUTOR_PRIORITY_MASK,
+  EXTENDED,
+  FIRST_EXTENDED_PPI,
+  FIRST_EXTENDED_SPI,
+  FIRST_LPI,
+  type GuestGic,
+  LPIS,
+  PRIVATE,
+  SGIS,
+  SPECIAL,
+} from './configuration.js';
 import { Interrupt, NOWHERE } from './interrupt.js';
 import { Priorities } from './priorities.js';
 
 /** What one vCPU has: its private interrupts, and the state of its CPU interface and redistributor. */
 export class Vcpu {
   readonly privates: readonly Interrupt[];
+  readonly extendedPpis: readonly Interrupt[];
   readonly priorities: Priorities;
   /** ICC_IGRPEN<n>_EL1, GICC_CTLR.EnableGrp<n>. */
   readonly groupEnabled: [boolean, boolean] = [false, false];
@@ -20,7 +32,7 @@ export class Vcpu {
 
   constructor(
     readonly number: number,
-    { version, priorityBits }: GuestGic,
+    { version, priorityBits, extended }: GuestGic,
   ) {
     this.priorities = new Priorities(priorityBits);
     this.privates = Array.from({ length: PRIVATE }, (_, intid) => {
@@ -30,6 +42,11 @@ export class Vcpu {
       // this is IMPLEMENTATION DEFINED (IHI 0069, 12.9 GICD_ICFGR<n> and GICD_ISENABLER<n>; IHI 0048, 4.3.13 and 4.3.5)
       interrupt.edge = intid < SGIS;
       interrupt.enabled = intid < SGIS;
+      return interrupt;
+    });
+    this.extendedPpis = Array.from({ length: extended ? EXTENDED : 0 }, (_, n) => {
+      const interrupt = new Interrupt(FIRST_EXTENDED_PPI + n, number);
+      interrupt.group = 1;
       return interrupt;
     });
   }
@@ -42,17 +59,23 @@ export class Vcpu {
 export class ArchitecturalGic {
   readonly vcpus: readonly Vcpu[];
   readonly spis: readonly Interrupt[];
+  readonly extendedSpis: readonly Interrupt[];
   readonly lpis: readonly Interrupt[];
   /** GICD_CTLR.EnableGrp0 and EnableGrp1. */
   readonly groupEnabled: [boolean, boolean] = [false, false];
 
   constructor(readonly config: GuestGic) {
-    const { version, vcpus, interrupts, its } = config;
+    const { version, vcpus, interrupts, its, extended } = config;
     this.vcpus = Array.from({ length: vcpus }, (_, number) => new Vcpu(number, config));
     this.spis = Array.from({ length: interrupts - PRIVATE }, (_, n) => {
       // IROUTER 0 is the affinity of vCPU 0; ITARGETSR 0 is nobody, but in a uniprocessor all are for the one that there is
       const interrupt = new Interrupt(PRIVATE + n, version === 3 || vcpus === 1 ? 0 : NOWHERE);
       interrupt.group = version === 3 ? 1 : 0;
+      return interrupt;
+    });
+    this.extendedSpis = Array.from({ length: extended ? EXTENDED : 0 }, (_, n) => {
+      const interrupt = new Interrupt(FIRST_EXTENDED_SPI + n, 0);
+      interrupt.group = 1;
       return interrupt;
     });
     this.lpis = Array.from({ length: its ? LPIS : 0 }, (_, n) => {
@@ -67,7 +90,10 @@ export class ArchitecturalGic {
   /** The interrupt of that INTID for a vCPU, or undefined. */
   interrupt(vcpu: Vcpu, intid: number): Interrupt | undefined {
     if (intid < PRIVATE) return vcpu.privates[intid];
-    return intid < this.config.interrupts ? this.spis[intid - PRIVATE] : undefined;
+    if (intid < FIRST_EXTENDED_PPI) return this.spis[intid - PRIVATE];
+    return intid < FIRST_EXTENDED_SPI
+      ? vcpu.extendedPpis[intid - FIRST_EXTENDED_PPI]
+      : this.extendedSpis[intid - FIRST_EXTENDED_SPI];
   }
 
   // ---- devices
@@ -81,6 +107,18 @@ export class ArchitecturalGic {
     if (interrupt === undefined || intid < SGIS) return;
     interrupt.line = level;
     if (level && interrupt.edge) interrupt.latch = true;
+  }
+
+  /**
+   * GICD_SETSPI_NSR and GICD_CLRSPI_NSR (IHI 0069, 12.9): an SPI becomes pending, or is so no more. For a level-sensitive one they
+   * move the level of its line.
+   */
+  message(intid: number, set: boolean): void {
+    const interrupt = intid < FIRST_EXTENDED_SPI ? this.spis[intid - PRIVATE] : this.interrupt(this.vcpus[0], intid);
+    if (interrupt === undefined || !this.config.extended) return;
+    if (set && interrupt.edge) interrupt.latch = true;
+    else interrupt.line = set;
+    if (!set) interrupt.latch = false;
   }
 
   // ---- what is signalled
@@ -107,7 +145,7 @@ export class ArchitecturalGic {
     const { implemented } = vcpu.priorities;
     let best: Interrupt | undefined;
     let bestPriority = 0x100;
-    for (const interrupts of [vcpu.privates, this.spis, this.lpis]) {
+    for (const interrupts of [vcpu.privates, this.spis, vcpu.extendedPpis, this.extendedSpis, this.lpis]) {
       for (const interrupt of interrupts) {
         const priority = interrupt.priority & implemented;
         if (priority < bestPriority && this.isDeliverable(vcpu, interrupt)) {

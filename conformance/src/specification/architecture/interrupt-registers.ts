@@ -1,4 +1,4 @@
-import { PRIVATE, SGIS } from './configuration.js';
+import { FIRST_EXTENDED_PPI, FIRST_EXTENDED_SPI, PRIVATE, SGIS } from './configuration.js';
 import { type ArchitecturalGic, distributorPriority, type Vcpu } from './gic.js';
 import { type Interrupt, NOWHERE } from './interrupt.js';
 
@@ -87,7 +87,7 @@ export function writeBits(gic: ArchitecturalGic, vcpu: Vcpu, name: BitRegisterNa
   }
 }
 
-/** GICD_ICFGR<n>: bit 1 of each field says edge-triggered; SGIs' and PPIs' are read-only here. */
+/** GICD_ICFGR<n>: bit 1 of each field says edge-triggered; SGIs' and PPIs' are read-only here, extended PPIs' not. */
 export function readTriggers(gic: ArchitecturalGic, vcpu: Vcpu, n: number): number {
   let value = 0;
   for (let field = 0; field < 16; field++) {
@@ -110,6 +110,9 @@ export function writeTriggers(gic: ArchitecturalGic, vcpu: Vcpu, n: number, valu
 
 /** RAZ/WI in a uniprocessor (IHI 0048, 4.3.12), and RES0 with affinity routing (IHI 0069, 12.9 GICD_ITARGETSR<n>). */
 const hasTargetLists = ({ config: { version, vcpus } }: ArchitecturalGic): boolean => version === 2 && vcpus > 1;
+
+const isPrivate = (intid: number): boolean =>
+  intid < PRIVATE || (intid >= FIRST_EXTENDED_PPI && intid < FIRST_EXTENDED_SPI);
 
 /** One byte of an array that has a byte for each interrupt. */
 export interface ByteRegister {
@@ -186,12 +189,12 @@ const AFF2_TO_AFF0 = 0x00ffffff;
 /** GICD_IROUTER<n> (IHI 0069, 12.9). vCPU n has affinity 0.0.0.n; an affinity that nobody has reaches nobody. */
 export function writeRoute(gic: ArchitecturalGic, vcpu: Vcpu, intid: number, value: number): void {
   const interrupt = gic.interrupt(vcpu, intid);
-  if (interrupt === undefined || intid < PRIVATE) return;
+  if (interrupt === undefined || isPrivate(intid)) return;
   interrupt.route = value & AFF2_TO_AFF0;
   interrupt.target = interrupt.route < gic.config.vcpus ? interrupt.route : NOWHERE;
 }
 
 export function readRoute(gic: ArchitecturalGic, vcpu: Vcpu, intid: number): number {
-  const interrupt = intid < PRIVATE ? undefined : gic.interrupt(vcpu, intid);
+  const interrupt = isPrivate(intid) ? undefined : gic.interrupt(vcpu, intid);
   return interrupt?.route ?? 0;
 }

@@ -27,6 +27,7 @@ export function machineOf(random: Random, kvm = 'none'): Machine {
       // a GICv2's virtual interface has 5 bits (IHI 0048, 5.3.4)
       priorityBits: version === 2 ? 5 : random.pick([5, 5, 6, 7, 8]),
       its: version === 3 && random.chance(0.5),
+      extended: version === 3 && random.chance(0.3),
     },
     host: { hostVersion: version === 2 ? hostVersion : 3, listRegisters: random.pick(LIST_REGISTERS), kvm },
   };

@@ -7,10 +7,7 @@ export type Steps = Weights<() => Step>;
 /** Accesses to the distributor's registers, and to a vCPU's own of the same kind. */
 export function registerSteps(values: Values): Steps {
   const { random, guest } = values;
-  const words = guest.interrupts / 32;
-  /** Of SGIs and PPIs, or of SPIs, of which the first are in use. */
-  const word = () => (random.chance(0.35) ? 0 : random.chance(0.85) ? 1 : random.below(words));
-  const bits = (name: string) => () => step('write', values.vcpu(), name, word(), values.bits());
+  const bits = (name: string) => () => step('write', values.vcpu(), name, values.word(), values.bits());
   const reads = ['ISPENDR', 'ISACTIVER', 'ISENABLER', 'ICPENDR', 'ICACTIVER', 'ICENABLER', 'IGROUPR', 'ICFGR'];
   const one = guest.version === 2;
   return [
@@ -21,16 +18,18 @@ export function registerSteps(values: Values): Steps {
     [3, bits('ISACTIVER')],
     [6, bits('ICACTIVER')],
     [3, bits('IGROUPR')],
-    [4, () => step('write', values.vcpu(), 'ICFGR', 2 * word() + random.below(2), random.word())],
+    [4, () => step('write', values.vcpu(), 'ICFGR', 2 * values.word() + random.below(2), random.word())],
     [5, () => step('write', values.vcpu(), 'IPRIORITYR', values.intid(), values.priority(), 0, 1)],
     [2, () => step('write', values.vcpu(), 'IPRIORITYR', values.intid() & ~3, values.priorities())],
     [2, () => step('read', values.vcpu(), 'IPRIORITYR', values.intid() & ~3)],
-    [20, () => step('read', values.vcpu(), random.pick(reads), word())],
+    [20, () => step('read', values.vcpu(), random.pick(reads), values.word())],
     [4, () => step('write', values.vcpu(), 'GICD_CTLR', 0, random.pick([0, 1, 2, 3, 3, 3, 3, 3, random.word()]))],
     [2, () => step('read', values.vcpu(), random.pick(['GICD_CTLR', 'GICD_TYPER']))],
-    [one ? 0 : 0.5, () => step('read', values.vcpu(), 'IGRPMODR', word())],
+    [one ? 0 : 0.5, () => step('read', values.vcpu(), 'IGRPMODR', values.word())],
     [one ? 0 : 8, () => route(values)],
-    [one ? 0 : 2, () => step('read', values.vcpu(), 'IROUTER', 32 + random.below(8), 0, 0, 8)],
+    [one ? 0 : 2, () => step('read', values.vcpu(), 'IROUTER', spi(values), 0, 0, 8)],
+    [guest.extended ? 8 : 0, () => step('write', values.vcpu(), 'GICD_SETSPI_NSR', 0, values.intid())],
+    [guest.extended ? 4 : 0, () => step('write', values.vcpu(), 'GICD_CLRSPI_NSR', 0, values.intid())],
     [one ? 0 : 1, () => step('write', values.vcpu(), 'GICR_WAKER', 0, random.below(8))],
     [one ? 0 : 1, () => step('read', values.vcpu(), 'GICR_WAKER')],
     [one ? 6 : 0, () => step('write', values.vcpu(), 'ITARGETSR', 32 + random.below(8), random.below(256), 0, 1)],
@@ -56,11 +55,15 @@ export function reachStep(values: Values): Step {
   return ofAnother(step('write', values.vcpu(), 'GICR_WAKER', 0, random.below(8)), of);
 }
 
+/** An SPI that is in use. */
+function spi({ random, guest }: Values): number {
+  return (guest.extended && random.chance(0.4) ? 4096 : 32) + random.below(8);
+}
+
 function route(values: Values): Step {
   const { random } = values;
-  const intid = 32 + random.below(8);
   const low = random.chance(0.85) ? values.vcpu() : random.chance(0.7) ? 0xff : random.word();
-  return step('write', values.vcpu(), 'IROUTER', intid, low, random.chance(0.05) ? 1 : 0, 8);
+  return step('write', values.vcpu(), 'IROUTER', spi(values), low, random.chance(0.05) ? 1 : 0, 8);
 }
 
 /** Makers of steps that read one of some registers, or write a register. */

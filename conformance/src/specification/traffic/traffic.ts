@@ -81,6 +81,15 @@ export class Traffic {
       if (guest.version === 3) {
         steps.push(step('write', vcpu, 'ICC_PMR_EL1', 0, 0xff), step('write', vcpu, 'ICC_IGRPEN1_EL1', 0, 1));
         steps.push(step('write', vcpu, 'ICC_IGRPEN0_EL1', 0, 1), step('write', vcpu, 'ICC_CTLR_EL1', 0, split ? 2 : 0));
+        if (guest.extended) {
+          for (let vcpu = 0; vcpu < guest.vcpus; vcpu++) steps.push(step('write', vcpu, 'ISENABLER', 33, 0xffffffff));
+          steps.push(
+            step('write', 0, 'ISENABLER', 128, 0xffffffff),
+            step('write', 0, 'ICFGR', 256, this.random.word()),
+          );
+          for (let at = 4096; at < 4104; at += 4)
+            steps.push(step('write', 0, 'IPRIORITYR', at, this.#values.priorities()));
+        }
         if (guest.its) steps.push(step('write', vcpu, 'GICR_CTLR', 0, 1));
       } else {
         const ackCtl = this.random.chance(0.6) ? 4 : 0;
@@ -100,6 +109,11 @@ export class Traffic {
     for (let at = 32; at < 48; at += 4) {
       steps.push(step('write', 0, 'IPRIORITYR', at, this.#values.priorities()));
       if (guest.version === 2) steps.push(step('write', 0, 'ITARGETSR', at, this.random.word() | 0x01010101));
+    }
+    if (guest.extended) {
+      for (let vcpu = 0; vcpu < guest.vcpus; vcpu++) steps.push(step('write', vcpu, 'ISENABLER', 33, 0xffffffff));
+      steps.push(step('write', 0, 'ISENABLER', 128, 0xffffffff), step('write', 0, 'ICFGR', 256, this.random.word()));
+      for (let at = 4096; at < 4104; at += 4) steps.push(step('write', 0, 'IPRIORITYR', at, this.#values.priorities()));
     }
     if (guest.its) steps.push(...this.#its.start());
     return steps.filter(() => !this.random.chance(0.02));

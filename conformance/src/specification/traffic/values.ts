@@ -17,7 +17,8 @@ export class Values {
   /** Most of the time one of a few. */
   intid(): number {
     const { random, guest } = this;
-    const kind = random.below(8);
+    const kind = random.below(guest.extended ? 11 : 8);
+    if (kind >= 8) return kind < 10 ? 4096 + random.below(8) : 1056 + random.below(8);
     if (kind < 4) return 32 + random.below(8);
     if (kind < 5) return 32 + random.below(guest.interrupts - 32);
     return kind < 7 ? 16 + random.below(16) : random.below(16);
@@ -46,6 +47,13 @@ export class Values {
   }
   priorities(): number {
     return (this.priority() | (this.priority() << 8) | (this.priority() << 16) | (this.priority() << 24)) >>> 0;
+  }
+
+  /** The number of a register with a bit for each interrupt: of those that are in use, or any. */
+  word(): number {
+    const { random, guest } = this;
+    if (guest.extended && random.chance(0.3)) return random.chance(0.7) ? 128 : 33;
+    return random.chance(0.35) ? 0 : random.chance(0.85) ? 1 : random.below(guest.interrupts / 32);
   }
 
   bits(): number {
