@@ -17,6 +17,8 @@ import type { Machine } from './traffic/machine.js';
 const SPIS = 12;
 const LPIS = 8;
 const NOWHERE = -1;
+/** Where the accounts of PPIs begin, behind those of SGIs. */
+const PPIS = 0x10000;
 /** Interrupts in group 0: a pattern by INTID. LPIs are in group 1. */
 const GROUPS = 0xa5f0c3b6;
 const groupOf = (intid: number): number => (intid < FIRST_LPI ? (GROUPS >>> (intid & 31)) & 1 : 1);
@@ -34,6 +36,8 @@ export const DELIVERY_OPERATIONS: readonly (readonly [weight: number, op: string
   [12, 'edge'],
   [8, 'level'],
   [4, 'fall'],
+  [8, 'timer'],
+  [2, 'timerFalls'],
   [10, 'sgi'],
   [12, 'msi'],
   [30, 'take'],
@@ -58,9 +62,12 @@ export const DELIVERY_OPERATIONS: readonly (readonly [weight: number, op: string
   [0.15, 'move'],
 ];
 
-/** Of what is owed: `#sgi` has the target in the lowest bits, then the INTID. */
-const nameOf = (key: number): string =>
-  key < 0 ? `SGI ${((-1 - key) >>> 3) % SGIS} for vCPU ${(-1 - key) & 7}` : `INTID ${key}`;
+/** Of what is owed: a private one has the vCPU in the lowest bits, then the INTID, an SGI's with its source. */
+function nameOf(key: number): string {
+  const own = -1 - key;
+  if (own < 0) return `INTID ${key}`;
+  return own < PPIS ? `SGI ${(own >>> 3) % SGIS} for vCPU ${own & 7}` : `PPI ${(own - PPIS) >>> 3} of vCPU ${own & 7}`;
+}
 
 export class Deliveries {
   readonly #version: 2 | 3;
@@ -179,7 +186,7 @@ export class Deliveries {
 
   // ---- accounts
 
-  /** SGIs are each vCPU's own, with GICv2 each source's too; PPIs each vCPU's. */
+  /** SGIs are each vCPU's own, with GICv2 each source's too. */
   #sgi(target: number, intid: number, source: number): number {
     return -1 - (target + 8 * (intid + SGIS * (this.#version === 2 ? source : 0)));
   }
@@ -187,7 +194,8 @@ export class Deliveries {
   #keyOf(vcpu: number, value: number): number {
     if (value >= FIRST_LPI) return value;
     const intid = value & 0x3ff;
-    return intid < SGIS ? this.#sgi(vcpu, intid, value >>> 10) : intid;
+    if (intid < SGIS) return this.#sgi(vcpu, intid, value >>> 10);
+    return intid < PRIVATE ? -1 - (PPIS + vcpu + 8 * intid) : intid;
   }
 
   /** An SGI is active by its INTID, whoever sent it. */
@@ -209,12 +217,13 @@ export class Deliveries {
     if (value < FIRST_LPI) this.#active.add(active);
     this.#stacks[vcpu].push({ value, key });
     // the handler sees to it that the device lets go of its line
-    if (this.#lines.has(key)) this.#setLine(vcpu, key, false);
+    if (this.#lines.has(key)) this.#setLine(vcpu, value, false);
   }
 
   #setLine(vcpu: number, intid: number, level: boolean): void {
-    if (level) this.#lines.add(intid);
-    else this.#lines.delete(intid);
+    const key = this.#keyOf(vcpu, intid);
+    if (level) this.#lines.add(key);
+    else this.#lines.delete(key);
     this.#do(step('line', vcpu, '', intid, level ? 1 : 0));
   }
 
@@ -280,6 +289,12 @@ export class Deliveries {
       }
       case 'level':
         this.#setLine(vcpu, spi | 1, true);
+        break;
+      case 'timer':
+        this.#setLine(vcpu, 26 + (at % 4), true);
+        break;
+      case 'timerFalls':
+        if (this.#lines.has(this.#keyOf(vcpu, 26 + (at % 4)))) this.#setLine(vcpu, 26 + (at % 4), false);
         break;
       case 'fall':
         if (this.#lines.has(spi | 1)) this.#setLine(vcpu, spi | 1, false);
@@ -450,7 +465,7 @@ export class Deliveries {
     const [owed] = this.#owed;
     if (owed !== undefined) return `${nameOf(owed)} was sent and is never taken`;
     const [line] = this.#lines;
-    if (line !== undefined) return `INTID ${line} has its line asserted and is never taken`;
+    if (line !== undefined) return `${nameOf(line)} has its line asserted and is never taken`;
     for (let vcpu = 0; vcpu < this.#vcpus; vcpu++) {
       for (const [name, words] of [
         ['ISACTIVER', 2],

@@ -166,7 +166,7 @@ describe('the comparison finds a specification in which one rule is broken', () 
         return [specification, broken];
       },
     };
-    const { findings } = await compare({ seed: 1, operations: OPERATIONS, mostFindings: 1, shrinking: 2000 }, oracle);
+    const { findings } = await compare({ seed: 1, operations: OPERATIONS, mostFindings: 1, shrinking: 30_000 }, oracle);
     expect(findings).toHaveLength(1);
     expect(findings[0].shrunk.operations.length).toBeLessThan(40);
   });
@@ -239,7 +239,7 @@ describe('the property over all holds for the specification', () => {
 
   it.each(Object.keys(LOSING))('and not where %s', async (rule) => {
     const { findings } = await checkDeliveries(
-      { seed: 1, operations: OPERATIONS, mostFindings: 1, shrinking: 2000 },
+      { seed: 1, operations: OPERATIONS, mostFindings: 1, shrinking: 30_000 },
       ({ guest }) => {
         const broken = new Specification(guest);
         LOSING[rule](broken);
