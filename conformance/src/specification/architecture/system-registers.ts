@@ -115,6 +115,8 @@ export const SYSTEM_REGISTERS = {
     },
     defined: ICC_CTLR_DEFINED,
   },
+  // SRE, DFB and DIB, fixed
+  ICC_SRE_EL1: { read: () => 7 },
   ICC_IGRPEN0_EL1: groupEnable(0),
   ICC_IGRPEN1_EL1: groupEnable(1),
   ICC_AP0R0_EL1: activePriorities(0, 0),

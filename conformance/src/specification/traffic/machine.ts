@@ -24,7 +24,7 @@ export function machineOf(random: Random, kvm = 'none'): Machine {
         [1, 8],
       ]),
       interrupts: random.chance(0.8) ? 64 : 96,
-      // a GICv2's virtual interface has 5 bits (IHI 0048, 5.3.4)
+      // a GICv2's virtual interface has 5 bits (IHI 0048, 5.3.4), on a GICv3 host too
       priorityBits: version === 2 ? 5 : random.pick([5, 5, 6, 7, 8]),
       its: version === 3 && random.chance(0.5),
       extended: version === 3 && random.chance(0.3),

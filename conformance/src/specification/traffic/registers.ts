@@ -92,7 +92,8 @@ export function systemRegisterSteps(values: Values): Steps {
     [8, read('ICC_HPPIR1_EL1', 'ICC_HPPIR0_EL1')],
     [6, read('ICC_RPR_EL1')],
     [2, read('ICC_BPR0_EL1', 'ICC_BPR1_EL1', 'ICC_PMR_EL1', 'ICC_CTLR_EL1')],
-    [1, read('ICC_IGRPEN0_EL1', 'ICC_IGRPEN1_EL1')],
+    [1, read('ICC_IGRPEN0_EL1', 'ICC_IGRPEN1_EL1', 'ICC_SRE_EL1')],
+    [0.2, write('ICC_SRE_EL1', () => random.below(8))],
     [2, read(...[0, 1, 2, 3].flatMap((n) => [`ICC_AP0R${n}_EL1`, `ICC_AP1R${n}_EL1`]))],
   ];
 }

@@ -187,7 +187,10 @@ export class Traffic {
       return step('write', vcpu, this.#ends[random.below(2)], 0, this.#values.anyIntid());
     }
     const at = random.chance(0.85) ? acknowledged.length - 1 : random.below(acknowledged.length);
-    const [{ by, value }] = acknowledged.splice(at, 1);
+    const [taken] = acknowledged.splice(at, 1);
+    const { by } = taken;
+    // of an SGI of a GICv2 the source too; which interrupt ends is said by the INTID
+    const value = this.#version === 2 && random.chance(0.02) ? taken.value ^ 0x400 : taken.value;
     if (split) dropped.push(value);
     if (dropped.length > MOST_REMEMBERED) dropped.shift();
     return step('write', vcpu, this.#ends[random.chance(0.95) ? by : 1 - by], 0, value);
