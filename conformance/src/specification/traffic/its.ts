@@ -78,6 +78,7 @@ export class ItsTraffic {
         }),
       ],
       [0.5, () => step('write', this.#values.vcpu(), 'GITS_CTLR', 0, random.chance(0.7) ? 1 : 0)],
+      [3, () => step('write', this.#values.vcpu(), 'GICR_CTLR', 0, random.chance(0.7) ? 1 : 0)],
     ];
   }
 

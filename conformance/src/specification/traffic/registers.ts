@@ -38,7 +38,6 @@ export function registerSteps(values: Values): Steps {
     [one ? 3 : 0, () => step('write', values.vcpu(), 'SPENDSGIR', random.below(4), random.below(256), 0, 1)],
     [one ? 3 : 0, () => step('write', values.vcpu(), 'CPENDSGIR', random.below(4), random.below(256), 0, 1)],
     [one ? 2 : 0, () => step('read', values.vcpu(), random.pick(['SPENDSGIR', 'CPENDSGIR']), 4 * random.below(4))],
-    [guest.its ? 3 : 0, () => step('write', values.vcpu(), 'GICR_CTLR', 0, random.chance(0.7) ? 1 : 0)],
   ];
 }
 

@@ -18,6 +18,9 @@ interface Handled {
 const ACKNOWLEDGES = { 2: ['GICC_IAR', 'GICC_AIAR'], 3: ['ICC_IAR1_EL1', 'ICC_IAR0_EL1'] } as const;
 const ENDS = { 2: ['GICC_EOIR', 'GICC_AEOIR'], 3: ['ICC_EOIR1_EL1', 'ICC_EOIR0_EL1'] } as const;
 const MOST_REMEMBERED = 40;
+/** Of what a sequence has more than others, and how much more. */
+const FOCUSES = ['nothing', 'registers', 'interface', 'lpis', 'lpis'] as const;
+const FOCUSED = 4;
 const isSpecial = (intid: number): boolean => intid >= 1020 && intid <= 1023;
 
 /**
@@ -51,22 +54,24 @@ export class Traffic {
     this.#handled = Array.from({ length: vcpus }, () => ({ acknowledged: [], dropped: [], split: false }));
     this.#values = new Values(random, machine.guest);
     this.#its = new ItsTraffic(this.#values);
+    const focus = random.pick(FOCUSES);
+    const on = (kind: (typeof FOCUSES)[number], weight: number) => (kind === focus ? FOCUSED * weight : weight);
     this.#kinds = new Choice([
       [110, () => this.#line()],
       [60, () => this.#sendSgi()],
       [150, () => this.#acknowledge()],
       [160, () => this.#end()],
       [50, () => this.#deactivate()],
-      [120, () => this.#registers.pick(random)()],
-      [version === 3 ? 25 : 0, () => reachStep(this.#values)],
-      [60, () => this.#interface.pick(random)()],
+      [on('registers', 120), () => this.#registers.pick(random)()],
+      [version === 3 ? on('registers', 25) : 0, () => reachStep(this.#values)],
+      [on('interface', 60), () => this.#interface.pick(random)()],
       [45, () => this.#mend()],
       [60, () => step('enter', this.#values.vcpu())],
       [25, () => step('exit', this.#values.vcpu())],
       [25, () => step('wait', this.#values.vcpu())],
       [moves, () => step('move', 0, '', this.random.pick(LIST_REGISTERS))],
-      [its ? 70 : 0, () => this.#its.msi()],
-      [its ? 50 : 0, () => this.#its.command()],
+      [its ? on('lpis', 70) : 0, () => this.#its.msi()],
+      [its ? on('lpis', 50) : 0, () => this.#its.command()],
     ]);
     this.#registers = new Choice(registerSteps(this.#values));
     this.#interface = new Choice((version === 3 ? systemRegisterSteps : interfaceSteps)(this.#values));

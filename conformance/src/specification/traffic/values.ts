@@ -66,6 +66,8 @@ export class Values {
   }
 
   lpiConfiguration(): number {
-    return this.priority() | (this.random.chance(0.85) ? 1 : 0);
+    const { random } = this;
+    // bits 2 and up are the priority's, of which not all CPU interfaces have the lowest ones
+    return (this.priority() ^ (random.chance(0.3) ? 4 : 0)) | (random.chance(0.85) ? 1 : 0);
   }
 }
