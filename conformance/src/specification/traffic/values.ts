@@ -68,6 +68,7 @@ export class Values {
   lpiConfiguration(): number {
     const { random } = this;
     // bits 2 and up are the priority's, of which not all CPU interfaces have the lowest ones
-    return (this.priority() ^ (random.chance(0.3) ? 4 : 0)) | (random.chance(0.85) ? 1 : 0);
+    const priority = random.chance(0.5) ? random.pick([0x20, 0x24]) : this.priority();
+    return priority | (random.chance(0.85) ? 1 : 0);
   }
 }
