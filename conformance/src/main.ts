@@ -9,7 +9,7 @@ import { Pair } from './harness/pair.js';
 import { type Finding, type RunResult, run } from './harness/run.js';
 import { replay, scriptName, scriptsIn, writeFinding } from './harness/script.js';
 import { LINUX, OptionError, type Options, parseOptions, USAGE } from './options.js';
-import { judge, oracleOf, replaySequence } from './specification/report.js';
+import { judge, oracleOf, replayRegressions, replaySequence } from './specification/report.js';
 
 const FIXED_SEED = 1;
 const REGRESSIONS = join(PROJECT, 'conformance/regressions');
@@ -39,6 +39,9 @@ async function main(args: readonly string[]): Promise<number> {
       count(await replayScripts(options.left ?? buildOracle(), options, paths));
     }
   } else {
+    if (options.regressions && options.oracles.length > 0) {
+      count(replayRegressions(join(REGRESSIONS, 'architecture'), options.oracles));
+    }
     for (const oracle of options.oracles) {
       for (const [seed, share] of seeds(options, oracle.operations)) count(await judge(oracle, options, seed, share));
     }

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { lineOf } from '../generator/protocol.js';
-import { readScript } from '../harness/script.js';
+import { readScript, scriptName, scriptsIn } from '../harness/script.js';
 import { SEQUENCE_ORACLES, type SequenceOracle } from './oracles.js';
 import type { SequenceFinding } from './run.js';
 
@@ -51,6 +51,23 @@ function tell(oracle: SequenceOracle, directory: string, { seed, sequence, lengt
 export function oracleOf(path: string): SequenceOracle | undefined {
   const [create] = readScript(path);
   return SEQUENCE_ORACLES.find(({ name }) => name === create?.oracle);
+}
+
+/** Runs the scripts of a directory by their judges, and shows those that differ. */
+export function replayRegressions(directory: string, oracles: readonly SequenceOracle[]) {
+  let operations = 0;
+  let differences = 0;
+  const scripts = scriptsIn(directory).filter((path) => oracles.includes(oracleOf(path) as SequenceOracle));
+  for (const path of scripts) {
+    const script = readScript(path);
+    const difference = oracleOf(path)?.replay(script);
+    operations += script.length;
+    if (difference === undefined) continue;
+    differences++;
+    process.stdout.write(`regression ${scriptName(path)}:\n  ${difference.left}\n  ${difference.right}\n`);
+  }
+  process.stdout.write(`regressions: ${scripts.length} scripts, ${operations} operations, ${differences} differ\n`);
+  return { operations, differences };
 }
 
 /** Runs a script and shows each answer. */

@@ -1,6 +1,9 @@
+import { fileURLToPath } from 'node:url';
 import { KVM_DEVIATIONS } from 'vgic';
 import { describe, expect, it } from 'vitest';
+import { readScript, scriptName, scriptsIn } from '../../src/harness/script.js';
 import { SEQUENCE_ORACLES } from '../../src/specification/oracles.js';
+import { oracleOf } from '../../src/specification/report.js';
 
 const [specification, listRegisters, deliveries] = SEQUENCE_ORACLES;
 
@@ -14,6 +17,15 @@ describe('a Gic', () => {
       expect(result.moves).toBeGreaterThan(20);
     },
   );
+});
+
+const REGRESSIONS = fileURLToPath(new URL('../../regressions/architecture', import.meta.url));
+
+describe('a script that once showed a difference shows none', () => {
+  it.each(scriptsIn(REGRESSIONS).map((path) => [scriptName(path), path] as const))('%s', (_name, path) => {
+    expect(oracleOf(path)?.replay(readScript(path))).toBeUndefined();
+    expect(oracleOf(path)).toBeDefined();
+  });
 });
 
 /** What userspace alone sees. */
