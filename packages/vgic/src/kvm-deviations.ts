@@ -62,6 +62,11 @@ export const KVM_DEVIATIONS = {
     architecture: 'Zero delivers to nobody. With one vCPU the register reads as zero, and that vCPU gets all.',
     source: 'IHI 0048B, 4.3.12 GICD_ITARGETSR',
   },
+  sgisOfNobody: {
+    kvm: 'GICD_SPENDSGIR makes an SGI pending from CPU interfaces that there are not.',
+    architecture: 'Their bits read as zero, writes are ignored.',
+    source: 'IHI 0048B, 4.3.17 GICD_SPENDSGIR',
+  },
   oneDistributorEnable: {
     kvm: 'GICD_CTLR has one enable for both groups: EnableGrp1 of a GICv3, EnableGrp0 of a GICv2. The other bit reads as zero.',
     architecture: 'Each group has its enable.',
@@ -104,9 +109,15 @@ export const KVM_DEVIATIONS = {
     architecture: 'It is 1: 1 of N distribution is not supported.',
     source: 'IHI 0069H, 12.9.38 GICD_TYPER',
   },
-  implementerFixed: {
-    kvm: 'GICD_TYPER2.nASSGIcap can not be written by userspace, only compared.',
-    architecture: 'KVM: until the device is initialised, userspace can take nASSGIcap from a guest.',
+  seisShown: {
+    kvm: "ICC_CTLR_EL1.SEIS is the host's.",
+    architecture: 'No SError is generated for a virtual CPU interface whose accesses are emulated: it is 0.',
+    source: 'IHI 0069H, 12.2.6 ICC_CTLR_EL1',
+    mended: '6.19',
+  },
+  identityAfterInitialisation: {
+    kvm: 'GICD_IIDR and GICD_TYPER2 answer EBUSY before the device is initialised, and nASSGIcap can only be compared.',
+    architecture: 'KVM: userspace sets both before that, and takes vSGIs from its guest by nASSGIcap.',
     source: 'Linux, arm-vgic-v3.rst',
     mended: '6.17',
   },

@@ -17,6 +17,11 @@ export const SPURIOUS = 1023;
 export const ALL_ONES = 0xffffffff;
 /** `GicConfig.kvm` as it is by default: no deviation from the architecture. */
 export const ARCHITECTURE: KvmCompatibility = [];
+/** What holds by the architecture and in KVM too, as a table of tests. */
+export const BOTH_WAYS: readonly (readonly [string, KvmCompatibility])[] = [
+  ['by the architecture', ARCHITECTURE],
+  ['in KVM 6.12', '6.12'],
+];
 
 /** The registers of GICV, which a guest knows as GICC, without that. */
 export type GicvName = NamesOf<typeof GICC_REGISTERS> extends `GICC_${infer Name}` ? Name : never;

@@ -145,6 +145,8 @@ export class Actors {
   readonly stacks: number[][];
   /** Ended with EOImode 1, but not deactivated. */
   readonly dropped: number[][];
+  /** Called for each interrupt that is active no more. */
+  onEnd: (vcpu: number, iar: number) => void = () => {};
 
   constructor(
     readonly guest: Guest,
@@ -156,11 +158,17 @@ export class Actors {
     if (eoiMode) for (let vcpu = 0; vcpu < vcpus; vcpu++) guest.setEoiMode(true, vcpu);
   }
 
+  /** Whether the GIC is KVM's, whose guests have to keep clear of what it loses. */
+  get asKvm(): boolean {
+    return this.guest.gic.config.kvm === '6.12';
+  }
+
   /**
-   * Whether a vCPU has it in a list register or is serving it. Software does not change its priority then: the old or the
-   * new one may count (IHI 0069, GICD_IPRIORITYR<n>), and an end of interrupt that drops another one deactivates nothing.
+   * Whether a vCPU has it in a list register or is serving it. KVM's guest does not change its priority then: the old or the
+   * new one may count, and an end of interrupt that drops another one deactivates nothing.
    */
   inUse(intid: number): boolean {
+    if (!this.asKvm) return false;
     const mask = this.guest.version === 2 ? 0x3ff : 0xffffff;
     return this.stacks.some(
       (stack, vcpu) =>
@@ -228,10 +236,11 @@ export class Actors {
   }
 
   /**
-   * Whether what is active is in a list register. If it is in none, the end of it is not seen, in KVM as here: see
-   * 'an active interrupt that is in no list register' in list-registers.test.ts. The actors wait until it is in one.
+   * Whether what is active can be ended now. KVM does not see the end of what is in no list register: see 'an active
+   * interrupt that is in no list register' in list-registers.test.ts. Its actors wait until it is in one.
    */
   #held(vcpu: number, iar: number): boolean {
+    if (!this.asKvm) return true;
     const mask = this.guest.version === 2 ? 0x1fff : 0xffffff;
     return this.guest.listRegisters(vcpu).some(({ low, high }) => high & LR_ACTIVE && (low & mask) === iar);
   }
@@ -242,13 +251,33 @@ export class Actors {
     this.stacks[vcpu].pop();
     this.guest.end(iar, vcpu);
     if (this.eoiMode) this.dropped[vcpu].push(iar);
+    else this.onEnd(vcpu, iar);
   }
 
   #deactivate(vcpu: number): void {
     const iar = this.dropped[vcpu][0];
-    if (iar === undefined || !this.#held(vcpu, iar)) return;
+    if (iar === undefined) {
+      if (!this.asKvm) this.#deactivateOthers(vcpu);
+      return;
+    }
+    if (!this.#held(vcpu, iar)) return;
     this.dropped[vcpu].shift();
     this.guest.deactivate(iar, vcpu);
+    this.onEnd(vcpu, iar);
+  }
+
+  /** A vCPU deactivates the first SPI that another one has acknowledged and dropped. */
+  #deactivateOthers(vcpu: number): void {
+    const { irqs } = this.guest.gic;
+    const mask = this.guest.version === 2 ? 0x3ff : 0xffffff;
+    for (const dropped of this.dropped) {
+      const at = dropped.findIndex((iar) => irqs.ownerOf(irqs.indexOf(vcpu, iar & mask)) < 0);
+      if (at < 0) continue;
+      const [iar] = dropped.splice(at, 1);
+      this.guest.deactivate(iar, vcpu);
+      this.onEnd(vcpu, iar);
+      return;
+    }
   }
 
   /** Ends and deactivates all that is open. */

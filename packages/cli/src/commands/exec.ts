@@ -9,10 +9,7 @@ import { KVM_OPTION, kvmVersion } from '../values.js';
 /** No line of the protocol is longer than a write of all that one may transfer, in hexadecimal. */
 const LONGEST_LINE = 160 << 20;
 
-async function execute(
-  file: string | undefined,
-  { strict, kvm }: { strict?: true; kvm?: string },
-): Promise<void> {
+async function execute(file: string | undefined, { strict, kvm }: { strict?: true; kvm?: string }): Promise<void> {
   const input = file === undefined ? process.stdin : createReadStream(file);
   input.setEncoding('utf8');
   process.stdout.on('error', () => process.exit(0));

@@ -123,7 +123,15 @@ function machineOf(options: RunOptions): { config: CompleteConfig; backends: Bac
   const { smp: vcpus, gic, listRegisters, gicv4, kvm } = options;
   const devices = options.device.map((request) => request.config);
   return refusing(() => {
-    const config = completeConfig({ vcpus, memory: options.memory * MIB, gic, listRegisters, devices, gicv4, ...(kvm && { kvm }) });
+    const config = completeConfig({
+      vcpus,
+      memory: options.memory * MIB,
+      gic,
+      listRegisters,
+      devices,
+      gicv4,
+      ...(kvm && { kvm }),
+    });
     const forwarding = new Forwarding(options.forward, config.devices);
     const backends = { ...openBackends(config.devices, options.device), networks: forwarding.networks };
     return { config, backends, forwarding };

@@ -60,7 +60,10 @@ function vpeBefore(cpu: CpuInterface, n: number): number {
 /** Whether an interrupt may be signalled: above the priority mask and preempting what is active. */
 export function mayPreempt(cpu: CpuInterface, priority: number, group: number): boolean {
   if (priority >= cpu.pmr) return false;
-  return cpu.groupPriority(priority, group) < Math.min(cpu.runningPriority(), IDLE_PRIORITY);
+  const running = cpu.runningPriority();
+  if (cpu.endsByPriority) return cpu.groupPriority(priority, group) < Math.min(running, IDLE_PRIORITY);
+  // the binary point may have changed since the acknowledge: both count as it is now
+  return running > IDLE_PRIORITY || cpu.groupPriority(priority, group) < cpu.groupPriority(running, group);
 }
 
 /** The same for list register `n`. */

@@ -100,6 +100,8 @@ export class CpuInterface implements StatePart {
   vcpu = 0;
   /** The deviation `endOfOtherPriority`, and that among equal priorities the lowest-numbered list register comes first. */
   endsByPriority = false;
+  /** The deviation `seisShown`. */
+  showsSeis = false;
   /**
    * The hypervisor, to which the end of an active interrupt traps that no list register has. Without it the hardware counts
    * such an end (ICH_HCR_EL2.EOIcount).
@@ -244,7 +246,13 @@ export class CpuInterface implements StatePart {
 
   /** The part of a priority that counts in preemption (IHI 0069, 4.8.2 "Priority grouping"). */
   groupPriority(priority: number, group: number): number {
-    return priority & (0xff << (group === 0 ? this.binaryPoint(0) + 1 : this.binaryPoint(1))) & 0xff;
+    return priority & (0xff << this.#subpriorityBits(group)) & 0xff;
+  }
+
+  /** With CBPR group 1 is divided as group 0 is; KVM's trap code takes what ICC_BPR1_EL1 reads then, which is 7 at most. */
+  #subpriorityBits(group: number): number {
+    if (group === 0 || (this.control & VMCR_CBPR && !this.endsByPriority)) return this.bpr0 + 1;
+    return this.binaryPoint(1);
   }
 
   /** The highest active group priority, or 0x100 when nothing is active. */

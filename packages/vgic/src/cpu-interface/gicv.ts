@@ -64,7 +64,11 @@ function groupPriority(cpu: CpuInterface, priority: number, group: number): numb
 
 /** Whether an interrupt may be signalled: above the priority mask and preempting what is active. */
 export function mayPreempt(cpu: CpuInterface, priority: number, group: number): boolean {
-  return priority < (cpu.pmr & PRIORITY_MASK) && groupPriority(cpu, priority, group) < runningPriority(cpu);
+  if (priority >= (cpu.pmr & PRIORITY_MASK)) return false;
+  const running = runningPriority(cpu);
+  if (cpu.endsByPriority || running === NOTHING_ACTIVE) return groupPriority(cpu, priority, group) < running;
+  // the binary point may have changed since the acknowledge: both count as it is now
+  return groupPriority(cpu, priority, group) < groupPriority(cpu, running, group);
 }
 
 /** The pending list register with the highest priority whose group is enabled, or -1. */

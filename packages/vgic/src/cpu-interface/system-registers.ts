@@ -1,4 +1,5 @@
 import {
+  ICC_CTLR_SEIS,
   ICC_REGISTERS,
   ICC_SRE_ALL,
   SYSTEM_REGISTERS,
@@ -37,6 +38,8 @@ export const TRAPS = 1;
 
 /** What an ICC register does, besides its description: a column that is missing makes the access UNDEFINED. */
 interface Columns extends Partial<UserColumns> {
+  /** Whether an interface has it. Default: each has. */
+  exists?(cpu: CpuInterface): boolean;
   /** MRS by a vCPU in the guest: unsigned 32 bits. */
   read?(cpu: CpuInterface): number;
   /** MSR by a vCPU in the guest. */
@@ -47,6 +50,7 @@ interface Columns extends Partial<UserColumns> {
 
 /** One register: all rows have the same columns, so that V8 reads each in one way. */
 export interface SystemRegister extends SystemRegisterDescription {
+  readonly exists: Columns['exists'];
   readonly read: Columns['read'];
   readonly write: Columns['write'];
   readonly emulate: Columns['emulate'];
@@ -83,8 +87,10 @@ function groupEnable(bit: number): Columns {
   };
 }
 
+/** With fewer bits of priority the upper ones are UNDEFINED (IHI 0069H, 12.2.3); KVM's trap code has them. */
 function activePriority(group: 0 | 1, word: number): Columns {
   return {
+    exists: (cpu) => word < cpu.activePriorityWords || cpu.endsByPriority,
     read: (cpu) => (group === 0 ? cpu.ap0r : cpu.ap1r)[word],
     write(cpu, value) {
       (group === 0 ? cpu.ap0r : cpu.ap1r)[word] = value;
@@ -117,7 +123,7 @@ const COLUMNS: Readonly<Record<SystemRegisterName, Columns>> = {
   ICC_HPPIR1_EL1: { read: (cpu) => highestPending(cpu, 1) },
   ICC_BPR1_EL1: binaryPoint(1),
   ICC_CTLR_EL1: {
-    read: (cpu) => controlOf(cpu, cpu.config.priorityBits, cpu.config.idBits, cpu.control),
+    read: (cpu) => controlOf(cpu, cpu.config.priorityBits, cpu.config.idBits, cpu.control) & ~(cpu.showsSeis ? 0 : ICC_CTLR_SEIS),
     write: (cpu, value) => cpu.setVmcr(withControl(cpu.vmcr, value)),
     ...CONTROL,
   },
@@ -134,8 +140,8 @@ const COLUMNS: Readonly<Record<SystemRegisterName, Columns>> = {
 
 /** The table of architecture/system-registers.ts, bound to what its registers do. */
 export const SYSTEM_REGISTER_ROWS: readonly SystemRegister[] = ICC_REGISTERS.map((description) => {
-  const { read, write, emulate, userRead, userWrite } = COLUMNS[description.name];
-  return { ...description, read, write, emulate, userRead, userWrite };
+  const { exists, read, write, emulate, userRead, userWrite } = COLUMNS[description.name];
+  return { ...description, exists, read, write, emulate, userRead, userWrite };
 });
 
 /** All have op0 3 (bits 15:14): the rest of an encoding leads to a row, counted from 1. */
@@ -162,7 +168,7 @@ const { ICC_IAR1_EL1, ICC_EOIR1_EL1 } = SYSTEM_REGISTERS;
 export function readSystemRegister(cpu: CpuInterface, encoding: number): number {
   if (encoding === ICC_IAR1_EL1) return acknowledge(cpu, 1);
   const row = systemRegisterAt(encoding);
-  return row?.read === undefined ? UNDEFINED : row.read(cpu);
+  return row?.read === undefined || row.exists?.(cpu) === false ? UNDEFINED : row.read(cpu);
 }
 
 /**
@@ -181,6 +187,7 @@ export function writeSystemRegister(
   }
   const row = systemRegisterAt(encoding);
   if (row?.write === undefined) return row?.emulate === undefined ? UNDEFINED : TRAPS;
+  if (row.exists?.(cpu) === false) return UNDEFINED;
   row.write(cpu, value, physical);
   return WRITTEN;
 }

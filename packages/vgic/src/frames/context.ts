@@ -14,6 +14,8 @@ export class DistributorState implements StatePart {
   revision = 3;
   /** GICv2: userspace has written GICD_IIDR, so it knows that groups are writable. */
   groupsUserWritable = false;
+  /** GICD_TYPER2.nASSGIcap may be 1: userspace has not taken it from the guest. */
+  vsgisAllowed = true;
   /** GICD_CTLR.nASSGIreq: SGIs are to be vSGIs. */
   vsgis = false;
   /** GICD_STATUSR, and GICR_STATUSR of each vCPU. */
@@ -30,6 +32,7 @@ export class DistributorState implements StatePart {
   visitState(state: StateVisitor): void {
     this.revision = state.number(this.revision);
     this.groupsUserWritable = state.flag(this.groupsUserWritable);
+    this.vsgisAllowed = state.flag(this.vsgisAllowed);
     this.vsgis = state.flag(this.vsgis);
     this.status = state.number(this.status);
     state.array(this.redistributorStatus);

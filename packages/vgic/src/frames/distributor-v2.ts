@@ -7,7 +7,7 @@ import {
 import { PRIVATE_COUNT } from '../architecture/intid.js';
 import { WORD } from '../architecture/register-map.js';
 import { lowestBit } from '../interrupts/bitmap.js';
-import { NO_VCPU } from '../interrupts/interrupts.js';
+import { type Interrupts, NO_VCPU } from '../interrupts/interrupts.js';
 import { deviates } from '../kvm-deviations.js';
 import type { FrameContext } from './context.js';
 import { enableGroups, IMPLEMENTER, linesNumber } from './distributor-v3.js';
@@ -84,6 +84,11 @@ const SOFTWARE_GENERATED: WriteColumn = {
   },
 };
 
+/** The vCPUs that an SGI can come from, a bit each. */
+function sendersOf(irqs: Interrupts): number {
+  return deviates(irqs.kvm, 'sgisOfNobody') ? 0xff : (1 << irqs.vcpus) - 1;
+}
+
 function sgiPendingHandlers(set: boolean): RegisterHandlers {
   return {
     read({ irqs }, vcpu, at, width) {
@@ -95,7 +100,7 @@ function sgiPendingHandlers(set: boolean): RegisterHandlers {
     write({ irqs }, vcpu, at, width, value) {
       for (let byte = 0; byte < width; byte++) {
         const i = irqs.indexOf(vcpu, at + byte);
-        const sources = (value >>> (byte * 8)) & 0xff;
+        const sources = (value >>> (byte * 8)) & sendersOf(irqs);
         if (set) {
           if ((irqs.source[i] | sources) !== 0) irqs.pendFrom(i, sources);
         } else {

@@ -55,6 +55,7 @@ export function enableGroups(context: FrameContext, groups: number): void {
   irqs.settleAll();
   vcpus.resumeGuests();
   if (irqs.vpes?.learnsGroups) irqs.vpes.distributorSwitched();
+  else if (irqs.vpes !== undefined && before === 0) vcpus.kickDeliverable();
 }
 
 const CONTROL: RegisterHandlers = {
@@ -80,8 +81,8 @@ const CONTROL: RegisterHandlers = {
   },
 };
 
-function wantsVsgis({ irqs }: FrameContext, control: number): boolean {
-  return (control & GICD_CTLR_NASSGIREQ) !== 0 && (irqs.vpes?.hasVsgis ?? false);
+function wantsVsgis(context: FrameContext, control: number): boolean {
+  return (control & GICD_CTLR_NASSGIREQ) !== 0 && typer2(context) !== 0;
 }
 
 /** SGIs go to the host or come back with all their state: none of it may be in a list register. */
@@ -94,14 +95,17 @@ function switchVsgis(context: FrameContext, on: boolean): void {
 }
 
 /** GICD_TYPER2.nASSGIcap. */
-function typer2({ irqs }: FrameContext): number {
-  return irqs.vpes?.hasVsgis ? GICD_TYPER2_NASSGICAP : 0;
+function typer2({ irqs, distributor }: FrameContext): number {
+  return irqs.vpes?.hasVsgis && distributor.vsgisAllowed ? GICD_TYPER2_NASSGICAP : 0;
 }
 
 /** A state with vSGIs can't be restored where there are none. */
 const TYPER2: ReadColumn & UserColumns = {
   read: typer2,
-  userWrite: (context, _vcpu, _at, value) => (value === typer2(context) ? 0 : -ERRNO.EINVAL),
+  userWrite(context, _vcpu, _at, value) {
+    if (value === typer2(context)) return 0;
+    return deviates(context.irqs.kvm, 'identityAfterInitialisation') ? -ERRNO.EINVAL : -ERRNO.EBUSY;
+  },
 };
 
 /** GICD_IIDR of both versions: by its revision userspace says which behaviour the guest was promised. */

@@ -256,7 +256,7 @@ export class Interrupts extends InterruptState {
 
   /** DISCARD or MAPD removes a translation to an LPI. */
   discardLpi(i: number): void {
-    if (!this.#discardKeepsPending && !testBit(this.onVpe, i)) this.clearPending(i);
+    if (!this.#discardKeepsPending) this.clearPending(i);
     this.releaseLpi(i);
   }
 

@@ -201,7 +201,7 @@ export class Its implements StatePart {
     const entry = this.deviceTable.entryAddress(id);
     if (entry < 0 || (valid && eventBits > EVENT_ID_BITS)) return;
     const present = this.devices.get(id);
-    if (present !== undefined) this.freeDevice(present);
+    if (present !== undefined) this.freeDevice(present, true);
     if (valid) this.addDevice(this.createDevice(id, command.get('ittAddress') * 2 ** 8, eventBits));
     else this.memory.store64(entry, 0, 0);
   }
@@ -323,12 +323,13 @@ export class Its implements StatePart {
     last.shadowed = device;
   }
 
-  /** Takes a device away, with its translations. */
-  freeDevice(device: Device): void {
+  /** Takes a device away, with its translations; what they have made pending stays so unless it is `discarded`. */
+  freeDevice(device: Device, discarded = false): void {
     device.each((event, intid) => {
       const i = this.irqs.lpiAt(intid);
       this.#eventGoes(device, event, i);
-      this.irqs.discardLpi(i);
+      if (discarded) this.irqs.discardLpi(i);
+      else this.irqs.releaseLpi(i);
       return true;
     });
     device.clear();

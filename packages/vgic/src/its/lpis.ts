@@ -159,21 +159,27 @@ export class Lpis implements StatePart {
   enable(vcpu: number): void {
     this.enabled[vcpu] = 1;
     const { irqs, memory } = this;
-    if (this.pendbaserHigh[vcpu] & PENDBASER_PTZ) return;
+    if (this.pendbaserHigh[vcpu] & PENDBASER_PTZ || memory === undefined) return;
+    const readAgain = deviates(irqs.kvm, 'pendingTableReadAgain');
     let address = -1;
     let byte = 0;
     irqs.eachLpi((i) => {
       const intid = irqs.intidOf(i);
       const at = this.pendingAddress(vcpu, intid);
       if (at !== address) {
-        byte = memory?.load8(at) ?? -1;
+        byte = memory.load8(at);
         if (byte < 0) return false;
         address = at;
       }
-      const pending = (byte & (1 << (intid & 7))) !== 0;
+      const bit = 1 << (intid & 7);
+      const pending = (byte & bit) !== 0;
       if (irqs.target[i] === vcpu) {
         if (!testBit(irqs.onVpe, i)) irqs.setLatch(i, pending);
         else if (pending) irqs.pend(i);
+        if (pending && !readAgain) {
+          byte &= ~bit;
+          memory.store8(at, byte);
+        }
       }
       irqs.queue(i);
       return true;

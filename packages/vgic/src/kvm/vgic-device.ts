@@ -1,4 +1,6 @@
+import { GICD_TYPER2_NASSGICAP, GICD_V3_REGISTERS } from '../architecture/distributor-v3.js';
 import { PRIVATE_COUNT } from '../architecture/intid.js';
+import { offsetsOf } from '../architecture/register-map.js';
 import { systemRegisterAt } from '../cpu-interface/system-registers.js';
 import { ERRNO, throwErrno } from '../errors.js';
 import { AddressMap } from '../frames/address-map.js';
@@ -7,6 +9,7 @@ import { DISTRIBUTOR_V3 } from '../frames/distributor-v3.js';
 import { ITS } from '../frames/its.js';
 import { Gic } from '../gic.js';
 import { NO_VCPU } from '../interrupts/interrupts.js';
+import { deviates } from '../kvm-deviations.js';
 import { FrameAddresses } from './frame-addresses.js';
 import { ItsDevice } from './its-device.js';
 import {
@@ -24,6 +27,7 @@ import * as uapi from './uapi.js';
 import type { VirtualMachine } from './virtual-machine.js';
 
 const { EBUSY, EFAULT, EINVAL, ENXIO } = ERRNO;
+const { GICD_IIDR, GICD_TYPER2 } = offsetsOf(GICD_V3_REGISTERS);
 
 /**
  * The VGIC as KVM's device: KVM_SET_DEVICE_ATTR, KVM_GET_DEVICE_ATTR and KVM_HAS_DEVICE_ATTR with its groups, numbers and
@@ -208,9 +212,37 @@ export class VgicDevice {
     // a system register's value is fetched last, all others' first
     if (write && buffer === undefined && group !== uapi.KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS) return -EFAULT;
     if (this.machine.anyVcpuRuns()) return -EBUSY;
+    if (this.gic === undefined && buffer !== undefined && this.#isIdentity(group, attr)) {
+      return this.#accessIdentity(attr, buffer, write);
+    }
     const uninitialised = this.initialiseLazily();
     if (uninitialised !== 0) return uninitialised;
     return accessRegister(this.gic as Gic, vcpu, group, attr, buffer, write);
+  }
+
+  /** GICD_IIDR and GICD_TYPER2, which userspace reaches before the device is initialised. */
+  #isIdentity(group: number, attr: bigint): boolean {
+    if (this.version !== 3 || group !== uapi.KVM_DEV_ARM_VGIC_GRP_DIST_REGS) return false;
+    if (deviates(this.model.config.kvm, 'identityAfterInitialisation')) return false;
+    const offset = offsetOfAttribute(attr);
+    return offset === GICD_IIDR || offset === GICD_TYPER2;
+  }
+
+  #accessIdentity(attr: bigint, buffer: { value: bigint }, write: boolean): number {
+    const { model, machine } = this;
+    if (offsetOfAttribute(attr) === GICD_IIDR) {
+      return accessRegister(model, 0, uapi.KVM_DEV_ARM_VGIC_GRP_DIST_REGS, attr, buffer, write);
+    }
+    const { distributor } = model;
+    const possible = machine.host.gicv4Driver?.hasVsgis ? GICD_TYPER2_NASSGICAP : 0;
+    if (!write) {
+      put32(buffer, distributor.vsgisAllowed ? possible : 0);
+      return 0;
+    }
+    const value = Number(buffer.value & 0xffffffffn);
+    if ((value & ~possible) !== 0) return -EINVAL;
+    distributor.vsgisAllowed = value !== 0;
+    return 0;
   }
 
   #vcpuOf(group: number, attr: bigint): number {

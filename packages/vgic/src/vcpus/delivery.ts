@@ -40,9 +40,11 @@ const chosen = new Int32Array(MOST_LIST_REGISTERS);
 const chosenKeys = new Int32Array(MOST_LIST_REGISTERS);
 
 function keyOf(irqs: Interrupts, cpu: CpuInterface, i: number): number {
-  if (testBit(irqs.active, i)) return ACTIVE + irqs.priority[i];
+  // as the CPU interface sees it: an LPI's has 6 bits
+  const priority = irqs.priority[i] & cpu.priorityMask;
+  if (testBit(irqs.active, i)) return ACTIVE + priority;
   const enabled = cpu.control & (testBit(irqs.group, i) ? VMCR_ENG1 : VMCR_ENG0);
-  return (enabled !== 0 ? TAKEABLE : NOT_TAKEABLE) + irqs.priority[i];
+  return (enabled !== 0 ? TAKEABLE : NOT_TAKEABLE) + priority;
 }
 
 /** Guest entry: the vCPU's list goes into its list registers, which are empty. Allocates nothing. */
@@ -56,7 +58,8 @@ export function fillListRegisters(irqs: Interrupts, saved: SavedInterface, vcpu:
     used = choose(irqs, saved, vcpu);
     for (let n = 0; n < used; n++) fillListRegister(irqs, saved, vcpu, chosen[n], n);
   } else {
-    for (; i >= 0; i = lists.next[i]) if (irqs.deliveryTarget(i) === vcpu) fillListRegister(irqs, saved, vcpu, i, used++);
+    for (; i >= 0; i = lists.next[i])
+      if (irqs.deliveryTarget(i) === vcpu) fillListRegister(irqs, saved, vcpu, i, used++);
   }
   cpu.used = used;
   if (used > 0) cpu.setHcr(saved.hcr);
@@ -117,7 +120,5 @@ export function hasSignalled(irqs: Interrupts, saved: SavedInterface, vcpu: numb
   }
   if (first < 0) return false;
   const group = testBit(irqs.group, first) ? 1 : 0;
-  return irqs.version === 3
-    ? mayPreempt(cpu, irqs.priority[first], group)
-    : mayPreemptV2(cpu, irqs.priority[first], group);
+  return irqs.version === 3 ? mayPreempt(cpu, firstKey, group) : mayPreemptV2(cpu, firstKey, group);
 }

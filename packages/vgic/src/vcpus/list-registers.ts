@@ -73,9 +73,10 @@ export function fillListRegister(irqs: Interrupts, saved: SavedInterface, vcpu: 
 function isPendingBehindActive(irqs: Interrupts, vcpu: number, i: number): boolean {
   const w = i >>> 5;
   const bit = 1 << (i & 31);
-  const edge = (irqs.edge[w] & bit) !== 0;
   // with HW = 1 a list register may not be pending and active
-  if (irqs.hardware[w] & bit || (irqs.levelLatchUntilEnd && !edge)) return false;
+  if (irqs.hardware[w] & bit) return false;
+  // what only the line holds pending is looked at again after the end, which its resampler is told of
+  if (!(irqs.edge[w] & bit) && (irqs.levelLatchUntilEnd || !(irqs.latch[w] & bit))) return false;
   return irqs.changesWaitForExit || ((irqs.enabled[w] & irqs.groupsEnabled(w) & bit) !== 0 && irqs.target[i] === vcpu);
 }
 

@@ -98,6 +98,7 @@ export class Vcpus implements StatePart, ListRegisterOwners {
       cpu.events = context.irqs.events;
       cpu.vcpu = vcpu;
       cpu.endsByPriority = deviates(kvm, 'endOfOtherPriority');
+      cpu.showsSeis = deviates(kvm, 'seisShown');
       if (!deviates(kvm, 'endsOutsideForgotten')) cpu.unlistedEnd = (intid) => this.#endUnlisted(vcpu, intid);
     }
     this.interfaces = hardware.map((cpu) => new SavedInterface(cpu, version));
@@ -332,15 +333,10 @@ export class Vcpus implements StatePart, ListRegisterOwners {
 
   /** Within a change: a vCPU in the guest is out of it until the change ends, and then looks at its interrupts again. */
   takeBack(vcpu: number): void {
-    if (this.#takeOut(vcpu)) this.#context.irqs.kick(vcpu);
-  }
-
-  #takeOut(vcpu: number): boolean {
-    if (this.#at(vcpu).state !== IN_GUEST) return false;
+    if (this.#at(vcpu).state !== IN_GUEST) return;
     this.leave(vcpu);
     this.#takenBack[vcpu] = 1;
     this.#anyTakenBack = true;
-    return true;
   }
 
   endChange(): void {
@@ -350,6 +346,8 @@ export class Vcpus implements StatePart, ListRegisterOwners {
         if (!this.#takenBack[vcpu]) continue;
         this.#takenBack[vcpu] = 0;
         this.resume(vcpu);
+        // its inputs may be others than before
+        if (!this.#context.irqs.changesWaitForExit) this.#context.irqs.kick(vcpu);
       }
     }
     this.#changed();
@@ -358,7 +356,7 @@ export class Vcpus implements StatePart, ListRegisterOwners {
   /** Takes every vCPU out of the guest, so that no state is in list registers; {@link resumeGuests} puts them back. */
   stopGuests(): void {
     this.beginChange();
-    for (let vcpu = 0; vcpu < this.#vcpus.length; vcpu++) this.#takeOut(vcpu);
+    for (let vcpu = 0; vcpu < this.#vcpus.length; vcpu++) this.takeBack(vcpu);
   }
 
   resumeGuests(): void {

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import type { Gicv4Version } from '../../src/gicv4.js';
-import { type GicState, restoreGic, saveGic } from '../../src/index.js';
+import { type GicState, type KvmCompatibility, restoreGic, saveGic } from '../../src/index.js';
 import { testBit } from '../../src/interrupts/bitmap.js';
-import { SPURIOUS } from '../guest.js';
+import { ARCHITECTURE, SPURIOUS } from '../guest.js';
 import { DEVICE, FIRST_LPI, PassedThrough } from './passed-through.js';
 
 /**
@@ -76,7 +76,7 @@ export class ForwardedTraffic {
   readonly owed = new Set<number>();
   /** How often each LPI may still be taken: an MSI that comes while a list register has the last one is a second one. */
   readonly allowed = new Map<number, number>();
-  /** LPIs that were pending in software while the distributor was off: in KVM they wait for the next event. */
+  /** LPIs that were pending in software while the distributor was off: in KVM 6.12 they wait for the next event. */
   readonly dormant = new Set<number>();
   readonly mapped = new Set<number>();
   readonly places: Place[] = new Array(VCPUS).fill('preempted');
@@ -89,8 +89,9 @@ export class ForwardedTraffic {
     readonly host: HostKind,
     /** Told of each machine before anything happens to it: a test may break something there. */
     readonly onMachine: (machine: PassedThrough) => void = () => {},
+    readonly kvm: KvmCompatibility = ARCHITECTURE,
   ) {
-    this.machine = new PassedThrough({ gicv4: host, vcpus: VCPUS, cpus: CPUS, listRegisters: 4 });
+    this.machine = new PassedThrough({ gicv4: host, vcpus: VCPUS, cpus: CPUS, listRegisters: 4, kvm });
     this.#adopt();
     const { its } = this.machine;
     for (let event = 0; event < EVENTS; event++) its.configure(intidOf(event), priorityOf(intidOf(event)) | 1);
@@ -105,13 +106,17 @@ export class ForwardedTraffic {
     this.onMachine(this.machine);
   }
 
+  get #asKvm(): boolean {
+    return this.kvm === '6.12';
+  }
+
   // ---- what must come of it
 
   #sent(event: number): void {
     if (!this.mapped.has(event)) return;
     const intid = intidOf(event);
     this.allowed.set(intid, Math.min(2, (this.allowed.get(intid) ?? 0) + 1));
-    if (this.distributorOn) this.owed.add(intid);
+    if (this.distributorOn || !this.#asKvm) this.owed.add(intid);
     else this.dormant.add(intid);
   }
 
@@ -127,12 +132,19 @@ export class ForwardedTraffic {
     return (this.machine.its.memory.load8(this.machine.its.properties + intid - FIRST_LPI) & 1) !== 0;
   }
 
-  /** The last translation of a disabled LPI takes what is pending of it along. */
+  /** DISCARD and MAPD take what is pending along; in KVM 6.12 the last translation of a disabled LPI alone does. */
   #unmapped(event: number): void {
-    this.mapped.delete(event);
+    if (!this.mapped.delete(event)) return;
     const intid = intidOf(event);
-    if ([...this.mapped].some((each) => intidOf(each) === intid)) return;
-    if (!this.#isEnabled(intid)) this.owed.delete(intid);
+    const isLast = ![...this.mapped].some((each) => intidOf(each) === intid);
+    if (!this.#asKvm) this.#cleared(intid, isLast);
+    else if (isLast && !this.#isEnabled(intid)) this.owed.delete(intid);
+  }
+
+  /** An LPI is pending no more, wherever it was; unless the host has it for another event. */
+  #cleared(intid: number, everywhere: boolean): void {
+    this.owed.delete(intid);
+    if (everywhere && !this.#asKvm) this.allowed.delete(intid);
   }
 
   #map(event: number, collection: number): void {
@@ -161,10 +173,11 @@ export class ForwardedTraffic {
   }
 
   /**
-   * An LPI that is pending no more stays in the list of a vCPU that sleeps. Moved to another one and sent again it would
-   * wait until the sleeper runs, in KVM as here: so that one wakes up for no reason, as WFI allows.
+   * In KVM 6.12 an LPI that is pending no more stays in the list of a vCPU that sleeps. Moved to another one and sent again it
+   * would wait until the sleeper runs: so that one wakes up for no reason, as WFI allows.
    */
   #letGo(intid: number): void {
+    if (!this.#asKvm) return;
     const { irqs } = this.machine.gic;
     const i = irqs.lpiIndex(intid);
     const owner = i < 0 ? -1 : irqs.lists.owner[i];
@@ -282,7 +295,7 @@ export class ForwardedTraffic {
         machine.event('INT', operation.event);
         break;
       case 'clear':
-        if (this.mapped.has(operation.event)) this.owed.delete(intidOf(operation.event));
+        if (this.mapped.has(operation.event)) this.#cleared(intidOf(operation.event), true);
         machine.event('CLEAR', operation.event);
         this.#letGo(intidOf(operation.event));
         break;
@@ -341,7 +354,13 @@ export class ForwardedTraffic {
         this.#end(operation.vcpu);
         break;
       case 'lpisOffAndOn':
-        // one that it serves would stay active for ever, in KVM as here
+        if (!this.#asKvm) {
+          // the pending table has between the two what is pending in software
+          its.disableLpis(operation.vcpu);
+          its.enableLpis(operation.vcpu, false);
+          break;
+        }
+        // one that it serves would stay active for ever
         if (this.stacks[operation.vcpu].length > 0) break;
         // what waits in software is dropped, and the pending table is said to be empty; nothing stops what is forwarded
         for (const intid of this.owed) {
@@ -357,12 +376,12 @@ export class ForwardedTraffic {
         for (let event = 0; event < EVENTS; event += 2) this.#map(event, event % VCPUS);
         break;
       case 'distributor':
-        if (!operation.on) {
+        if (!operation.on && this.#asKvm) {
           for (const [intid, count] of this.allowed) if (count > 0) this.dormant.add(intid);
           this.owed.clear();
         }
         this.distributorOn = operation.on;
-        machine.guest.store('GICD_CTLR', operation.on ? 2 : 0);
+        machine.guest.store('GICD_CTLR', operation.on ? 3 : 0);
         break;
       case 'rest':
         this.rest();
