@@ -71,9 +71,14 @@ export class Priorities {
     return (this.active[0][level >>> 5] & (1 << (level & 31))) !== 0 ? 0 : 1;
   }
 
-  /** The mask lets it through, and its group priority is higher than the running priority (IHI 0069, 4.8.3 and 4.8.6). */
+  /**
+   * The mask lets it through, and its group priority is higher than that of the running priority (IHI 0069, 4.8.3 and 4.8.6). What is
+   * the group priority the binary point says, as it is now: it may have changed since the acknowledge.
+   */
   admits(priority: number, group: number): boolean {
-    return priority < this.mask && (this.running === IDLE || this.groupPriority(priority, group) < this.running);
+    const { running } = this;
+    if (priority >= this.mask) return false;
+    return running === IDLE || this.groupPriority(priority, group) < this.groupPriority(running, group);
   }
 
   /** An acknowledge makes the group priority active (IHI 0069, 4.8.3). */
