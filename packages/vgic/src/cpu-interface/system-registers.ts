@@ -123,7 +123,8 @@ const COLUMNS: Readonly<Record<SystemRegisterName, Columns>> = {
   ICC_HPPIR1_EL1: { read: (cpu) => highestPending(cpu, 1) },
   ICC_BPR1_EL1: binaryPoint(1),
   ICC_CTLR_EL1: {
-    read: (cpu) => controlOf(cpu, cpu.config.priorityBits, cpu.config.idBits, cpu.control) & ~(cpu.showsSeis ? 0 : ICC_CTLR_SEIS),
+    read: (cpu) =>
+      controlOf(cpu, cpu.config.priorityBits, cpu.config.idBits, cpu.control) & ~(cpu.showsSeis ? 0 : ICC_CTLR_SEIS),
     write: (cpu, value) => cpu.setVmcr(withControl(cpu.vmcr, value)),
     ...CONTROL,
   },
