@@ -46,6 +46,9 @@ function isRedistributors({ version }: GuestGic, { op, name, at }: Step): boolea
   return name.startsWith('GICR_') || isOwn(name, at);
 }
 
+/** Answered where there is no such register: an access is UNDEFINED (IHI 0069, 12.2). */
+const UNDEFINED = -1;
+
 interface ItsCommand {
   does(its: ArchitecturalIts, step: Step): void;
   /** Default: always. */
@@ -114,8 +117,6 @@ export class Specification implements Subject {
     if (vcpu >= gic.vcpus.length || of >= gic.vcpus.length) return false;
     if (of !== vcpu && !isRedistributors(gic.config, step)) return false;
     if ((op === 'read' || op === 'write') && !NAMES[gic.config.version].has(name)) return false;
-    // an access to one that is not there is UNDEFINED (IHI 0069, 12.2 ICC_AP0R<n>_EL1); a hypervisor may let it read zero
-    if (SYSTEM[name]?.isImplemented?.(gic.vcpus[vcpu]) === false) return false;
     if (op === 'write') {
       if (SYSTEM[name]?.isPredictable?.(gic.vcpus[vcpu], low) === false) return false;
       // GICv2 has one APR for both groups, so the group that is ended has to be the register's (IHI 0048, 4.4.5 and 5.5.5)
@@ -190,7 +191,10 @@ export class Specification implements Subject {
   /** `of` has the redistributor, `vcpu` everything else. */
   #read(vcpu: Vcpu, of: Vcpu, { name, at, size }: Step): number {
     const { gic } = this;
-    if (name in SYSTEM) return SYSTEM[name].read?.(gic, vcpu) ?? 0;
+    if (name in SYSTEM) {
+      const { read, isImplemented } = SYSTEM[name];
+      return isImplemented?.(vcpu) === false ? UNDEFINED : (read?.(gic, vcpu) ?? 0);
+    }
     if (name in FRAMES) return FRAMES[name].read?.(gic, of) ?? 0;
     if (name in BITS) return readBits(gic, of, BITS[name], at);
     if (name in BYTES) return readBytes(gic, of, BYTES[name], at, size);
@@ -200,8 +204,9 @@ export class Specification implements Subject {
 
   #write(vcpu: Vcpu, of: Vcpu, { name, at, size, low, high }: Step): void {
     const { gic } = this;
-    if (name in SYSTEM) SYSTEM[name].write?.(gic, vcpu, low, high);
-    else if (name in FRAMES) FRAMES[name].write?.(gic, of, low);
+    if (name in SYSTEM) {
+      if (SYSTEM[name].isImplemented?.(vcpu) !== false) SYSTEM[name].write?.(gic, vcpu, low, high);
+    } else if (name in FRAMES) FRAMES[name].write?.(gic, of, low);
     else if (name in BITS) writeBits(gic, of, BITS[name], at, low);
     else if (name in BYTES) writeBytes(gic, of, BYTES[name], at, size, low);
     else if (name === 'ICFGR') writeTriggers(gic, of, at, low);

@@ -3,7 +3,7 @@ import type { Step } from './steps.js';
 /** A GIC whose answers are compared: the specification, or an implementation on some host. */
 export interface Subject {
   readonly name: string;
-  /** Does it, and answers what a guest reads by it; 0 if it reads nothing. */
+  /** Does it, and answers what a guest reads by it; 0 if it reads nothing, -1 where that is UNDEFINED. */
   perform(step: Step): number;
   /** What a vCPU in the guest sees of its IRQ and FIQ inputs, and one that waits of its wake-up: see `SIGNAL`. */
   signals(vcpu: number): number;

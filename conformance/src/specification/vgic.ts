@@ -78,6 +78,7 @@ export class Vgic implements Subject {
       ...(kvm === undefined ? {} : { kvm }),
       ...(extended ? { features: FEATURES } : {}),
       ...({ version, vcpus, interrupts, priorityBits, listRegisters, hostVersion: this.host.hostVersion } as GicConfig),
+      seis: true,
       ...(memory === undefined ? {} : { memory, its: [itsAt(ITS_BASE)] }),
     });
     this.#listening?.();

@@ -15,8 +15,8 @@ export interface SystemRegister {
 
 const INTID = 0xffffff;
 const ICC_CTLR = { CBPR: 1, EOI_MODE: 2, PRI_BITS_SHIFT: 8 } as const;
-/** CBPR, EOImode, PMHE, PRIbits. */
-const ICC_CTLR_DEFINED = 0x743;
+/** CBPR, EOImode, PMHE, PRIbits, SEIS: where accesses are emulated there are no SErrors for them. */
+const ICC_CTLR_DEFINED = 0x4743;
 
 /** ICC_IAR<n>_EL1: another group's interrupt is not to be acknowledged here, and hides those of a lower priority. */
 const acknowledge = (group: 0 | 1): SystemRegister => ({

@@ -78,6 +78,7 @@ const accesses = (values: Values) => ({
 export function systemRegisterSteps(values: Values): Steps {
   const { random } = values;
   const { read, write } = accesses(values);
+  const activePriorities = [0, 1, 2, 3].flatMap((n) => [`ICC_AP0R${n}_EL1`, `ICC_AP1R${n}_EL1`]);
   const level = () => random.pick([0, 0, 0, 1 << random.below(32)]);
   return [
     [6, write('ICC_PMR_EL1', () => random.pick([0xff, 0xff, 0xff, 0xf0, 0xa0, 0x80, 0, random.below(256)]))],
@@ -88,12 +89,13 @@ export function systemRegisterSteps(values: Values): Steps {
     [4, write('ICC_IGRPEN0_EL1', () => random.pick([0, 1, 1, 1]))],
     [0.4, write('ICC_AP1R0_EL1', level)],
     [0.4, write('ICC_AP0R0_EL1', level)],
+    [0.3, () => step('write', values.vcpu(), random.pick(activePriorities), 0, level())],
     [8, read('ICC_HPPIR1_EL1', 'ICC_HPPIR0_EL1')],
     [6, read('ICC_RPR_EL1')],
     [2, read('ICC_BPR0_EL1', 'ICC_BPR1_EL1', 'ICC_PMR_EL1', 'ICC_CTLR_EL1')],
     [1, read('ICC_IGRPEN0_EL1', 'ICC_IGRPEN1_EL1', 'ICC_SRE_EL1')],
     [0.2, write('ICC_SRE_EL1', () => random.below(8))],
-    [2, read(...[0, 1, 2, 3].flatMap((n) => [`ICC_AP0R${n}_EL1`, `ICC_AP1R${n}_EL1`]))],
+    [2, read(...activePriorities)],
   ];
 }
 
