@@ -1,6 +1,6 @@
 import type { Operation } from '../generator/protocol.js';
 import { Random } from '../generator/random.js';
-import { FIRST_LPI, PRIVATE, SGIS } from './architecture/configuration.js';
+import { FIRST_EXTENDED_SPI, FIRST_LPI, PRIVATE, SGIS } from './architecture/configuration.js';
 import { command, type Step, step } from './steps.js';
 import { INSIDE, OUTSIDE, SIGNAL, type Subject, WAITING } from './subject.js';
 import type { Machine } from './traffic/machine.js';
@@ -73,6 +73,7 @@ export class Deliveries {
   readonly #version: 2 | 3;
   readonly #vcpus: number;
   readonly #its: boolean;
+  readonly #extended: boolean;
   readonly #where: Uint8Array;
   readonly #stacks: readonly Taken[][];
   readonly #dropped: Taken[] = [];
@@ -98,6 +99,7 @@ export class Deliveries {
     this.#version = guest.version;
     this.#vcpus = guest.vcpus;
     this.#its = guest.its;
+    this.#extended = guest.extended;
     this.#where = new Uint8Array(guest.vcpus);
     this.#lpisOff = new Uint8Array(guest.vcpus);
     this.#closed = new Uint8Array(guest.vcpus);
@@ -138,16 +140,28 @@ export class Deliveries {
       this.#openInterface(vcpu);
       if (this.#its) this.#write(vcpu, 'GICR_CTLR', 0, 1);
     }
-    this.#write(0, 'IGROUPR', 1, GROUPS);
-    this.#write(0, 'ISENABLER', 1, 0xffffffff);
-    this.#write(0, 'ICFGR', 2, 0x22222222);
-    this.#write(0, 'ICFGR', 3, 0x22222222);
+    for (const word of this.#words()) {
+      this.#write(0, 'IGROUPR', word, GROUPS);
+      this.#write(0, 'ISENABLER', word, 0xffffffff);
+      this.#write(0, 'ICFGR', 2 * word, 0x22222222);
+    }
     for (let n = 0; n < SPIS; n++) {
-      this.#write(0, 'IPRIORITYR', PRIVATE + n, random.word() & 0x78, 1);
-      this.#route(0, PRIVATE + n, random.below(this.#vcpus));
+      this.#write(0, 'IPRIORITYR', this.#spi(n), random.word() & 0x78, 1);
+      this.#route(0, this.#spi(n), random.below(this.#vcpus));
     }
     this.#write(0, 'GICD_CTLR', 0, 3);
     if (this.#its) this.#startIts(random);
+  }
+
+  /** With the extended range half of the SPIs are of that. */
+  #spi(at: number): number {
+    const n = at % SPIS;
+    return this.#extended && n >= SPIS / 2 ? FIRST_EXTENDED_SPI + n : PRIVATE + n;
+  }
+
+  /** The numbers of registers with a bit for each SPI that is used. */
+  #words(): readonly number[] {
+    return this.#extended ? [1, FIRST_EXTENDED_SPI / 32] : [1];
   }
 
   #startIts(random: Random): void {
@@ -191,29 +205,35 @@ export class Deliveries {
     return -1 - (target + 8 * (intid + SGIS * (this.#version === 2 ? source : 0)));
   }
 
+  /** Of what was read by an acknowledge: of a GICv2 without the source. */
+  #intidOf(value: number): number {
+    return this.#version === 2 ? value & 0x3ff : value;
+  }
+
   #keyOf(vcpu: number, value: number): number {
     if (value >= FIRST_LPI) return value;
-    const intid = value & 0x3ff;
+    const intid = this.#intidOf(value);
     if (intid < SGIS) return this.#sgi(vcpu, intid, value >>> 10);
     return intid < PRIVATE ? -1 - (PPIS + vcpu + 8 * intid) : intid;
   }
 
   /** An SGI is active by its INTID, whoever sent it. */
   #activeKey(vcpu: number, value: number): number {
-    const intid = value & 0x3ff;
-    return value < FIRST_LPI && intid < SGIS ? this.#sgi(vcpu, intid, 0) : this.#keyOf(vcpu, value);
+    const intid = this.#intidOf(value);
+    return intid < SGIS ? this.#sgi(vcpu, intid, 0) : this.#keyOf(vcpu, value);
   }
 
   #takes(vcpu: number, value: number, fiq: boolean): void {
     const key = this.#keyOf(vcpu, value);
-    const name = `INTID ${value & 0x3ff}${value >= FIRST_LPI ? ` (LPI ${value})` : ''}`;
+    const intid = this.#intidOf(value);
+    const name = `INTID ${intid}`;
     const active = this.#activeKey(vcpu, value);
     const route = this.#routes.get(key);
     this.taken++;
     if (!this.#owed.delete(key) && !this.#lines.has(key)) this.#fail(`${name} was taken and not sent`);
     if (value < FIRST_LPI && this.#active.has(active)) this.#fail(`${name} was taken while it is active`);
     if (route !== undefined && route !== vcpu) this.#fail(`${name} was taken by vCPU ${vcpu}, and is for ${route}`);
-    if (fiq && groupOf(value & 0x3ff) === 1 && value < FIRST_LPI) this.#fail(`${name} of group 1 came as FIQ`);
+    if (fiq && groupOf(intid) === 1) this.#fail(`${name} of group 1 came as FIQ`);
     if (value < FIRST_LPI) this.#active.add(active);
     this.#stacks[vcpu].push({ value, key });
     // the handler sees to it that the device lets go of its line
@@ -250,7 +270,7 @@ export class Deliveries {
     const taken = this.#stacks[vcpu].pop();
     if (taken === undefined) return false;
     const { value } = taken;
-    const group = groupOf(value);
+    const group = groupOf(this.#intidOf(value));
     const name = this.#version === 2 ? 'GICC_EOIR' : group === 0 ? 'ICC_EOIR0_EL1' : 'ICC_EOIR1_EL1';
     if (value < FIRST_LPI) {
       if (this.split) this.#dropped.push({ value: value | (vcpu << 16), key: this.#activeKey(vcpu, value) });
@@ -264,7 +284,7 @@ export class Deliveries {
   #deactivate(by: number, at: number): boolean {
     if (this.#dropped.length === 0) return false;
     const [{ value, key }] = this.#dropped.splice(at % this.#dropped.length, 1);
-    const vcpu = (value & 0x3ff) < PRIVATE ? value >>> 16 : by;
+    const vcpu = this.#intidOf(value & 0xffff) < PRIVATE ? value >>> 16 : by;
     this.#active.delete(key);
     this.#write(vcpu, this.#version === 2 ? 'GICC_DIR' : 'ICC_DIR_EL1', 0, value & 0xffff);
     return true;
@@ -277,7 +297,7 @@ export class Deliveries {
     const vcpu = Number(anyVcpu ?? 0) % this.#vcpus;
     const at = Number(anyAt ?? 0);
     const value = Number(anyValue ?? 0);
-    const spi = PRIVATE + (at % SPIS);
+    const spi = this.#spi(at);
     const lpi = at % LPIS;
     switch (op) {
       case 'edge': {
@@ -331,7 +351,7 @@ export class Deliveries {
         break;
       case 'cancel':
         this.#owed.delete(spi);
-        this.#write(vcpu, 'ICPENDR', 1, 1 << (spi & 31));
+        this.#write(vcpu, 'ICPENDR', spi >>> 5, 1 << (spi & 31));
         break;
       case 'moveLpi':
       case 'clear':
@@ -339,11 +359,11 @@ export class Deliveries {
         this.#commandLpi(op, vcpu, lpi, value % this.#vcpus);
         break;
       case 'enable':
-        this.#write(vcpu, 'ISENABLER', at % 2, 0xffffffff);
+        this.#write(vcpu, 'ISENABLER', at % 2 === 0 ? 0 : spi >>> 5, 0xffffffff);
         break;
       case 'disable':
         this.#closed[vcpu] = 1;
-        this.#write(vcpu, 'ICENABLER', at % 2, 1 << (value % 32));
+        this.#write(vcpu, 'ICENABLER', at % 2 === 0 ? 0 : spi >>> 5, 1 << (value % 32));
         break;
       case 'mask':
         this.#closed[vcpu] = 1;
@@ -417,9 +437,9 @@ export class Deliveries {
     }
     while (this.#deactivate(0, 0));
     const by = Math.max(0, this.#where.indexOf(INSIDE));
-    this.#write(by, 'ISENABLER', 1, 0xffffffff);
+    for (const word of this.#words()) this.#write(by, 'ISENABLER', word, 0xffffffff);
     this.#write(by, 'GICD_CTLR', 0, 3);
-    for (let n = 0; n < SPIS; n++) if (this.#routes.get(PRIVATE + n) === NOWHERE) this.#route(by, PRIVATE + n, 0);
+    for (let n = 0; n < SPIS; n++) if (this.#routes.get(this.#spi(n)) === NOWHERE) this.#route(by, this.#spi(n), 0);
     this.#serve();
     this.#lookForSleepers();
     // who waited, and had no reason to wake while its own masks were closed, is woken by somebody else
@@ -467,11 +487,8 @@ export class Deliveries {
     const [line] = this.#lines;
     if (line !== undefined) return `${nameOf(line)} has its line asserted and is never taken`;
     for (let vcpu = 0; vcpu < this.#vcpus; vcpu++) {
-      for (const [name, words] of [
-        ['ISACTIVER', 2],
-        ['ISPENDR', 2],
-      ] as const) {
-        for (let n = 0; n < words; n++) {
+      for (const name of ['ISACTIVER', 'ISPENDR']) {
+        for (const n of [0, ...this.#words()]) {
           const bits = this.#read(vcpu, name, n);
           if (bits !== 0) return `${name}${n} of vCPU ${vcpu} is 0x${bits.toString(16)} when all is done`;
         }

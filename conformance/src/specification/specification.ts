@@ -31,7 +31,7 @@ function namesOf<Name extends string>(registers: Record<Name, unknown>): Record<
 }
 
 const NAMES = {
-  2: registersWithout('ICC_', 'GICR_', 'GITS_', 'IROUTER', 'IGRPMODR'),
+  2: registersWithout('ICC_', 'GICR_', 'GITS_', 'GICD_I', 'GICD_SETSPI_NSR', 'GICD_CLRSPI_NSR', 'IROUTER', 'IGRPMODR'),
   3: registersWithout('GICC_', 'GICD_SGIR', 'SPENDSGIR', 'CPENDSGIR', 'ITARGETSR'),
 } as const;
 

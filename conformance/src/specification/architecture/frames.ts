@@ -125,7 +125,19 @@ const binaryPoint = (group: 0 | 1): FrameRegister => ({
   write: (_, { priorities }, value) => priorities.setBinaryPoint(group, value),
 });
 
+/** With affinity routing the distributor's part for SGIs and PPIs is RES0 (IHI 0069, 12.9 GICD_ISENABLER<n>). */
+const reserved: FrameRegister = { read: () => 0 };
+
 export const FRAME_REGISTERS = {
+  GICD_IGROUPR: reserved,
+  GICD_ISENABLER: reserved,
+  GICD_ICENABLER: reserved,
+  GICD_ISPENDR: reserved,
+  GICD_ICPENDR: reserved,
+  GICD_ISACTIVER: reserved,
+  GICD_ICACTIVER: reserved,
+  GICD_IPRIORITYR: reserved,
+  GICD_ICFGR: reserved,
   GICD_CTLR: distributorControl,
   GICD_TYPER: distributorType,
   GICD_SGIR: softwareInterrupt,

@@ -7,6 +7,7 @@ const DEVICES = 4;
 const EVENTS = 6;
 const COLLECTIONS = 4;
 const NOWHERE = -1;
+const NO_VCPU = 100;
 
 /** MSIs, and commands of guests to their ITS. It remembers where the guests have mapped collections to. */
 export class ItsTraffic {
@@ -46,14 +47,16 @@ export class ItsTraffic {
   }
 
   #mapCollection(collection: number, valid: number): Step {
-    return { ...command(this.#values.vcpu(), 'MAPC', 0, this.#values.vcpu(), 0, collection), low: valid };
+    const target = this.#values.random.chance(0.03) ? NO_VCPU : this.#values.vcpu();
+    return { ...command(this.#values.vcpu(), 'MAPC', 0, target, 0, collection), low: valid };
   }
 
   #steps(): Steps {
     const { random } = this.#values;
     const event = () => random.below(EVENTS);
     const device = () => random.below(DEVICES);
-    const lpi = () => 8192 + random.below(LPIS_USED);
+    // some that no LPI can have: a command with a wrong parameter does nothing
+    const lpi = () => (random.chance(0.03) ? random.pick([0, 1023, 8191]) : 8192 + random.below(LPIS_USED));
     const simple = (name: string) => () =>
       command(this.#values.vcpu(), name, device(), event(), 0, random.below(COLLECTIONS + 1));
     return [
@@ -93,7 +96,7 @@ export class ItsTraffic {
 
   /** A command that was carried out. */
   learn({ name, at, collection, low }: Step): void {
-    if (name === 'MAPC') this.#collections[collection] = low === 0 ? NOWHERE : at;
+    if (name === 'MAPC' && at !== NO_VCPU) this.#collections[collection] = low === 0 ? NOWHERE : at;
     if (name !== 'MOVALL') return;
     for (const [moved, target] of this.#collections.entries()) if (target === at) this.#collections[moved] = low;
   }

@@ -10,6 +10,9 @@ export function registerSteps(values: Values): Steps {
   const bits = (name: string) => () => step('write', values.vcpu(), name, values.word(), values.bits());
   const reads = ['ISPENDR', 'ISACTIVER', 'ISENABLER', 'ICPENDR', 'ICACTIVER', 'ICENABLER', 'IGROUPR', 'ICFGR'];
   const one = guest.version === 2;
+  const reserved = ['IGROUPR', 'ISENABLER', 'ISPENDR', 'ISACTIVER', 'ICENABLER', 'ICPENDR'].map(
+    (name) => `GICD_${name}`,
+  );
   return [
     [8, bits('ISENABLER')],
     [3, bits('ICENABLER')],
@@ -26,6 +29,8 @@ export function registerSteps(values: Values): Steps {
     [4, () => step('write', values.vcpu(), 'GICD_CTLR', 0, random.pick([0, 1, 2, 3, 3, 3, 3, 3, random.word()]))],
     [2, () => step('read', values.vcpu(), random.pick(['GICD_CTLR', 'GICD_TYPER']))],
     [one ? 0 : 0.5, () => step('read', values.vcpu(), 'IGRPMODR', values.word())],
+    [one ? 0 : 1, () => step('write', values.vcpu(), random.pick(reserved), 0, values.bits())],
+    [one ? 0 : 0.5, () => step('read', values.vcpu(), random.pick(reserved))],
     [one ? 0 : 8, () => route(values)],
     [one ? 0 : 2, () => step('read', values.vcpu(), 'IROUTER', spi(values), 0, 0, 8)],
     [guest.extended ? 8 : 0, () => step('write', values.vcpu(), 'GICD_SETSPI_NSR', 0, values.intid())],
