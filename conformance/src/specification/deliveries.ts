@@ -1,5 +1,6 @@
 import type { Operation } from '../generator/protocol.js';
 import { Random } from '../generator/random.js';
+import { Accounts, GROUPS, groupOf, NOWHERE } from './accounts.js';
 import { FIRST_EXTENDED_SPI, FIRST_LPI, PRIVATE, SGIS } from './architecture/configuration.js';
 import { command, type Step, step } from './steps.js';
 import { INSIDE, OUTSIDE, SIGNAL, type Subject, WAITING } from './subject.js';
@@ -16,20 +17,7 @@ import type { Machine } from './traffic/machine.js';
 /** SPIs of the machine: those with an even INTID are edge-triggered, the others level-sensitive. */
 const SPIS = 12;
 const LPIS = 8;
-const NOWHERE = -1;
-/** Where the accounts of PPIs begin, behind those of SGIs. */
-const PPIS = 0x10000;
-/** Interrupts in group 0: a pattern by INTID. LPIs are in group 1. */
-const GROUPS = 0xa5f0c3b6;
-const groupOf = (intid: number): number => (intid < FIRST_LPI ? (GROUPS >>> (intid & 31)) & 1 : 1);
 const MOST_ROUNDS = 1000;
-
-/** What a handler has acknowledged. */
-interface Taken {
-  /** As it was read: of a GICv2's SGI with its source. */
-  readonly value: number;
-  readonly key: number;
-}
 
 /** The kinds of operations, and how often each comes; `at` and `value` are any number, taken modulo what there is. */
 export const DELIVERY_OPERATIONS: readonly (readonly [weight: number, op: string])[] = [
@@ -62,33 +50,20 @@ export const DELIVERY_OPERATIONS: readonly (readonly [weight: number, op: string
   [0.15, 'move'],
 ];
 
-/** Of what is owed: a private one has the vCPU in the lowest bits, then the INTID, an SGI's with its source. */
-function nameOf(key: number): string {
-  const own = -1 - key;
-  if (own < 0) return `INTID ${key}`;
-  return own < PPIS ? `SGI ${(own >>> 3) % SGIS} for vCPU ${own & 7}` : `PPI ${(own - PPIS) >>> 3} of vCPU ${own & 7}`;
-}
-
 export class Deliveries {
   readonly #version: 2 | 3;
   readonly #vcpus: number;
   readonly #its: boolean;
   readonly #extended: boolean;
   readonly #where: Uint8Array;
-  readonly #stacks: readonly Taken[][];
-  readonly #dropped: Taken[] = [];
-  /** What was sent and not taken yet. */
-  readonly #owed = new Set<number>();
-  readonly #active = new Set<number>();
-  readonly #lines = new Set<number>();
-  readonly #routes = new Map<number, number>();
+  readonly #accounts: Accounts;
+  /** What each vCPU's handlers have acknowledged and not ended, and what is ended and not deactivated: values as they were read. */
+  readonly #stacks: readonly number[][];
+  readonly #dropped: { readonly vcpu: number; readonly value: number }[] = [];
   readonly #lpisOff: Uint8Array;
   /** Whether a vCPU has masked, disabled or grouped away something of its own, and not opened all of it since. */
   readonly #closed: Uint8Array;
   #violation: string | undefined;
-  /** How many were taken. */
-  taken = 0;
-
   constructor(
     readonly subject: Subject,
     { guest }: Machine,
@@ -97,6 +72,7 @@ export class Deliveries {
     seed: number,
   ) {
     this.#version = guest.version;
+    this.#accounts = new Accounts(guest.version);
     this.#vcpus = guest.vcpus;
     this.#its = guest.its;
     this.#extended = guest.extended;
@@ -176,7 +152,7 @@ export class Deliveries {
 
   #mapLpi(n: number, vcpu: number): void {
     this.#do(command(0, 'MAPTI', 0, n, FIRST_LPI + n, vcpu));
-    this.#routes.set(FIRST_LPI + n, vcpu);
+    this.#accounts.routes.set(FIRST_LPI + n, vcpu);
   }
 
   /** Open masks and enables of a CPU interface, with AckCtl and FIQEn for a GICv2. */
@@ -195,55 +171,18 @@ export class Deliveries {
     if (this.#version === 3) this.#write(by, 'IROUTER', intid, vcpu === NOWHERE ? 0xff : vcpu, 8);
     else this.#write(by, 'ITARGETSR', intid, vcpu === NOWHERE ? 0 : 1 << vcpu, 1);
     // a GICv2 with one vCPU has no target lists
-    this.#routes.set(intid, this.#version === 2 && this.#vcpus === 1 ? 0 : vcpu);
+    this.#accounts.routes.set(intid, this.#version === 2 && this.#vcpus === 1 ? 0 : vcpu);
   }
 
-  // ---- accounts
-
-  /** SGIs are each vCPU's own, with GICv2 each source's too. */
-  #sgi(target: number, intid: number, source: number): number {
-    return -1 - (target + 8 * (intid + SGIS * (this.#version === 2 ? source : 0)));
-  }
-
-  /** Of what was read by an acknowledge: of a GICv2 without the source. */
-  #intidOf(value: number): number {
-    return this.#version === 2 ? value & 0x3ff : value;
-  }
-
-  #keyOf(vcpu: number, value: number): number {
-    if (value >= FIRST_LPI) return value;
-    const intid = this.#intidOf(value);
-    if (intid < SGIS) return this.#sgi(vcpu, intid, value >>> 10);
-    return intid < PRIVATE ? -1 - (PPIS + vcpu + 8 * intid) : intid;
-  }
-
-  /** An SGI is active by its INTID, whoever sent it. */
-  #activeKey(vcpu: number, value: number): number {
-    const intid = this.#intidOf(value);
-    return intid < SGIS ? this.#sgi(vcpu, intid, 0) : this.#keyOf(vcpu, value);
-  }
-
-  #takes(vcpu: number, value: number, fiq: boolean): void {
-    const key = this.#keyOf(vcpu, value);
-    const intid = this.#intidOf(value);
-    const name = `INTID ${intid}`;
-    const active = this.#activeKey(vcpu, value);
-    const route = this.#routes.get(key);
-    this.taken++;
-    if (!this.#owed.delete(key) && !this.#lines.has(key)) this.#fail(`${name} was taken and not sent`);
-    if (value < FIRST_LPI && this.#active.has(active)) this.#fail(`${name} was taken while it is active`);
-    if (route !== undefined && route !== vcpu) this.#fail(`${name} was taken by vCPU ${vcpu}, and is for ${route}`);
-    if (fiq && groupOf(intid) === 1) this.#fail(`${name} of group 1 came as FIQ`);
-    if (value < FIRST_LPI) this.#active.add(active);
-    this.#stacks[vcpu].push({ value, key });
-    // the handler sees to it that the device lets go of its line
-    if (this.#lines.has(key)) this.#setLine(vcpu, value, false);
+  /** How many were taken. */
+  get taken(): number {
+    return this.#accounts.taken;
   }
 
   #setLine(vcpu: number, intid: number, level: boolean): void {
-    const key = this.#keyOf(vcpu, intid);
-    if (level) this.#lines.add(key);
-    else this.#lines.delete(key);
+    const key = this.#accounts.keyOf(vcpu, intid);
+    if (level) this.#accounts.lines.add(key);
+    else this.#accounts.lines.delete(key);
     this.#do(step('line', vcpu, '', intid, level ? 1 : 0));
   }
 
@@ -262,19 +201,22 @@ export class Deliveries {
       this.#fail(`vCPU ${vcpu} was signalled an interrupt, and acknowledged ${value}`);
       return false;
     }
-    this.#takes(vcpu, value, fiq);
+    const violation = this.#accounts.take(vcpu, value, fiq);
+    if (violation !== undefined) this.#fail(violation);
+    this.#stacks[vcpu].push(value);
+    // the handler sees to it that the device lets go of its line
+    if (this.#accounts.lines.has(this.#accounts.keyOf(vcpu, value))) this.#setLine(vcpu, value, false);
     return true;
   }
 
   #end(vcpu: number): boolean {
-    const taken = this.#stacks[vcpu].pop();
-    if (taken === undefined) return false;
-    const { value } = taken;
-    const group = groupOf(this.#intidOf(value));
+    const value = this.#stacks[vcpu].pop();
+    if (value === undefined) return false;
+    const group = groupOf(this.#accounts.intidOf(value));
     const name = this.#version === 2 ? 'GICC_EOIR' : group === 0 ? 'ICC_EOIR0_EL1' : 'ICC_EOIR1_EL1';
     if (value < FIRST_LPI) {
-      if (this.split) this.#dropped.push({ value: value | (vcpu << 16), key: this.#activeKey(vcpu, value) });
-      else this.#active.delete(this.#activeKey(vcpu, value));
+      if (this.split) this.#dropped.push({ vcpu, value });
+      else this.#accounts.deactivate(vcpu, value);
     }
     this.#write(vcpu, name, 0, value);
     return true;
@@ -283,10 +225,10 @@ export class Deliveries {
   /** SPIs by any vCPU, what is private by its own. */
   #deactivate(by: number, at: number): boolean {
     if (this.#dropped.length === 0) return false;
-    const [{ value, key }] = this.#dropped.splice(at % this.#dropped.length, 1);
-    const vcpu = this.#intidOf(value & 0xffff) < PRIVATE ? value >>> 16 : by;
-    this.#active.delete(key);
-    this.#write(vcpu, this.#version === 2 ? 'GICC_DIR' : 'ICC_DIR_EL1', 0, value & 0xffff);
+    const [{ vcpu, value }] = this.#dropped.splice(at % this.#dropped.length, 1);
+    const isPrivate = this.#accounts.intidOf(value) < PRIVATE;
+    this.#accounts.deactivate(vcpu, value);
+    this.#write(isPrivate ? vcpu : by, this.#version === 2 ? 'GICC_DIR' : 'ICC_DIR_EL1', 0, value);
     return true;
   }
 
@@ -302,7 +244,7 @@ export class Deliveries {
     switch (op) {
       case 'edge': {
         const intid = spi & ~1;
-        this.#owed.add(intid);
+        this.#accounts.owed.add(intid);
         this.#do(step('line', vcpu, '', intid, 1));
         if (value % 2 === 0) this.#do(step('line', vcpu, '', intid, 0));
         break;
@@ -314,10 +256,11 @@ export class Deliveries {
         this.#setLine(vcpu, 26 + (at % 4), true);
         break;
       case 'timerFalls':
-        if (this.#lines.has(this.#keyOf(vcpu, 26 + (at % 4)))) this.#setLine(vcpu, 26 + (at % 4), false);
+        if (this.#accounts.lines.has(this.#accounts.keyOf(vcpu, 26 + (at % 4))))
+          this.#setLine(vcpu, 26 + (at % 4), false);
         break;
       case 'fall':
-        if (this.#lines.has(spi | 1)) this.#setLine(vcpu, spi | 1, false);
+        if (this.#accounts.lines.has(spi | 1)) this.#setLine(vcpu, spi | 1, false);
         break;
       case 'sgi':
         this.#sendSgi(vcpu, value % this.#vcpus, at % SGIS);
@@ -350,7 +293,7 @@ export class Deliveries {
         this.#route(vcpu, spi, value % 8 === 7 ? NOWHERE : value % this.#vcpus);
         break;
       case 'cancel':
-        this.#owed.delete(spi);
+        this.#accounts.owed.delete(spi);
         this.#write(vcpu, 'ICPENDR', spi >>> 5, 1 << (spi & 31));
         break;
       case 'moveLpi':
@@ -397,7 +340,7 @@ export class Deliveries {
   }
 
   #sendSgi(from: number, to: number, intid: number): void {
-    this.#owed.add(this.#sgi(to, intid, from));
+    this.#accounts.owed.add(this.#accounts.sgi(to, intid, from));
     if (this.#version === 2) this.#write(from, 'GICD_SGIR', 0, (1 << (16 + to)) | intid);
     else {
       const name = groupOf(intid) === 0 ? 'ICC_SGI0R_EL1' : 'ICC_SGI1R_EL1';
@@ -408,20 +351,20 @@ export class Deliveries {
   #sendMsi(vcpu: number, n: number, byInt: boolean): void {
     if (!this.#its) return;
     // while its vCPU's LPIs are off an MSI is lost
-    if (this.#lpisOff[this.#routes.get(FIRST_LPI + n) ?? 0] === 0) this.#owed.add(FIRST_LPI + n);
+    if (this.#lpisOff[this.#accounts.routes.get(FIRST_LPI + n) ?? 0] === 0) this.#accounts.owed.add(FIRST_LPI + n);
     this.#do(byInt ? command(vcpu, 'INT', 0, n) : step('msi', 0, '', n, 0));
   }
 
   /** Not while the LPI's state is in a table in memory. */
   #commandLpi(op: string, by: number, n: number, to: number): void {
     const intid = FIRST_LPI + n;
-    if (!this.#its || this.#lpisOff[this.#routes.get(intid) ?? 0] !== 0 || this.#lpisOff[to] !== 0) return;
+    if (!this.#its || this.#lpisOff[this.#accounts.routes.get(intid) ?? 0] !== 0 || this.#lpisOff[to] !== 0) return;
     if (op === 'moveLpi') {
-      this.#routes.set(intid, to);
+      this.#accounts.routes.set(intid, to);
       this.#do(command(by, 'MOVI', 0, n, 0, to));
       return;
     }
-    this.#owed.delete(intid);
+    this.#accounts.owed.delete(intid);
     this.#do(command(by, op === 'clear' ? 'CLEAR' : 'DISCARD', 0, n));
     if (op === 'discard') this.#mapLpi(n, to);
   }
@@ -439,7 +382,8 @@ export class Deliveries {
     const by = Math.max(0, this.#where.indexOf(INSIDE));
     for (const word of this.#words()) this.#write(by, 'ISENABLER', word, 0xffffffff);
     this.#write(by, 'GICD_CTLR', 0, 3);
-    for (let n = 0; n < SPIS; n++) if (this.#routes.get(this.#spi(n)) === NOWHERE) this.#route(by, this.#spi(n), 0);
+    for (let n = 0; n < SPIS; n++)
+      if (this.#accounts.routes.get(this.#spi(n)) === NOWHERE) this.#route(by, this.#spi(n), 0);
     this.#serve();
     this.#lookForSleepers();
     // who waited, and had no reason to wake while its own masks were closed, is woken by somebody else
@@ -450,10 +394,10 @@ export class Deliveries {
 
   /** Who still waits, and has closed nothing, is owed nothing. */
   #lookForSleepers(): void {
-    for (const key of [...this.#owed, ...this.#lines]) {
-      const vcpu = key < 0 ? (-1 - key) % 8 : (this.#routes.get(key) ?? NOWHERE);
+    for (const key of [...this.#accounts.owed, ...this.#accounts.lines]) {
+      const vcpu = this.#accounts.targetOf(key);
       if (vcpu === NOWHERE || this.#where[vcpu] !== WAITING || this.#closed[vcpu] !== 0) continue;
-      this.#fail(`vCPU ${vcpu} waits and is not woken for ${nameOf(key)}`);
+      this.#fail(`vCPU ${vcpu} waits and is not woken for ${this.#accounts.nameOf(key)}`);
     }
   }
 
@@ -482,10 +426,10 @@ export class Deliveries {
   }
 
   #leftOver(): string | undefined {
-    const [owed] = this.#owed;
-    if (owed !== undefined) return `${nameOf(owed)} was sent and is never taken`;
-    const [line] = this.#lines;
-    if (line !== undefined) return `${nameOf(line)} has its line asserted and is never taken`;
+    const [owed] = this.#accounts.owed;
+    if (owed !== undefined) return `${this.#accounts.nameOf(owed)} was sent and is never taken`;
+    const [line] = this.#accounts.lines;
+    if (line !== undefined) return `${this.#accounts.nameOf(line)} has its line asserted and is never taken`;
     for (let vcpu = 0; vcpu < this.#vcpus; vcpu++) {
       for (const name of ['ISACTIVER', 'ISPENDR']) {
         for (const n of [0, ...this.#words()]) {

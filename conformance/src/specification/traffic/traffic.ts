@@ -44,7 +44,7 @@ export class Traffic {
     readonly random: Random,
     readonly machine: Machine,
     /** In how many of a thousand steps the machine moves to another host. */
-    moves = 0.35,
+    moves = 0.6,
   ) {
     const { version, vcpus, its } = machine.guest;
     this.#version = version;
