@@ -55,6 +55,7 @@ export class Interrupts extends InterruptState {
     rangesFrom?: (base: number, vcpus: number) => ExtendedRanges,
   ) {
     super(version, vcpus, count, physical, events, rangesFrom);
+    this.lists.orderCounts = deviates(kvm, 'activeFirst');
     this.activeLpis = deviates(kvm, 'activeLpis');
     this.levelLatchUntilEnd = deviates(kvm, 'levelLatchUntilEnd');
     this.changesWaitForExit = deviates(kvm, 'changesWaitForExit');
