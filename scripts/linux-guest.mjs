@@ -29,6 +29,7 @@ const PACKAGES = { kernel: 'linux-image-', busybox: 'busybox-static' };
 const SUITES = [
   'guests/test/linux-in-vgic.test.ts',
   'guests/test/linux-devices-in-vgic.test.ts',
+  'guests/test/linux-features-in-vgic.test.ts',
   'guests/test/linux-migrates.test.ts',
   'guests/test/linux-moves-between-processes.test.ts',
   'guests/test/linux-typed-at-while-migrated.test.ts',

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type DeviceConfig, Machine, MemoryDisk } from '@vgic/machine';
+import { type DeviceConfig, type GicFeatureConfig, Machine, MemoryDisk } from '@vgic/machine';
 import { expect } from 'vitest';
 import { commandLine, initInitrd, kernelFile } from '../linux.mjs';
 
@@ -8,7 +8,7 @@ import { commandLine, initInitrd, kernelFile } from '../linux.mjs';
 /** Much more virtual time than any run takes, with what times out in it. */
 const LIMIT = 60_000_000_000;
 
-export interface Board {
+export interface Board extends GicFeatureConfig {
   vcpus: number;
   gic: 2 | 3;
 }

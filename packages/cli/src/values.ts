@@ -56,6 +56,13 @@ export function gicv4Version(text: string): 0 | 40 | 41 {
   return version;
 }
 
+/** `128:64`: the first of so many INTIDs. Which there may be the machine says. */
+export function intidRange(text: string): { first: number; count: number } {
+  const match = /^(\d+):(\d+)$/.exec(text);
+  if (match === null) throw new InvalidArgumentError('Write FIRST:COUNT, as in 128:64.');
+  return { first: Number(match[1]), count: Number(match[2]) };
+}
+
 export const KVM_OPTION = 'do as the KVM of Linux 6.12 does, where it is not as the architecture says';
 
 /** The name of a KVM that a GIC follows, as {@link kvmNamed} has it. */

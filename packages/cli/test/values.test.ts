@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { readAccount } from '../src/demo/guest-account.js';
 import { didYouMean } from '../src/suggestion.js';
 import { TextWatch } from '../src/text-watch.js';
-import { formatSize, formatTime, parseMemory, parseTime } from '../src/values.js';
+import { formatSize, formatTime, intidRange, parseMemory, parseTime } from '../src/values.js';
 
 describe('times', () => {
   it.each([
@@ -30,6 +30,16 @@ describe('times', () => {
     [3e9, '3 s'],
   ])('%d is told as %s', (time, text) => {
     expect(formatTime(time)).toBe(text);
+  });
+});
+
+describe('ranges of INTIDs', () => {
+  it('are the first and how many', () => {
+    expect(intidRange('128:64')).toEqual({ first: 128, count: 64 });
+  });
+
+  it.each(['', '128', '128:', ':64', '128-191', '-1:2', '1:2:3', '0x80:1'])('"%s" is none', (text) => {
+    expect(() => intidRange(text)).toThrow(InvalidArgumentError);
   });
 });
 

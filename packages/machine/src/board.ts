@@ -3,6 +3,7 @@ import { Bus, type BusDevice } from './bus.js';
 import type { CompleteConfig } from './config.js';
 import type { Core } from './core/index.js';
 import { Dma } from './dma.js';
+import { featuresOf } from './gic-features.js';
 import { GicMemory } from './gic-memory.js';
 import { Gicv2m } from './gicv2m.js';
 import { GuestEntry } from './guest-entry.js';
@@ -44,6 +45,7 @@ export class Board {
   constructor(config: CompleteConfig, core: Core, backends: Backends, host: BoardHost) {
     const { vcpus, gic: version, listRegisters, gicv4 } = config;
     const kvm = kvmNamed(config.kvm);
+    const features = featuresOf(config);
     const gicv4Driver = gicv4 === 0 ? undefined : physicalGicv4(gicv4, vcpus);
     this.gic = new Gic({
       version,
@@ -51,6 +53,7 @@ export class Board {
       listRegisters,
       ...(version === 3 && { memory: new GicMemory(core), its: [itsAt(regionOf('gic-its').base)] }),
       ...(gicv4Driver && { gicv4Driver }),
+      ...(features && { features }),
       ...(kvm && { kvm }),
     });
     const entry = new GuestEntry(this.gic, core, this.msiCounts);

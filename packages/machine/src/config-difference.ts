@@ -7,6 +7,9 @@ const NAMES: Record<string, string> = {
   gic: 'GIC version',
   quantum: 'instructions in a turn',
   devices: 'devices',
+  messageBasedSpis: 'message-based SPIs',
+  extendedSpis: 'extended SPIs',
+  extendedPpis: 'extended PPIs',
 };
 /** A longer value is cut: it may come from anywhere. */
 const LONGEST_VALUE = 80;

@@ -1,9 +1,10 @@
 import { kvmNamed } from 'vgic';
 import { type CompleteDevice, completeDevices, type DeviceConfig } from './device-config.js';
+import { completeGicFeatures, type GicFeatureConfig } from './gic-features.js';
 import { RAM_GRANULE, RAM_MAXIMUM } from './memory-map.js';
 
 /** The machine to build. */
-export interface MachineConfig {
+export interface MachineConfig extends GicFeatureConfig {
   /** Virtual CPUs, 1 to 8. */
   vcpus: number;
   /** RAM in bytes: a multiple of 2 MiB, at most 3 GiB. */
@@ -40,7 +41,7 @@ const RANGES = {
   listRegisters: { least: 1, most: 16, what: 'list registers' },
   quantum: { least: 1, most: 2 ** 30, what: 'instructions in a turn' },
 } as const satisfies Record<
-  Exclude<keyof CompleteConfig, 'devices' | 'gicv4' | 'kvm'>,
+  Exclude<keyof CompleteConfig, 'devices' | 'gicv4' | 'kvm' | keyof GicFeatureConfig>,
   { least: number; most: number; what: string }
 >;
 
@@ -57,6 +58,7 @@ export function completeConfig(given: MachineConfig): CompleteConfig {
     devices: completeDevices(config.devices ?? []),
     gicv4: config.gicv4 ?? 0,
     kvm: config.kvm ?? DEFAULTS.kvm,
+    ...completeGicFeatures(config.gic, config),
   } as CompleteConfig;
   for (const [name, { least, most, what }] of Object.entries(RANGES)) {
     const value: unknown = complete[name as keyof CompleteConfig];

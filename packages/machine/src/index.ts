@@ -8,6 +8,7 @@ export {
   type DeviceType,
 } from './device-config.js';
 export { type BoardDescription, boardDeviceTree } from './device-tree/board.js';
+export type { GicFeatureConfig, IntidRange } from './gic-features.js';
 export { ImageError } from './loader/image-error.js';
 export type { Program } from './loader/load.js';
 export { Machine, type RestoreOptions } from './machine.js';

@@ -61,6 +61,9 @@ export const UART_INTID = 32 + regionOf('pl011').spi!;
 /** The INTID of the first of the PCIe host's four INTx lines: SPI 3. */
 export const PCIE_INTID = 32 + regionOf('pcie-ecam').spi!;
 
+/** The INTIDs that no device of `virt` has, of the 256 of this board's distributor: the last are those of virtio-mmio. */
+export const MESSAGE_INTIDS = { first: 32 + regionOf('virtio-mmio').spi! + 32, count: 176 } as const;
+
 /** PPIs of the generic timer as INTIDs (Arm BSA, table of PPI assignments; QEMU's `virt` uses the same). */
 export const TIMER_INTID = { virtual: 27, physical: 30, secure: 29, hypervisor: 26 } as const;
 

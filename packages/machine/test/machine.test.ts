@@ -309,6 +309,14 @@ describe('a machine that cannot be', () => {
     { vcpus: 1, memory: 2 * MIB, gic: 3 as const, quantum: -1 },
     { vcpus: 1, memory: 2 * MIB, gic: 3 as const, gicv4: 4 as never },
     { vcpus: 1, memory: 2 * MIB, gic: 2 as const, gicv4: 41 as const },
+    { vcpus: 1, memory: 2 * MIB, gic: 2 as const, extendedSpis: 32 },
+    { vcpus: 1, memory: 2 * MIB, gic: 2 as const, messageBasedSpis: { first: 128, count: 64 } },
+    { vcpus: 1, memory: 2 * MIB, gic: 3 as const, extendedSpis: 1056 },
+    { vcpus: 1, memory: 2 * MIB, gic: 3 as const, extendedPpis: 16 as never },
+    { vcpus: 1, memory: 2 * MIB, gic: 3 as const, messageBasedSpis: { first: 79, count: 1 } },
+    { vcpus: 1, memory: 2 * MIB, gic: 3 as const, messageBasedSpis: { first: 255, count: 2 } },
+    { vcpus: 1, memory: 2 * MIB, gic: 3 as const, messageBasedSpis: { first: 128, count: 0 } },
+    { vcpus: 1, memory: 2 * MIB, gic: 3 as const, messageBasedSpis: 128 as never },
   ])('is refused: %j', (config) => {
     expect(() => new Machine(config)).toThrow(RangeError);
   });

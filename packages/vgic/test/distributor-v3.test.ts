@@ -316,6 +316,23 @@ describe('GICv3 distributor: what it forwards', () => {
   });
 
   it.each([
+    ['GICD_ISENABLER', 0x300],
+    ['GICD_IGROUPR', ALL_ONES],
+    ['GICD_ICFGR', 0xaaaaaaaa],
+    ['GICD_ISPENDR', 0],
+    ['GICD_ICENABLER', 0],
+  ])('a write of %s that changes nothing loses nothing that a list register of another vCPU has', (name, value) => {
+    const guest = Guest.ready({ vcpus: 2, interrupts: 64 });
+    for (let intid = 32; intid < 64; intid++) guest.setEdge(intid, true);
+    for (const intid of [40, 41]) guest.spi(intid, { edge: true });
+    for (const intid of [40, 41]) guest.gic.setLine(intid, true);
+    guest.enter(0);
+    guest.store(name, value, name === 'GICD_ICFGR' ? 8 : 4, 1);
+    guest.exit(0);
+    expect(guest.serve(0).sort()).toEqual([40, 41]);
+  });
+
+  it.each([
     ['an SPI', [40], (guest: Guest) => guest.gic.setLine(40, true)],
     ['a PPI', [27], (guest: Guest) => guest.gic.setLine(27, true, 1)],
     ['an SGI', [3], (guest: Guest) => guest.sendSgi(3, [1])],

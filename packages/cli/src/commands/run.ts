@@ -1,5 +1,12 @@
 import { basename } from 'node:path';
-import { type Backends, type CompleteConfig, completeConfig, Machine, type Program } from '@vgic/machine';
+import {
+  type Backends,
+  type CompleteConfig,
+  completeConfig,
+  type IntidRange,
+  Machine,
+  type Program,
+} from '@vgic/machine';
 import { Command } from 'commander';
 import type { ControlServer } from '../control/server.js';
 import { addDeviceOptions, type DeviceRequest, openBackends } from '../device-options.js';
@@ -11,7 +18,7 @@ import { machineFromFile } from '../migration/saved-machine.js';
 import { Refusal, refusing } from '../refusal.js';
 import { addSaveOptions, type SaveOptions, saveRequest } from '../save-request.js';
 import { Session } from '../session.js';
-import { gicv4Version, KVM_OPTION, kvmVersion, parseMemory, wholeNumber } from '../values.js';
+import { gicv4Version, intidRange, KVM_OPTION, kvmVersion, parseMemory, wholeNumber } from '../values.js';
 import { addControlOptions, type ControlOptions, controlled } from './controlled.js';
 import { CONSOLE_HELP } from './help.js';
 
@@ -28,6 +35,9 @@ interface RunOptions extends SaveOptions, ControlOptions {
   forward: ForwardRequest[];
   gicv4: CompleteConfig['gicv4'];
   kvm?: string;
+  messageSpis?: IntidRange;
+  extendedSpis: number;
+  extendedPpis: number;
   reboot: boolean;
 }
 
@@ -67,6 +77,9 @@ export function runCommand(): Command {
     .option('--list-registers <n>', "list registers of each vCPU's interface, 1 to 16", wholeNumber(1, 16), 4)
     .option('--kvm <version>', KVM_OPTION, kvmVersion)
     .option('--gicv4 <version>', "the host's GICv4, 4.0 or 4.1, to which the test device's MSIs go", gicv4Version, 0)
+    .option('--message-spis <first:count>', 'INTIDs of SPIs that GICD_SETSPI_NSR sends, from 80 to 255', intidRange)
+    .option('--extended-spis <n>', 'SPIs from INTID 4096 on, a multiple of 32', wholeNumber(0, 1024), 0)
+    .option('--extended-ppis <n>', 'PPIs from INTID 1056 on: 0, 32 or 64', wholeNumber(0, 64), 0)
     .option('--no-reboot', 'end when the guest asks for a reset, instead of starting its program again')
     .option(
       '--incoming <address>',
@@ -120,7 +133,7 @@ async function arriveAt(
 }
 
 function machineOf(options: RunOptions): { config: CompleteConfig; backends: Backends; forwarding: Forwarding } {
-  const { smp: vcpus, gic, listRegisters, gicv4, kvm } = options;
+  const { smp: vcpus, gic, listRegisters, gicv4, kvm, messageSpis: messageBasedSpis, extendedSpis } = options;
   const devices = options.device.map((request) => request.config);
   return refusing(() => {
     const config = completeConfig({
@@ -131,6 +144,9 @@ function machineOf(options: RunOptions): { config: CompleteConfig; backends: Bac
       devices,
       gicv4,
       ...(kvm && { kvm }),
+      ...(messageBasedSpis && { messageBasedSpis }),
+      extendedSpis,
+      extendedPpis: options.extendedPpis as CompleteConfig['extendedPpis'],
     });
     const forwarding = new Forwarding(options.forward, config.devices);
     const backends = { ...openBackends(config.devices, options.device), networks: forwarding.networks };

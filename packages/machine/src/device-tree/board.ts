@@ -1,3 +1,4 @@
+import type { IntidRange } from '../gic-features.js';
 import { affinityOf, RAM_BASE, type RegionName, regionOf } from '../memory-map.js';
 import { UART_CLOCK_MHZ } from '../pl011.js';
 import { cells64, type DeviceTreeNode, flatten } from './flattened.js';
@@ -9,6 +10,8 @@ export interface BoardDescription {
   /** Bytes of RAM. */
   memory: number;
   gic: 2 | 3;
+  /** SPIs that GICD_SETSPI_NSR sends; none when left out. */
+  messageBasedSpis?: IntidRange | null;
   /** The kernel's command line. */
   bootargs?: string;
   /** Where the initrd is: physical addresses of its first byte and of the byte after its last. */
@@ -136,10 +139,16 @@ function gic(board: BoardDescription): DeviceTreeNode {
       compatible: 'arm,gic-v3',
       reg: reg('gic-distributor', 'gic-redistributors'),
       '#redistributor-regions': [1],
+      ...messageBasedSpis(board),
       ...common,
     },
     children: [its()],
   };
+}
+
+/** Binding `arm,gic-v3`: the SPIs are INTIDs there. */
+function messageBasedSpis({ messageBasedSpis: range }: BoardDescription): DeviceTreeNode['properties'] {
+  return range ? { 'msi-controller': true, 'mbi-ranges': [range.first, range.count] } : {};
 }
 
 function v2m(): DeviceTreeNode {

@@ -33,7 +33,7 @@ const INITRD_CEILING = 0x800_0000;
 const LONGEST_COMMAND_LINE = 2047;
 
 /** Reads the images and places them as QEMU's `virt` does; throws ImageError and has changed nothing if that cannot be. */
-export function placeProgram(program: Program, board: Pick<BoardDescription, 'vcpus' | 'memory' | 'gic'>): Placement {
+export function placeProgram(program: Program, board: Omit<BoardDescription, 'bootargs' | 'initrd'>): Placement {
   const what = program.name ?? 'the kernel';
   if (program.append !== undefined && program.append.length > LONGEST_COMMAND_LINE) {
     throw new ImageError(`the command line has ${program.append.length} characters; ${LONGEST_COMMAND_LINE} fit.`);
@@ -48,7 +48,8 @@ export function placeProgram(program: Program, board: Pick<BoardDescription, 'vc
   const initrdStart = align(Math.max(kernel.end, RAM_BASE + Math.min(board.memory / 2, INITRD_CEILING)), PAGE);
   const initrdSize = program.initrd?.length ?? 0;
   const segments = [...image.segments];
-  const description: BoardDescription = { vcpus: board.vcpus, memory: board.memory, gic: board.gic };
+  const { vcpus, memory, gic, messageBasedSpis = null } = board;
+  const description: BoardDescription = { vcpus, memory, gic, messageBasedSpis };
   if (program.append !== undefined) description.bootargs = program.append;
   if (program.initrd) {
     if (initrdStart + initrdSize > ram.end) {

@@ -58,6 +58,17 @@ describe("the board's device tree", () => {
     expect(cellsOf(gic, '#address-cells')).toEqual([2]);
   });
 
+  it('tells of the SPIs that are sent by messages, if there are some', () => {
+    const gicOf = (more: object) => findNode(readTree(boardDeviceTree({ ...board, ...more })), '/intc@8000000')!;
+    const gic = gicOf({ messageBasedSpis: { first: 128, count: 64 } });
+    expect(gic.properties.get('msi-controller')).toHaveLength(0);
+    expect(cellsOf(gic, 'mbi-ranges')).toEqual([128, 64]);
+    for (const more of [{}, { messageBasedSpis: null }]) {
+      expect([...gicOf(more).properties.keys()]).not.toContain('msi-controller');
+      expect([...gicOf(more).properties.keys()]).not.toContain('mbi-ranges');
+    }
+  });
+
   it('has the ITS in the GICv3, as the parent of the MSI device', () => {
     const root = readTree(boardDeviceTree(board));
     const its = findNode(root, '/intc@8000000/its@8080000')!;

@@ -39,7 +39,17 @@ const state = fc
     const scheduler = new Scheduler(vcpus, 100);
     if (vcpus > 1) scheduler.powerOn(1, { entry: 0x4000_0000n, context: 0xffff_ffff_ffff_ffffn });
     return {
-      config: { vcpus, memory: MEMORY, gic: 3, listRegisters: 4, quantum: 100, devices: [], gicv4: 0, kvm: 'none' },
+      config: {
+        vcpus,
+        memory: MEMORY,
+        gic: 3,
+        listRegisters: 4,
+        quantum: 100,
+        devices: [],
+        gicv4: 0,
+        kvm: 'none',
+        ...NO_FEATURES,
+      },
       time,
       ended,
       schedule: scheduler.save(),
@@ -53,6 +63,8 @@ const state = fc
       tables: tablesOf(collectRam(ram.fill(0, MEMORY >> 1))),
     };
   });
+
+const NO_FEATURES = { messageBasedSpis: null, extendedSpis: 0, extendedPpis: 0 } as const;
 
 const tablesOf = ({ pages, contents }: RamPages): RamPages => ({ pages, contents });
 
@@ -196,6 +208,10 @@ describe('a snapshot with right checksums and hostile contents', () => {
     expect(config({ quantum: 0 })).toMatch(/instructions in a turn/);
     expect(config({ gicv4: 42 })).toMatch(/cannot have 42 as its host's GICv4; possible is 40, 41, or 0/);
     expect(config({ gicv4: 41, gic: 2 })).toMatch(/GICv2 has no LPIs/);
+    expect(config({ extendedSpis: 31 })).toMatch(/extendedSpis: a multiple of 32 from 0 to 1024, not 31/);
+    expect(config({ messageBasedSpis: { first: 80 } })).toMatch(/message-based SPIs; possible is a first one from 80/);
+    expect(config({ messageBasedSpis: { first: 250, count: 1e9 } })).toMatch(/message-based SPIs/);
+    expect(config({ extendedPpis: 32, gic: 2 })).toMatch(/GICv2 has neither message-based SPIs nor extended ranges/);
     expect(refusal(forgeJson('CONF', () => ({})))).toMatch(/cannot be/);
   });
 
