@@ -134,27 +134,19 @@ function activeListRegister(cpu: CpuInterface, intid: number): number {
   return -1;
 }
 
-/** No active priority: {@link highestActive}. */
-const NONE = -1;
-
-/** The group of the highest active priority, 0 or 1, or NONE. */
-function highestActiveGroup(cpu: CpuInterface): number {
-  for (let word = 0; word < cpu.activePriorityWords; word++) {
-    const group0 = cpu.ap0r[word];
-    const group1 = cpu.ap1r[word];
-    if ((group0 | group1) !== 0) return group1 !== 0 && lowestBit(group1) === lowestBit(group0 | group1) ? 1 : 0;
-  }
-  return NONE;
-}
-
-/** Clears the highest active priority of both groups and returns it, or IDLE_PRIORITY: priority drop. */
-function dropPriority(cpu: CpuInterface): number {
+/**
+ * Priority drop: clears the highest active priority and returns it, or IDLE_PRIORITY where there is none, or where `only` is a
+ * group (0, 1) and it is of the other one. -1: of either.
+ */
+function dropPriority(cpu: CpuInterface, only: number): number {
   for (let word = 0; word < cpu.activePriorityWords; word++) {
     const group0 = cpu.ap0r[word];
     const group1 = cpu.ap1r[word];
     if ((group0 | group1) === 0) continue;
     const lowest = lowestBit(group0 | group1);
-    if (group1 !== 0 && lowestBit(group1) === lowest) cpu.ap1r[word] &= group1 - 1;
+    const isGroup1 = group1 !== 0 && lowestBit(group1) === lowest;
+    if (isGroup1 ? only === 0 : only === 1) return IDLE_PRIORITY;
+    if (isGroup1) cpu.ap1r[word] &= group1 - 1;
     else cpu.ap0r[word] &= group0 - 1;
     return ((word * 32 + lowest) << cpu.minimumBpr) & 0xff;
   }
@@ -175,15 +167,16 @@ export function endOfInterrupt(cpu: CpuInterface, group: number, intid: number, 
     return;
   }
   // not the end of what is active: the guest's error
-  if ((intid >= INTID_SPECIAL_MIN && intid <= INTID_SPURIOUS) || highestActiveGroup(cpu) !== group) return;
-  const dropped = dropPriority(cpu);
+  if (intid >= INTID_SPECIAL_MIN && intid <= INTID_SPURIOUS) return;
+  const dropped = dropPriority(cpu, group);
+  if (dropped === IDLE_PRIORITY) return;
   cpu.events.priorityDropped?.(cpu.vcpu, intid, dropped);
   if (!(cpu.control & VMCR_EOIM) || intid >= LPI_MIN) deactivateInterrupt(cpu, intid, physical);
 }
 
 /** The same in KVM's trap code: the deviation `endOfOtherPriority`. */
 function endByPriority(cpu: CpuInterface, group: number, intid: number, physical: PhysicalInterrupts): void {
-  const dropped = dropPriority(cpu);
+  const dropped = dropPriority(cpu, -1);
   cpu.events.priorityDropped?.(cpu.vcpu, intid, dropped);
   const n = activeListRegister(cpu, intid);
   if (n < 0) {

@@ -67,11 +67,13 @@ function readEnabled(context: FrameContext, vcpu: number, at: number): number {
 function enable(context: FrameContext, word: number, value: number, user: boolean): void {
   const { irqs } = context;
   const changed = value & ~irqs.enabled[word];
-  irqs.beginChange(word, value);
+  // KVM queues what is enabled already, too
+  const looked = irqs.changesWaitForExit ? value : changed | (value & irqs.hardware[word]);
+  irqs.beginChange(word, looked);
   if (!user) sampleMappedLines(context, word, value);
   irqs.enabled[word] |= value;
   configureVsgis(context, word, changed);
-  irqs.raised(word, value & ~irqs.onVpe[word]);
+  irqs.raised(word, looked & ~irqs.onVpe[word]);
 }
 
 export const SET_ENABLE: RegisterHandlers = {

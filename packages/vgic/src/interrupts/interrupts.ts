@@ -149,7 +149,11 @@ export class Interrupts extends InterruptState {
     const owner = lists.owner[i];
     const to = this.deliveryTarget(i);
     if (owner !== to) {
-      if (owner >= 0) lists.remove(i);
+      if (owner >= 0) {
+        lists.remove(i);
+        // what was behind it may be signalled now, though it itself was not
+        this.kick(owner);
+      }
       if (to >= 0) {
         lists.append(to, i);
         this.events.queued?.(to, this.intidOf(i));
