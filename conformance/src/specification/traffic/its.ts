@@ -8,11 +8,14 @@ const EVENTS = 6;
 const COLLECTIONS = 4;
 const NOWHERE = -1;
 const NO_VCPU = 100;
+const MOST_REMEMBERED = 20;
 
-/** MSIs, and commands of guests to their ITS. It remembers where the guests have mapped collections to. */
+/** MSIs, and commands of guests to their ITS. It remembers what the guests have mapped. */
 export class ItsTraffic {
   readonly #values: Values;
   readonly #collections = new Int8Array(COLLECTIONS).fill(NOWHERE);
+  /** Events that were mapped, some of which are not any more. */
+  readonly #mapped: { readonly device: number; readonly at: number; readonly intid: number }[] = [];
   readonly #commands: Choice<() => Step>;
 
   constructor(values: Values) {
@@ -43,7 +46,15 @@ export class ItsTraffic {
   }
 
   msi(): Step {
-    return step('msi', 0, '', this.#values.random.below(EVENTS), this.#values.random.below(DEVICES));
+    const { device, at } = this.#event();
+    return step('msi', 0, '', at, device);
+  }
+
+  /** Most of the time one that was mapped. */
+  #event(): { readonly device: number; readonly at: number; readonly intid: number } {
+    const { random } = this.#values;
+    if (this.#mapped.length > 0 && random.chance(0.8)) return random.pick(this.#mapped);
+    return { device: random.below(DEVICES), at: random.below(EVENTS), intid: 8192 + random.below(LPIS_USED) };
   }
 
   #mapCollection(collection: number, valid: number): Step {
@@ -57,8 +68,10 @@ export class ItsTraffic {
     const device = () => random.below(DEVICES);
     // some that no LPI can have: a command with a wrong parameter does nothing
     const lpi = () => (random.chance(0.03) ? random.pick([0, 1023, 8191]) : 8192 + random.below(LPIS_USED));
-    const simple = (name: string) => () =>
-      command(this.#values.vcpu(), name, device(), event(), 0, random.below(COLLECTIONS + 1));
+    const simple = (name: string) => () => {
+      const { device, at } = this.#event();
+      return command(this.#values.vcpu(), name, device, at, 0, random.below(COLLECTIONS + 1));
+    };
     return [
       [8, simple('MOVI')],
       [6, simple('INT')],
@@ -75,9 +88,8 @@ export class ItsTraffic {
       [
         6,
         () => ({
-          ...step('configure', this.#values.vcpu(), '', event(), this.#values.lpiConfiguration()),
-          device: device(),
-          intid: lpi(),
+          ...step('configure', this.#values.vcpu(), '', 0, this.#values.lpiConfiguration()),
+          ...this.#event(),
         }),
       ],
       [0.5, () => step('write', this.#values.vcpu(), 'GITS_CTLR', 0, random.chance(0.7) ? 1 : 0)],
@@ -95,7 +107,9 @@ export class ItsTraffic {
   }
 
   /** A command that was carried out. */
-  learn({ name, at, collection, low }: Step): void {
+  learn({ name, device, at, intid, collection, low }: Step): void {
+    if (name === 'MAPTI') this.#mapped.push({ device, at, intid });
+    if (this.#mapped.length > MOST_REMEMBERED) this.#mapped.shift();
     if (name === 'MAPC' && at !== NO_VCPU) this.#collections[collection] = low === 0 ? NOWHERE : at;
     if (name !== 'MOVALL') return;
     for (const [moved, target] of this.#collections.entries()) if (target === at) this.#collections[moved] = low;

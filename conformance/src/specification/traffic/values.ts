@@ -69,6 +69,6 @@ export class Values {
     const { random } = this;
     // bits 2 and up are the priority's, of which not all CPU interfaces have the lowest ones
     const priority = random.chance(0.5) ? random.pick([0x20, 0x24]) : this.priority();
-    return priority | (random.chance(0.85) ? 1 : 0);
+    return random.chance(0.05) ? 0 : priority | (random.chance(0.85) ? 1 : 0);
   }
 }
