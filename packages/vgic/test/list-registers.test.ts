@@ -538,14 +538,15 @@ describe('list registers: more interrupts than list registers', () => {
 
 describe('list registers: an interrupt that moves', () => {
   it.each([2, 3] as const)(
-    'one that is queued moves to its new vCPU at once, kicks it, and is taken once (GICv%i)',
+    'one that is queued moves to its new vCPU at once, kicks both, and is taken once (GICv%i)',
     (version) => {
       const guest = Guest.ready({ version, vcpus: 2 });
       pendingEdges(guest, [[40, 0xa0]]);
       const kicked: number[] = [];
       guest.gic.events.on('kick', (vcpu) => kicked.push(vcpu));
       guest.route(40, 1);
-      expect(kicked).toEqual([1]);
+      // the old one too: what was behind it may be signalled now
+      expect(kicked).toEqual([0, 1]);
       expect([guest.serve(0), guest.serve(1), guest.serve(0), guest.serve(1)]).toEqual([[], [40], [], []]);
     },
   );
@@ -574,7 +575,7 @@ describe('list registers: an interrupt that moves', () => {
       expect(intidsOf(guest, 0)).toEqual([]);
       expect(guest.acknowledge(0)).toBe(SPURIOUS);
       // the vCPU that writes has left the guest for it: its entry brings the interrupt
-      expect([intidsOf(guest, 1), guest.gic.kicks(0)]).toEqual([[40], 1]);
+      expect([intidsOf(guest, 1), guest.gic.kicks(0) > 0]).toEqual([[40], true]);
       expect(guest.acknowledge(1)).toBe(40);
       guest.end(40, 1);
       expect([...guest.serve(0), ...guest.serve(1)]).toEqual([]);
