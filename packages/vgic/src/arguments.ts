@@ -51,18 +51,32 @@ export function checkBase(name: string, value: unknown, alignment: number, size:
 
 /** Whether a value is a whole number from 0 to below `limit`, at most 2^31: what the ways of an interrupt can afford to ask. */
 export function isIndex(value: unknown, limit: number): value is number {
-  return typeof value === 'number' && (value | 0) === value && value >= 0 && value < limit;
+  return typeof value === 'number' && value >>> 0 === value && value < limit;
 }
 
 /** A value of 32 bits, with sign or without: a half of a register, an EventID, a DeviceID. */
 export function checkHalf(name: string, value: unknown): void {
-  if (typeof value !== 'number' || ((value | 0) !== value && value >>> 0 !== value)) {
-    refuse(name, 'a whole number of 32 bits', value);
-  }
+  if (typeof value !== 'number' || ((value | 0) !== value && value >>> 0 !== value)) refuseHalf(name, value);
+}
+
+/** Both halves of what a guest writes. */
+export function checkHalves(low: unknown, high: unknown): void {
+  checkHalf('low', low);
+  // nearly always 0
+  if (high !== 0) checkHalf('high', high);
+}
+
+/** Apart, as all that refuses: V8 makes what is short part of its caller, and each access comes here. */
+function refuseHalf(name: string, value: unknown): never {
+  refuse(name, 'a whole number of 32 bits', value);
 }
 
 /** A load or store of 1, 2, 4 or 8 bytes at an address. */
 export function checkAccess(address: unknown, size: unknown): void {
+  if (typeof address !== 'number' || !(address >= 0) || size !== 4) checkRareAccess(address, size);
+}
+
+function checkRareAccess(address: unknown, size: unknown): void {
   if (typeof address !== 'number' || !(address >= 0)) refuse('address', 'a number of at least 0', address);
   if (size !== 4 && size !== 8 && size !== 1 && size !== 2) refuse('size', '1, 2, 4 or 8', size);
 }

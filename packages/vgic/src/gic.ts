@@ -1,5 +1,5 @@
-import { SGI_COUNT } from './architecture/intid.js';
-import { checkAccess, checkHalf, checkWhole, isIndex } from './arguments.js';
+import { PRIVATE_COUNT, SGI_COUNT } from './architecture/intid.js';
+import { checkAccess, checkHalf, checkHalves, checkWhole, isIndex } from './arguments.js';
 import { Checkpoint, type StatePart, type StateVisitor, stateHash } from './checkpoint.js';
 import {
   checkConfig,
@@ -31,8 +31,9 @@ import { LPI_BITS_KVM, Lpis } from './its/lpis.js';
 import type { SavedInterface } from './vcpus/saved-interface.js';
 import { Vcpus } from './vcpus/vcpus.js';
 
-/** The first INTID with a line; the module's own, which V8 folds. */
+/** The first INTIDs with a line, and that of SPIs; the module's own, which V8 folds. */
 const FIRST_LINE = SGI_COUNT;
+const FIRST_SPI = PRIVATE_COUNT;
 
 /**
  * A virtual GIC: the distributor, a redistributor and a virtual CPU interface for each vCPU.
@@ -174,14 +175,16 @@ export class Gic implements FrameContext, StatePart {
    */
   setLine(intid: number, level: boolean, vcpu = 0): void {
     const { irqs } = this;
-    if (!isIndex(intid, irqs.count) || intid < FIRST_LINE || !isIndex(vcpu, irqs.vcpus)) this.#checkLine(intid, vcpu);
-    irqs.inject(irqs.indexOf(vcpu, intid), level);
+    if (isIndex(intid, irqs.count) && intid >= FIRST_SPI && vcpu === 0) irqs.inject(irqs.indexOfShared(intid), level);
+    else this.#setPrivateLine(intid, level, vcpu);
   }
 
-  #checkLine(intid: number, vcpu: number): void {
-    const { count, vcpus, extended } = this.irqs;
-    if (!extended?.has(intid)) checkWhole('intid', intid, FIRST_LINE, count - 1);
-    checkWhole('vcpu', vcpu, 0, vcpus - 1);
+  /** Any line, and what is none. Apart, so that V8 makes the short way of SPIs part of its caller. */
+  #setPrivateLine(intid: number, level: boolean, vcpu: number): void {
+    const { irqs } = this;
+    if (!irqs.extended?.has(intid)) checkWhole('intid', intid, FIRST_LINE, irqs.count - 1);
+    checkWhole('vcpu', vcpu, 0, irqs.vcpus - 1);
+    irqs.inject(irqs.indexOf(vcpu, intid), level);
   }
 
   /**
@@ -357,8 +360,7 @@ export class Gic implements FrameContext, StatePart {
   /** A vCPU's store, likewise; `high` is the upper half of 8 bytes. Where nothing is, it is ignored. */
   write(vcpu: number, address: number, size: number, low: number, high: number): void {
     checkAccess(address, size);
-    checkHalf('low', low);
-    checkHalf('high', high);
+    checkHalves(low, high);
     this.#accesses.write(vcpu, address, size, low, high);
   }
 
@@ -369,8 +371,7 @@ export class Gic implements FrameContext, StatePart {
 
   /** MSR of an ICC_* register, SGIs included; false where it is UNDEFINED. */
   writeSystemRegister(vcpu: number, encoding: number, low: number, high: number): boolean {
-    checkHalf('low', low);
-    checkHalf('high', high);
+    checkHalves(low, high);
     return this.#accesses.writeSystemRegister(vcpu, encoding, low, high);
   }
 

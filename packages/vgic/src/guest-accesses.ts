@@ -37,7 +37,7 @@ export class GuestAccesses {
   /** As `Gic.read`, with sign: V8 would allocate to hand on a number above 2^31. */
   read(vcpu: number, address: number, size: number): number {
     const mapped = this.#gic.addresses.find(address, size);
-    if (mapped !== undefined && !mapped.frame.traps) return this.#readInGuest(vcpu, mapped, address, size);
+    if (mapped !== undefined && !mapped.frame.traps) return this.readInGuest(vcpu, mapped, address, size);
     const entered = this.#vcpus.trap(vcpu);
     let value = 0;
     if (mapped === undefined) {
@@ -53,7 +53,7 @@ export class GuestAccesses {
   write(vcpu: number, address: number, size: number, low: number, high: number): void {
     const mapped = this.#gic.addresses.find(address, size);
     if (mapped !== undefined && !mapped.frame.traps) {
-      this.#writeInGuest(vcpu, mapped, address, size, low);
+      this.writeInGuest(vcpu, mapped, address, size, low);
       return;
     }
     const entered = this.#vcpus.trap(vcpu);
@@ -61,27 +61,38 @@ export class GuestAccesses {
     if (entered) this.#vcpus.resume(vcpu);
   }
 
-  #readInGuest(vcpu: number, { base, frame }: MappedFrame, address: number, size: number): number {
-    const cpu = this.#gic.cpuInterface(vcpu);
+  private readInGuest(vcpu: number, mapped: MappedFrame, address: number, size: number): number {
+    const cpu = this.#vcpus.interfaceInGuest(vcpu);
+    this.#gic.high = 0;
+    // an interrupt takes one of these and one GICC_EOIR: V8 inlines what is compared for, and not what a frame looks up
+    if (cpu !== undefined && address - mapped.base === GICC_IAR && size === WORD && !this.#gic.events.looking) {
+      return acknowledge(cpu, false);
+    }
+    return this.readFrame(vcpu, mapped, address, size);
+  }
+
+  private readFrame(vcpu: number, { base, frame }: MappedFrame, address: number, size: number): number {
     const entered = this.#vcpus.isInGuest(vcpu);
     if (!entered) this.#vcpus.enter(vcpu);
     this.#gic.high = 0;
-    // an interrupt takes one of these and one GICC_EOIR: V8 inlines what is compared for, and not what a frame looks up
-    const { registerRead } = this.#gic.events;
-    const isAcknowledge = address - base === GICC_IAR && size === WORD && registerRead === undefined;
-    const value = isAcknowledge ? acknowledge(cpu, false) : frame.read(this.#gic, vcpu, address - base, size, vcpu);
+    const value = frame.read(this.#gic, vcpu, address - base, size, vcpu);
     if (!entered) this.#vcpus.put(vcpu);
     return value | 0;
   }
 
-  #writeInGuest(vcpu: number, { base, frame }: MappedFrame, address: number, size: number, value: number): void {
-    const cpu = this.#gic.cpuInterface(vcpu);
+  private writeInGuest(vcpu: number, mapped: MappedFrame, address: number, size: number, value: number): void {
+    const cpu = this.#vcpus.interfaceInGuest(vcpu);
+    if (cpu !== undefined && address - mapped.base === GICC_EOIR && size === WORD && !this.#gic.events.looking) {
+      endOfInterrupt(cpu, value, this.#gic.irqs.physical);
+    } else {
+      this.writeFrame(vcpu, mapped, address, size, value);
+    }
+  }
+
+  private writeFrame(vcpu: number, { base, frame }: MappedFrame, address: number, size: number, value: number): void {
     const entered = this.#vcpus.isInGuest(vcpu);
     if (!entered) this.#vcpus.enter(vcpu);
-    const { registerWritten } = this.#gic.events;
-    const isEnd = address - base === GICC_EOIR && size === WORD && registerWritten === undefined;
-    if (isEnd) endOfInterrupt(cpu, value, this.#gic.irqs.physical);
-    else frame.write(this.#gic, vcpu, address - base, size, value, 0, vcpu);
+    frame.write(this.#gic, vcpu, address - base, size, value, 0, vcpu);
     if (!entered) this.#vcpus.put(vcpu);
   }
 
@@ -89,11 +100,24 @@ export class GuestAccesses {
   readSystemRegister(vcpu: number, encoding: number): number {
     this.#gic.high = 0;
     if (this.#gic.irqs.version !== 3) return UNDEFINED;
+    const cpu = this.#vcpus.interfaceInGuest(vcpu);
+    if (cpu === undefined) return this.readFromOutside(vcpu, encoding);
+    const value = readSystemRegister(cpu, encoding);
+    if (this.#gic.events.looking) this.tellRead(vcpu, encoding, value);
+    return value;
+  }
+
+  private tellRead(vcpu: number, encoding: number, value: number): void {
+    this.#gic.events.systemRegisterRead?.(vcpu, vcpu, encoding, value | 0);
+  }
+
+  /** A vCPU that is not in the guest is in it for the access, where that would not trap. */
+  private readFromOutside(vcpu: number, encoding: number): number {
     const cpu = this.#gic.cpuInterface(vcpu);
-    const isThere = this.#vcpus.isInGuest(vcpu) || alwaysTraps(encoding);
+    const isThere = alwaysTraps(encoding);
     if (!isThere) this.#vcpus.enter(vcpu);
     const value = readSystemRegister(cpu, encoding);
-    this.#gic.events.systemRegisterRead?.(vcpu, vcpu, encoding, value | 0);
+    if (this.#gic.events.looking) this.tellRead(vcpu, encoding, value);
     if (!isThere) this.#vcpus.put(vcpu);
     return value;
   }
@@ -101,12 +125,17 @@ export class GuestAccesses {
   /** As `Gic.writeSystemRegister`. */
   writeSystemRegister(vcpu: number, encoding: number, low: number, high: number): boolean {
     if (this.#gic.irqs.version !== 3) return false;
-    const cpu = this.#gic.cpuInterface(vcpu);
-    this.#gic.events.systemRegisterWritten?.(vcpu, vcpu, encoding, low | 0);
-    if (this.#vcpus.isInGuest(vcpu)) {
+    const cpu = this.#vcpus.interfaceInGuest(vcpu);
+    if (this.#gic.events.looking) this.#gic.events.systemRegisterWritten?.(vcpu, vcpu, encoding, low | 0);
+    if (cpu !== undefined) {
       const answer = writeSystemRegister(cpu, encoding, low, this.#gic.irqs.physical);
       if (answer !== TRAPS) return answer === WRITTEN;
     }
+    return this.emulate(vcpu, encoding, low, high);
+  }
+
+  /** What traps, and what a vCPU writes that is not in the guest: it is in it for that. */
+  private emulate(vcpu: number, encoding: number, low: number, high: number): boolean {
     const register = systemRegisterAt(encoding);
     if (register?.emulate !== undefined) {
       const entered = this.#vcpus.trap(vcpu);
@@ -116,6 +145,7 @@ export class GuestAccesses {
     }
     // with nothing to emulate nobody would see the vCPU come and go
     if (register?.trappedBy === 'always') return true;
+    const cpu = this.#gic.cpuInterface(vcpu);
     this.#vcpus.enter(vcpu);
     const answer = writeSystemRegister(cpu, encoding, low, this.#gic.irqs.physical);
     this.#vcpus.put(vcpu);

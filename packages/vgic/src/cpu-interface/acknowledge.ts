@@ -5,20 +5,18 @@ import type { PhysicalInterrupts } from '../interrupts/physical-interrupts.js';
 import type { CpuInterface, ResidentVpe } from './cpu-interface.js';
 
 // V8 folds a module's own constants, not imported ones; the guest's hot path is here
-const {
-  HCR_EN,
-  IDLE_PRIORITY,
-  LR_ACTIVE,
-  LR_GROUP,
-  LR_HW,
-  LR_PENDING,
-  LR_PINTID_MASK,
-  LR_PRIORITY_SHIFT,
-  LR_STATE,
-  VMCR_ENG0,
-  VMCR_ENG1,
-  VMCR_EOIM,
-} = architecture;
+const HCR_EN = architecture.HCR_EN;
+const IDLE_PRIORITY = architecture.IDLE_PRIORITY;
+const LR_ACTIVE = architecture.LR_ACTIVE;
+const LR_GROUP = architecture.LR_GROUP;
+const LR_HW = architecture.LR_HW;
+const LR_PENDING = architecture.LR_PENDING;
+const LR_PINTID_MASK = architecture.LR_PINTID_MASK;
+const LR_PRIORITY_SHIFT = architecture.LR_PRIORITY_SHIFT;
+const LR_STATE = architecture.LR_STATE;
+const VMCR_ENG0 = architecture.VMCR_ENG0;
+const VMCR_ENG1 = architecture.VMCR_ENG1;
+const VMCR_EOIM = architecture.VMCR_EOIM;
 
 /**
  * A GICv3 guest's acknowledge, end of interrupt and deactivation, served from the list registers. Source: IHI 0069H, 4.2
@@ -61,9 +59,13 @@ function vpeBefore(cpu: CpuInterface, n: number): number {
 export function mayPreempt(cpu: CpuInterface, priority: number, group: number): boolean {
   if (priority >= cpu.pmr) return false;
   const running = cpu.runningPriority();
-  if (cpu.endsByPriority) return cpu.groupPriority(priority, group) < Math.min(running, IDLE_PRIORITY);
+  return running > IDLE_PRIORITY || preempts(cpu, priority, group, running);
+}
+
+function preempts(cpu: CpuInterface, priority: number, group: number, running: number): boolean {
   // the binary point may have changed since the acknowledge: both count as it is now
-  return running > IDLE_PRIORITY || cpu.groupPriority(priority, group) < cpu.groupPriority(running, group);
+  const runningGroup = cpu.endsByPriority ? running : cpu.groupPriority(running, group);
+  return cpu.groupPriority(priority, group) < runningGroup;
 }
 
 /** The same for list register `n`. */
@@ -112,8 +114,9 @@ export function acknowledge(cpu: CpuInterface, group: number): number {
   cpu.lrHigh[n] = (high & ~LR_STATE) | LR_ACTIVE;
   const priority = (high >>> LR_PRIORITY_SHIFT) & 0xff;
   activate(cpu, priority, group);
-  cpu.events.acknowledged?.(cpu.vcpu, cpu.lrLow[n], priority, group);
-  return cpu.lrLow[n];
+  const intid = cpu.lrLow[n];
+  if (cpu.events.looking) cpu.events.acknowledged?.(cpu.vcpu, intid, priority, group);
+  return intid;
 }
 
 /** ICC_HPPIR<group>_EL1. */
@@ -144,10 +147,10 @@ function dropPriority(cpu: CpuInterface, only: number): number {
     const group1 = cpu.ap1r[word];
     if ((group0 | group1) === 0) continue;
     const lowest = lowestBit(group0 | group1);
-    const isGroup1 = group1 !== 0 && lowestBit(group1) === lowest;
-    if (isGroup1 ? only === 0 : only === 1) return IDLE_PRIORITY;
-    if (isGroup1) cpu.ap1r[word] &= group1 - 1;
-    else cpu.ap0r[word] &= group0 - 1;
+    const group = (group1 >>> lowest) & 1;
+    if (only >= 0 && only !== group) return IDLE_PRIORITY;
+    if (group === 1) cpu.ap1r[word] = group1 & (group1 - 1);
+    else cpu.ap0r[word] = group0 & (group0 - 1);
     return ((word * 32 + lowest) << cpu.minimumBpr) & 0xff;
   }
   return IDLE_PRIORITY;
@@ -157,7 +160,7 @@ function deactivateListRegister(cpu: CpuInterface, n: number, physical: Physical
   const high = cpu.lrHigh[n] & ~LR_ACTIVE;
   cpu.lrHigh[n] = high;
   if (high & LR_HW) physical.deactivate(high & LR_PINTID_MASK);
-  cpu.events.deactivated?.(cpu.vcpu, cpu.lrLow[n]);
+  if (cpu.events.looking) cpu.events.deactivated?.(cpu.vcpu, cpu.lrLow[n]);
 }
 
 /** ICC_EOIR<group>_EL1. */
@@ -170,7 +173,7 @@ export function endOfInterrupt(cpu: CpuInterface, group: number, intid: number, 
   if (intid >= INTID_SPECIAL_MIN && intid <= INTID_SPURIOUS) return;
   const dropped = dropPriority(cpu, group);
   if (dropped === IDLE_PRIORITY) return;
-  cpu.events.priorityDropped?.(cpu.vcpu, intid, dropped);
+  if (cpu.events.looking) cpu.events.priorityDropped?.(cpu.vcpu, intid, dropped);
   if (!(cpu.control & VMCR_EOIM) || intid >= LPI_MIN) deactivateInterrupt(cpu, intid, physical);
 }
 
@@ -195,9 +198,7 @@ function endByPriority(cpu: CpuInterface, group: number, intid: number, physical
 function deactivateInterrupt(cpu: CpuInterface, intid: number, physical: PhysicalInterrupts): void {
   const n = activeListRegister(cpu, intid);
   if (n >= 0) deactivateListRegister(cpu, n, physical);
-  else if (intid >= LPI_MIN) return;
-  else if (cpu.unlistedEnd === undefined) cpu.countUnlistedEnd();
-  else cpu.unlistedEnd(intid);
+  else if (intid < LPI_MIN) cpu.endUnlisted(intid);
 }
 
 /** ICC_DIR_EL1. */

@@ -4,42 +4,40 @@ import { GicEvents } from '../gic-events.js';
 import { lowestBit } from '../interrupts/bitmap.js';
 
 // V8 folds a module's own constants, not imported ones; the guest's hot path is here
-const {
-  GICH_HCR_MASK,
-  HCR_EOICOUNT_SHIFT,
-  HCR_LRENPIE,
-  HCR_NPIE,
-  HCR_UIE,
-  HCR_VGRP0DIE,
-  HCR_VGRP0EIE,
-  HCR_VGRP1DIE,
-  HCR_VGRP1EIE,
-  ICH_HCR_MASK,
-  LR_EOI,
-  LR_GROUP,
-  LR_HW,
-  LR_PENDING,
-  LR_PINTID_MASK,
-  LR_PRIORITY_SHIFT,
-  LR_STATE,
-  MISR_EOI,
-  MISR_LRENP,
-  MISR_NP,
-  MISR_U,
-  MISR_VGRP0D,
-  MISR_VGRP0E,
-  MISR_VGRP1D,
-  MISR_VGRP1E,
-  VMCR_ACKCTL,
-  VMCR_BPR0_SHIFT,
-  VMCR_BPR1_SHIFT,
-  VMCR_CBPR,
-  VMCR_CTLR_MASK,
-  VMCR_ENG0,
-  VMCR_ENG1,
-  VMCR_FIQEN,
-  VMCR_PMR_SHIFT,
-} = architecture;
+const GICH_HCR_MASK = architecture.GICH_HCR_MASK;
+const HCR_EOICOUNT_SHIFT = architecture.HCR_EOICOUNT_SHIFT;
+const HCR_LRENPIE = architecture.HCR_LRENPIE;
+const HCR_NPIE = architecture.HCR_NPIE;
+const HCR_UIE = architecture.HCR_UIE;
+const HCR_VGRP0DIE = architecture.HCR_VGRP0DIE;
+const HCR_VGRP0EIE = architecture.HCR_VGRP0EIE;
+const HCR_VGRP1DIE = architecture.HCR_VGRP1DIE;
+const HCR_VGRP1EIE = architecture.HCR_VGRP1EIE;
+const ICH_HCR_MASK = architecture.ICH_HCR_MASK;
+const LR_EOI = architecture.LR_EOI;
+const LR_GROUP = architecture.LR_GROUP;
+const LR_HW = architecture.LR_HW;
+const LR_PENDING = architecture.LR_PENDING;
+const LR_PINTID_MASK = architecture.LR_PINTID_MASK;
+const LR_PRIORITY_SHIFT = architecture.LR_PRIORITY_SHIFT;
+const LR_STATE = architecture.LR_STATE;
+const MISR_EOI = architecture.MISR_EOI;
+const MISR_LRENP = architecture.MISR_LRENP;
+const MISR_NP = architecture.MISR_NP;
+const MISR_U = architecture.MISR_U;
+const MISR_VGRP0D = architecture.MISR_VGRP0D;
+const MISR_VGRP0E = architecture.MISR_VGRP0E;
+const MISR_VGRP1D = architecture.MISR_VGRP1D;
+const MISR_VGRP1E = architecture.MISR_VGRP1E;
+const VMCR_ACKCTL = architecture.VMCR_ACKCTL;
+const VMCR_BPR0_SHIFT = architecture.VMCR_BPR0_SHIFT;
+const VMCR_BPR1_SHIFT = architecture.VMCR_BPR1_SHIFT;
+const VMCR_CBPR = architecture.VMCR_CBPR;
+const VMCR_CTLR_MASK = architecture.VMCR_CTLR_MASK;
+const VMCR_ENG0 = architecture.VMCR_ENG0;
+const VMCR_ENG1 = architecture.VMCR_ENG1;
+const VMCR_FIQEN = architecture.VMCR_FIQEN;
+const VMCR_PMR_SHIFT = architecture.VMCR_PMR_SHIFT;
 
 /** What the hardware of the virtual CPU interface is like. */
 export interface CpuInterfaceConfig {
@@ -92,6 +90,9 @@ export class CpuInterface implements StatePart {
   bpr0 = 0;
   bpr1 = 0;
   control = 0;
+  /** The bits of a priority of each group that count in preemption, which follow from these. */
+  private groupMask0 = 0;
+  private groupMask1 = 0;
   /** How many list registers the hypervisor filled at the last entry. */
   used = 0;
   vpe: ResidentVpe | undefined;
@@ -137,6 +138,7 @@ export class CpuInterface implements StatePart {
     // as signed numbers, which V8 need not keep as doubles
     this.#hcrMask = (config.version === 2 ? GICH_HCR_MASK : ICH_HCR_MASK) | 0;
     this.#lrHighMask = LR_STATE | LR_HW | LR_GROUP | (this.priorityMask << LR_PRIORITY_SHIFT) | LR_PINTID_MASK;
+    this.divideGroups();
   }
 
   /** But for {@link vpe}, which follows from who is resident. */
@@ -152,6 +154,7 @@ export class CpuInterface implements StatePart {
     this.bpr1 = state.number(this.bpr1);
     this.control = state.number(this.control);
     this.used = state.number(this.used);
+    this.divideGroups();
   }
 
   /** All registers as after a cold reset. */
@@ -166,6 +169,7 @@ export class CpuInterface implements StatePart {
     this.bpr0 = 0;
     this.bpr1 = 0;
     this.control = 0;
+    this.divideGroups();
   }
 
   setHcr(value: number): void {
@@ -183,6 +187,7 @@ export class CpuInterface implements StatePart {
     this.bpr0 = bpr0;
     this.bpr1 = bpr1;
     this.control = control;
+    this.divideGroups();
     this.vmcr = (control | (bpr1 << VMCR_BPR1_SHIFT) | (bpr0 << VMCR_BPR0_SHIFT) | (pmr << VMCR_PMR_SHIFT)) >>> 0;
   }
 
@@ -190,7 +195,11 @@ export class CpuInterface implements StatePart {
   setListRegister(n: number, low: number, high: number): void {
     this.lrLow[n] = low & this.intidMask;
     this.lrHigh[n] = high & this.#lrHighMask;
-    this.events.filled?.(this.vcpu, n, low & this.intidMask, high & this.#lrHighMask);
+    if (this.events.looking) this.tellFilled(n);
+  }
+
+  private tellFilled(n: number): void {
+    this.events.filled?.(this.vcpu, n, this.lrLow[n] | 0, this.lrHigh[n] | 0);
   }
 
   /** A list register with no state that asks for no maintenance interrupt: ICH_ELRSR_EL2, a bit each. */
@@ -238,6 +247,12 @@ export class CpuInterface implements StatePart {
     this.hcr = (this.hcr + (1 << HCR_EOICOUNT_SHIFT)) >>> 0;
   }
 
+  /** The end of an interrupt that no list register has as active. */
+  endUnlisted(intid: number): void {
+    if (this.unlistedEnd === undefined) this.countUnlistedEnd();
+    else this.unlistedEnd(intid);
+  }
+
   /** The binary point of group 0, or of group 1 with ICC_CTLR_EL1.CBPR taken into account. */
   binaryPoint(group: number): number {
     if (group === 0) return this.bpr0;
@@ -246,13 +261,14 @@ export class CpuInterface implements StatePart {
 
   /** The part of a priority that counts in preemption (IHI 0069, 4.8.2 "Priority grouping"). */
   groupPriority(priority: number, group: number): number {
-    return priority & (0xff << this.#subpriorityBits(group)) & 0xff;
+    return priority & (group === 0 ? this.groupMask0 : this.groupMask1);
   }
 
   /** With CBPR group 1 is divided as group 0 is; KVM's trap code takes what ICC_BPR1_EL1 reads then, which is 7 at most. */
-  #subpriorityBits(group: number): number {
-    if (group === 0 || (this.control & VMCR_CBPR && !this.endsByPriority)) return this.bpr0 + 1;
-    return this.binaryPoint(1);
+  private divideGroups(): void {
+    const isCommon = (this.control & VMCR_CBPR) !== 0 && !this.endsByPriority;
+    this.groupMask0 = (0xff << (this.bpr0 + 1)) & 0xff;
+    this.groupMask1 = isCommon ? this.groupMask0 : (0xff << this.binaryPoint(1)) & 0xff;
   }
 
   /** The highest active group priority, or 0x100 when nothing is active. */

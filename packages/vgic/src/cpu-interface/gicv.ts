@@ -5,21 +5,19 @@ import type { PhysicalInterrupts } from '../interrupts/physical-interrupts.js';
 import type { CpuInterface } from './cpu-interface.js';
 
 // V8 folds a module's own constants, not imported ones; the guest's hot path is here
-const {
-  IDLE_PRIORITY,
-  LR_ACTIVE,
-  LR_HW,
-  LR_PENDING,
-  LR_PINTID_MASK,
-  LR_PRIORITY_SHIFT,
-  LR_STATE,
-  LR_V2_INTID_MASK,
-  LR_V2_SOURCE_SHIFT,
-  VMCR_ACKCTL,
-  VMCR_CBPR,
-  VMCR_ENG0,
-  VMCR_EOIM,
-} = architecture;
+const IDLE_PRIORITY = architecture.IDLE_PRIORITY;
+const LR_ACTIVE = architecture.LR_ACTIVE;
+const LR_HW = architecture.LR_HW;
+const LR_PENDING = architecture.LR_PENDING;
+const LR_PINTID_MASK = architecture.LR_PINTID_MASK;
+const LR_PRIORITY_SHIFT = architecture.LR_PRIORITY_SHIFT;
+const LR_STATE = architecture.LR_STATE;
+const LR_V2_INTID_MASK = architecture.LR_V2_INTID_MASK;
+const LR_V2_SOURCE_SHIFT = architecture.LR_V2_SOURCE_SHIFT;
+const VMCR_ACKCTL = architecture.VMCR_ACKCTL;
+const VMCR_CBPR = architecture.VMCR_CBPR;
+const VMCR_ENG0 = architecture.VMCR_ENG0;
+const VMCR_EOIM = architecture.VMCR_EOIM;
 
 /**
  * GICV: what the virtual CPU interface of a GICv2 guest does with list registers, which it reaches by MMIO where it expects
@@ -66,9 +64,13 @@ function groupPriority(cpu: CpuInterface, priority: number, group: number): numb
 export function mayPreempt(cpu: CpuInterface, priority: number, group: number): boolean {
   if (priority >= (cpu.pmr & PRIORITY_MASK)) return false;
   const running = runningPriority(cpu);
-  if (cpu.endsByPriority || running === NOTHING_ACTIVE) return groupPriority(cpu, priority, group) < running;
+  return running === NOTHING_ACTIVE || preempts(cpu, priority, group, running);
+}
+
+function preempts(cpu: CpuInterface, priority: number, group: number, running: number): boolean {
   // the binary point may have changed since the acknowledge: both count as it is now
-  return groupPriority(cpu, priority, group) < groupPriority(cpu, running, group);
+  const runningGroup = cpu.endsByPriority ? running : groupPriority(cpu, running, group);
+  return groupPriority(cpu, priority, group) < runningGroup;
 }
 
 /** The pending list register with the highest priority whose group is enabled, or -1. */
@@ -115,8 +117,12 @@ export function acknowledge(cpu: CpuInterface, aliased: boolean): number {
   if (special >= 0) return special;
   cpu.lrHigh[n] = (cpu.lrHigh[n] & ~LR_STATE) | LR_ACTIVE;
   cpu.ap1r[0] |= 1 << (groupPriority(cpu, priorityOf(cpu, n), groupOf(cpu, n)) >>> 3);
-  cpu.events.acknowledged?.(cpu.vcpu, cpu.lrLow[n] & LR_V2_INTID_MASK, priorityOf(cpu, n), groupOf(cpu, n));
+  if (cpu.events.looking) tellAcknowledged(cpu, n);
   return acknowledgeValue(cpu, n);
+}
+
+function tellAcknowledged(cpu: CpuInterface, n: number): void {
+  cpu.events.acknowledged?.(cpu.vcpu, cpu.lrLow[n] & LR_V2_INTID_MASK, priorityOf(cpu, n), groupOf(cpu, n));
 }
 
 /** GICV_HPPIR, or GICV_AHPPIR (`aliased`). */
@@ -138,20 +144,23 @@ function deactivate(cpu: CpuInterface, value: number, physical: PhysicalInterrup
     if (intid < SGI_COUNT && sender !== source && cpu.unlistedEnd === undefined) continue;
     cpu.lrHigh[n] = high & ~LR_ACTIVE;
     if (high & LR_HW) physical.deactivate(high & LR_PINTID_MASK);
-    cpu.events.deactivated?.(cpu.vcpu, intid);
+    if (cpu.events.looking) cpu.events.deactivated?.(cpu.vcpu, intid);
     return;
   }
-  if (cpu.unlistedEnd === undefined) cpu.countUnlistedEnd();
-  else cpu.unlistedEnd(intid);
+  cpu.endUnlisted(intid);
 }
 
 /** GICV_EOIR and GICV_AEOIR. */
 export function endOfInterrupt(cpu: CpuInterface, value: number, physical: PhysicalInterrupts): void {
   if ((value & LR_V2_INTID_MASK) >= INTID_SPECIAL_MIN) return;
   if (cpu.ap1r[0] === 0 && !cpu.endsByPriority) return;
-  cpu.events.priorityDropped?.(cpu.vcpu, value & LR_V2_INTID_MASK, idleOrRunningPriority(cpu));
+  if (cpu.events.looking) tellDropped(cpu, value);
   cpu.ap1r[0] &= cpu.ap1r[0] - 1;
   if (!(cpu.control & VMCR_EOIM)) deactivate(cpu, value, physical);
+}
+
+function tellDropped(cpu: CpuInterface, value: number): void {
+  cpu.events.priorityDropped?.(cpu.vcpu, value & LR_V2_INTID_MASK, idleOrRunningPriority(cpu));
 }
 
 /** GICV_DIR, of use only while GICV_CTLR.EOImode is 1. */

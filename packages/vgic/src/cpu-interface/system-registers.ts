@@ -168,6 +168,10 @@ const { ICC_IAR1_EL1, ICC_EOIR1_EL1 } = SYSTEM_REGISTERS;
  */
 export function readSystemRegister(cpu: CpuInterface, encoding: number): number {
   if (encoding === ICC_IAR1_EL1) return acknowledge(cpu, 1);
+  return readRow(cpu, encoding);
+}
+
+function readRow(cpu: CpuInterface, encoding: number): number {
   const row = systemRegisterAt(encoding);
   return row?.read === undefined || row.exists?.(cpu) === false ? UNDEFINED : row.read(cpu);
 }
@@ -186,6 +190,10 @@ export function writeSystemRegister(
     endOfInterrupt(cpu, 1, value, physical);
     return WRITTEN;
   }
+  return writeRow(cpu, encoding, value, physical);
+}
+
+function writeRow(cpu: CpuInterface, encoding: number, value: number, physical: PhysicalInterrupts): number {
   const row = systemRegisterAt(encoding);
   if (row?.write === undefined) return row?.emulate === undefined ? UNDEFINED : TRAPS;
   if (row.exists?.(cpu) === false) return UNDEFINED;

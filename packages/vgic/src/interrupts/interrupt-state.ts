@@ -84,9 +84,9 @@ export class InterruptState extends planesOf(PLANES) implements StatePart {
   #lpiEnd: number;
 
   readonly lists: ActivePendingLists;
-  /** GICD_CTLR.EnableGrp0 and EnableGrp1: all bits set, or none. */
-  #group0 = 0;
-  #group1 = 0;
+  /** GICD_CTLR.EnableGrp0, and whether EnableGrp1 is another: all bits set, or none. */
+  private group0 = 0;
+  private groupsDiffer = 0;
 
   constructor(
     readonly version: 2 | 3,
@@ -121,34 +121,46 @@ export class InterruptState extends planesOf(PLANES) implements StatePart {
 
   /** GICD_CTLR.EnableGrp0 and EnableGrp1, bits 0 and 1: nothing pending of a group is delivered while its bit is clear. */
   get groupEnables(): number {
-    return (this.#group0 & 1) | (this.#group1 & 2);
+    return (this.group0 & 1) | ((this.group0 ^ this.groupsDiffer) & 2);
   }
   set groupEnables(groups: number) {
-    this.#group0 = groups & 1 ? -1 : 0;
-    this.#group1 = groups & 2 ? -1 : 0;
+    this.group0 = groups & 1 ? -1 : 0;
+    this.groupsDiffer = this.group0 ^ (groups & 2 ? -1 : 0);
   }
 
   /** Whether the distributor delivers any group. */
   get distributorEnabled(): boolean {
-    return (this.#group0 | this.#group1) !== 0;
+    return (this.group0 | this.groupsDiffer) !== 0;
   }
 
   /** Those of the 32 interrupts of a word whose group the distributor delivers. */
   groupsEnabled(word: number): number {
-    return (this.group[word] & this.#group1) | (~this.group[word] & this.#group0);
+    return (this.group[word] & this.groupsDiffer) ^ this.group0;
   }
 
   /** Index of an INTID as `vcpu` sees it, or -1 when there is no such interrupt. */
   indexOf(vcpu: number, intid: number): number {
     if (intid < PRIVATE_COUNT) return vcpu * PRIVATE_COUNT + intid;
-    if (intid < this.count) return this.sharedBase + intid - PRIVATE_COUNT;
+    return intid < this.count ? this.indexOfShared(intid) : this.indexBeyond(vcpu, intid);
+  }
+
+  /** Apart, as all that is less frequent than an SPI: V8 makes what is short part of its caller. */
+  private indexBeyond(vcpu: number, intid: number): number {
     return intid >= LPI_MIN ? this.lpiIndex(intid) : (this.extended?.indexOf(vcpu, intid) ?? -1);
+  }
+
+  /** {@link indexOf} of an SPI that there is. */
+  indexOfShared(intid: number): number {
+    return this.sharedBase + intid - PRIVATE_COUNT;
   }
 
   /** The INTID at an index. */
   intidOf(i: number): number {
     if (i < this.sharedBase) return i & 31;
-    if (i < this.#sharedLimit) return i - this.sharedBase + PRIVATE_COUNT;
+    return i < this.#sharedLimit ? i - this.sharedBase + PRIVATE_COUNT : this.intidBeyond(i);
+  }
+
+  private intidBeyond(i: number): number {
     return i < this.lpiBase ? (this.extended as ExtendedRanges).intidOf(i) : i - this.lpiBase + LPI_MIN;
   }
 
@@ -216,7 +228,7 @@ export class InterruptState extends planesOf(PLANES) implements StatePart {
   /** A new LPI: edge-triggered, group 1, disabled, not pending; one translation leads to it. Returns its index. */
   createLpi(intid: number, target: number): number {
     const i = this.lpiAt(intid);
-    if (i >= this.#lpiEnd) this.#makeRoom(i + 1);
+    if (i >= this.#lpiEnd) this.makeRoom(i + 1);
     const w = i >>> 5;
     const bit = 1 << (i & 31);
     this.latch[w] &= ~bit;
@@ -229,7 +241,7 @@ export class InterruptState extends planesOf(PLANES) implements StatePart {
     return i;
   }
 
-  #makeRoom(end: number): void {
+  private makeRoom(end: number): void {
     if (end > this.target.length) {
       const room = Math.max(LEAST_LPI_ROOM, 2 ** Math.ceil(Math.log2(end - this.lpiBase)));
       this.growPlanes(this.lpiBase + room);
@@ -289,7 +301,7 @@ export class InterruptState extends planesOf(PLANES) implements StatePart {
     }
     const before = this.#lpiEnd;
     const end = state.number(before);
-    if (end > before) this.#makeRoom(end);
+    if (end > before) this.makeRoom(end);
     this.#lpiEnd = end;
     this.visitLpis(state, this.lpiBase, end);
     this.lists.visitLinks(state, this.fixedEnd, this.lpiBase, end);

@@ -10,6 +10,8 @@ import type { VpeInterrupts } from './vpe-interrupts.js';
 
 /** No vCPU: where an SPI goes that is routed to an affinity that no vCPU has. */
 export const NO_VCPU = -1;
+/** The module's own, which V8 folds: the ways of an interrupt lead through here. */
+const NONE = NO_VCPU;
 
 /** Who has interrupts in list registers: the vCPUs in the guest. */
 export interface ListRegisterOwners {
@@ -41,7 +43,8 @@ export class Interrupts extends InterruptState {
   readonly activeLpis: boolean;
   readonly levelLatchUntilEnd: boolean;
   readonly changesWaitForExit: boolean;
-  readonly #linesOfEdgesForgotten: boolean;
+  /** The deviation `linesOfEdgesForgotten`: all bits set, or none. */
+  readonly #linesOfEdgesForgotten: number;
   readonly #discardKeepsPending: boolean;
 
   constructor(
@@ -59,7 +62,7 @@ export class Interrupts extends InterruptState {
     this.activeLpis = deviates(kvm, 'activeLpis');
     this.levelLatchUntilEnd = deviates(kvm, 'levelLatchUntilEnd');
     this.changesWaitForExit = deviates(kvm, 'changesWaitForExit');
-    this.#linesOfEdgesForgotten = deviates(kvm, 'linesOfEdgesForgotten');
+    this.#linesOfEdgesForgotten = deviates(kvm, 'linesOfEdgesForgotten') ? -1 : 0;
     this.#discardKeepsPending = deviates(kvm, 'discardKeepsPending');
     if (!deviates(kvm, 'spisResetToEdge')) this.edge.fill(0, this.vcpus, this.lpiBase >>> 5);
     this.untargeted = version === 2 && vcpus > 1 && !deviates(kvm, 'noTargetIsVcpu0') ? NO_VCPU : 0;
@@ -72,25 +75,35 @@ export class Interrupts extends InterruptState {
    */
   deliveryTarget(i: number): number {
     const w = i >>> 5;
-    const b = i & 31;
-    if ((this.active[w] >>> b) & 1) {
-      const owner = this.lists.owner[i];
-      return owner >= 0 ? owner : this.target[i];
-    }
+    const bit = 1 << (i & 31);
+    if (this.active[w] & bit) return this.activeTarget(i);
     const pending = pendingBits(this.latch, this.line, this.edge, w);
-    if (((this.enabled[w] & pending & this.groupsEnabled(w)) >>> b) & 1) return this.target[i];
-    return NO_VCPU;
+    return pending & this.enabled[w] & this.groupsEnabled(w) & bit ? this.target[i] : NONE;
+  }
+
+  private activeTarget(i: number): number {
+    const owner = this.lists.owner[i];
+    return owner >= 0 ? owner : this.target[i];
   }
 
   /** Puts an interrupt into its target's list if it must be delivered and is in none, and kicks the target. */
   queue(i: number): void {
     const vcpu = this.deliveryTarget(i);
     if (vcpu < 0) return;
-    if (this.lists.owner[i] < 0) {
-      this.lists.append(vcpu, i);
-      this.events.queued?.(vcpu, this.intidOf(i));
-    }
+    if (this.lists.owner[i] < 0) this.append(vcpu, i);
     this.kick(vcpu);
+  }
+
+  private append(vcpu: number, i: number): void {
+    this.lists.append(vcpu, i);
+    if (this.events.looking) this.events.queued?.(vcpu, this.intidOf(i));
+  }
+
+  /** From a vCPU's list into that of another, or into none. */
+  private move(i: number, to: number): void {
+    this.lists.remove(i);
+    if (to >= 0) this.append(to, i);
+    else if (i >= this.lpiBase) this.forgetLpi(i);
   }
 
   // ---- changes
@@ -120,7 +133,7 @@ export class Interrupts extends InterruptState {
       this.queueWord(word, mask);
       return;
     }
-    for (let rest = mask; rest !== 0; rest &= rest - 1) this.#settle((word << 5) + lowestBit(rest));
+    for (let rest = mask; rest !== 0; rest &= rest - 1) this.settle((word << 5) + lowestBit(rest));
     this.listRegisterOwners.endChange();
   }
 
@@ -135,7 +148,7 @@ export class Interrupts extends InterruptState {
       this.queue(i);
       return;
     }
-    this.#settle(i);
+    this.settle(i);
     this.listRegisterOwners.endChange();
   }
 
@@ -145,22 +158,15 @@ export class Interrupts extends InterruptState {
   }
 
   /** An interrupt goes to the list in which it must be, or out of the one in which it must not be any more. */
-  #settle(i: number): void {
-    const { lists } = this;
-    const owner = lists.owner[i];
+  private settle(i: number): void {
+    const owner = this.lists.owner[i];
     const to = this.deliveryTarget(i);
-    if (owner !== to) {
-      if (owner >= 0) {
-        lists.remove(i);
-        // what was behind it may be signalled now, though it itself was not
-        this.kick(owner);
-      }
-      if (to >= 0) {
-        lists.append(to, i);
-        this.events.queued?.(to, this.intidOf(i));
-      } else if (i >= this.lpiBase) {
-        this.forgetLpi(i);
-      }
+    if (owner < 0 && to >= 0) {
+      this.append(to, i);
+    } else if (owner !== to) {
+      this.move(i, to);
+      // what was behind it may be signalled now, though it itself was not
+      if (owner >= 0) this.kick(owner);
     }
     if (to >= 0) this.kick(to);
   }
@@ -171,12 +177,12 @@ export class Interrupts extends InterruptState {
     for (const first of head) {
       for (let i = first, after = -1; i >= 0; i = after) {
         after = next[i];
-        this.#settle(i);
+        this.settle(i);
       }
     }
     for (let word = 0; word < this.latch.length; word++) {
       const listed = this.active[word] | this.pendingWord(word);
-      for (let rest = listed; rest !== 0; rest &= rest - 1) this.#settle((word << 5) + lowestBit(rest));
+      for (let rest = listed; rest !== 0; rest &= rest - 1) this.settle((word << 5) + lowestBit(rest));
     }
   }
 
@@ -194,38 +200,43 @@ export class Interrupts extends InterruptState {
    * The injection path: allocates nothing.
    */
   inject(i: number, level: boolean): void {
+    if (!level) {
+      this.lineFalls(i);
+      return;
+    }
     const w = i >>> 5;
     const bit = 1 << (i & 31);
-    if (this.edge[w] & bit) {
-      if (!this.#linesOfEdgesForgotten) {
-        if (level) this.line[w] |= bit;
-        else this.line[w] &= ~bit;
-      }
-      if (!level) return;
-      this.latch[w] |= bit;
-    } else {
-      if (((this.line[w] & bit) !== 0) === level) return;
-      if (!level) {
-        this.#lineFalls(i);
-        return;
-      }
-      this.line[w] |= bit;
-    }
-    if (this.events.looking) this.#tellLine(i, level);
+    const edge = this.edge[w] & bit;
+    if (edge) this.latch[w] |= bit;
+    else if (this.line[w] & bit) return;
+    this.line[w] |= bit & ~(edge & this.#linesOfEdgesForgotten);
+    if (this.events.looking) this.tellLine(i, true);
     this.queue(i);
   }
 
   /** What a list register has of a level-sensitive interrupt is pending no more, unless it is latched. */
-  #lineFalls(i: number): void {
+  private lineFalls(i: number): void {
+    const w = i >>> 5;
+    const bit = 1 << (i & 31);
+    // what is edge-triggered does not follow it, and without the record there is nothing to change
+    if (this.edge[w] & bit) {
+      this.line[w] &= ~bit | this.#linesOfEdgesForgotten;
+      return;
+    }
+    if (!(this.line[w] & bit)) return;
     this.beginChangeOf(i);
-    this.line[i >>> 5] &= ~(1 << (i & 31));
-    if (this.events.looking) this.#tellLine(i, false);
+    this.line[w] &= ~bit;
+    if (this.events.looking) this.tellLine(i, false);
     this.raisedOne(i);
   }
 
-  #tellLine(i: number, level: boolean): void {
-    if (testBit(this.edge, i)) this.events.latch?.(this.ownerOf(i), this.intidOf(i), 1);
+  private tellLine(i: number, level: boolean): void {
+    if (testBit(this.edge, i)) this.tellLatch(i);
     this.events.line?.(this.ownerOf(i), this.intidOf(i), level ? 1 : 0);
+  }
+
+  private tellLatch(i: number): void {
+    this.events.latch?.(this.ownerOf(i), this.intidOf(i), 1);
   }
 
   /** An SGI or LPI becomes pending: an edge, wherever its pending state is. Allocates nothing. */
@@ -237,7 +248,7 @@ export class Interrupts extends InterruptState {
       return;
     }
     this.latch[w] |= bit;
-    this.events.latch?.(this.ownerOf(i), this.intidOf(i), 1);
+    if (this.events.looking) this.tellLatch(i);
     this.queue(i);
   }
 
@@ -293,34 +304,29 @@ export class Interrupts extends InterruptState {
    * After an exit: what needs no delivery any more leaves the vCPU's list, what has another target by now moves there.
    */
   pruneList(vcpu: number): void {
-    const { lists, latch, line, edge, active, enabled, target } = this;
-    const { next } = lists;
-    for (let i = lists.head[vcpu], after = -1; i >= 0; i = after) {
+    const { latch, line, edge, active, enabled, target } = this;
+    const { head, next } = this.lists;
+    for (let i = head[vcpu], after = -1; i >= 0; i = after) {
       after = next[i];
-      // most of a long list waits on, which is seen here without a call
+      // `deliveryTarget` of what is in this list, without a call for each of a long one
       const w = i >>> 5;
-      const waiting = enabled[w] & ~active[w] & pendingBits(latch, line, edge, w) & this.groupsEnabled(w);
-      if ((waiting >>> (i & 31)) & 1 && target[i] === vcpu) continue;
-      const to = this.deliveryTarget(i);
+      const b = i & 31;
+      if ((active[w] >>> b) & 1) continue;
+      const waiting = enabled[w] & pendingBits(latch, line, edge, w) & this.groupsEnabled(w);
+      const to = (waiting >>> b) & 1 ? target[i] : NONE;
       if (to === vcpu) continue;
-      lists.remove(i);
-      if (to >= 0) {
-        lists.append(to, i);
-        this.events.queued?.(to, this.intidOf(i));
-        this.kick(to);
-      } else if (i >= this.lpiBase) {
-        this.forgetLpi(i);
-      }
+      this.move(i, to);
+      if (to >= 0) this.kick(to);
     }
   }
 
   /** Puts a vCPU's list into the order in which list registers are filled when not all fit. */
   sortList(vcpu: number): void {
-    if (!this.#isSorted(vcpu)) this.lists.sort(vcpu, this.#deliveryKey);
+    if (!this.isSorted(vcpu)) this.lists.sort(vcpu, this.#deliveryKey);
   }
 
   /** The usual case, when one list is drained through several entries. */
-  #isSorted(vcpu: number): boolean {
+  private isSorted(vcpu: number): boolean {
     const { lists, latch, line, edge, active, enabled, priority } = this;
     const { next } = lists;
     let lastKey = KEY_FIRST;

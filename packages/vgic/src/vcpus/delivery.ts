@@ -8,7 +8,13 @@ import { fillListRegister } from './list-registers.js';
 import type { SavedInterface } from './saved-interface.js';
 
 // V8 folds a module's own constants, not imported ones; the guest's hot path is here
-const { HCR_NPIE, HCR_VGRP0DIE, HCR_VGRP0EIE, HCR_VGRP1DIE, HCR_VGRP1EIE, VMCR_ENG0, VMCR_ENG1 } = architecture;
+const HCR_NPIE = architecture.HCR_NPIE;
+const HCR_VGRP0DIE = architecture.HCR_VGRP0DIE;
+const HCR_VGRP0EIE = architecture.HCR_VGRP0EIE;
+const HCR_VGRP1DIE = architecture.HCR_VGRP1DIE;
+const HCR_VGRP1EIE = architecture.HCR_VGRP1EIE;
+const VMCR_ENG0 = architecture.VMCR_ENG0;
+const VMCR_ENG1 = architecture.VMCR_ENG1;
 
 /**
  * The hypervisor's policy: what it does with the list registers so that the guest can not tell how many there are.
@@ -51,16 +57,22 @@ function keyOf(irqs: Interrupts, cpu: CpuInterface, i: number): number {
 export function fillListRegisters(irqs: Interrupts, saved: SavedInterface, vcpu: number): void {
   const { lists } = irqs;
   const { cpu } = saved;
-  let i = lists.head[vcpu];
-  if (i < 0) return;
-  let used = 0;
   if (lists.length[vcpu] > cpu.listRegisters) {
-    used = choose(irqs, saved, vcpu);
-    for (let n = 0; n < used; n++) fillListRegister(irqs, saved, vcpu, chosen[n], n);
-  } else {
-    for (; i >= 0; i = lists.next[i])
-      if (irqs.deliveryTarget(i) === vcpu) fillListRegister(irqs, saved, vcpu, i, used++);
+    fillWithChosen(irqs, saved, vcpu);
+    return;
   }
+  let used = 0;
+  for (let i = lists.head[vcpu]; i >= 0; i = lists.next[i]) {
+    if (irqs.deliveryTarget(i) === vcpu) fillListRegister(irqs, saved, vcpu, i, used++);
+  }
+  cpu.used = used;
+  if (used > 0) cpu.setHcr(saved.hcr);
+}
+
+function fillWithChosen(irqs: Interrupts, saved: SavedInterface, vcpu: number): void {
+  const { cpu } = saved;
+  const used = choose(irqs, saved, vcpu);
+  for (let n = 0; n < used; n++) fillListRegister(irqs, saved, vcpu, chosen[n], n);
   cpu.used = used;
   if (used > 0) cpu.setHcr(saved.hcr);
 }

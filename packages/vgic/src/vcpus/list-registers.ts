@@ -1,31 +1,29 @@
 import { SGI_COUNT } from '../architecture/intid.js';
 import * as architecture from '../architecture/virtual-interface.js';
 import type { CpuInterface } from '../cpu-interface/cpu-interface.js';
-import { lowestBit } from '../interrupts/bitmap.js';
+import { clearBit, lowestBit, setBit, testBit } from '../interrupts/bitmap.js';
 import type { Interrupts } from '../interrupts/interrupts.js';
 import { pendingBits } from '../interrupts/pending.js';
 import type { SavedInterface } from './saved-interface.js';
 
 // V8 folds a module's own constants, not imported ones; the guest's hot path is here
-const {
-  HCR_EN,
-  HCR_LRENPIE,
-  HCR_NPIE,
-  HCR_UIE,
-  HCR_VGRP0DIE,
-  HCR_VGRP0EIE,
-  HCR_VGRP1DIE,
-  HCR_VGRP1EIE,
-  LR_ACTIVE,
-  LR_EOI,
-  LR_GROUP,
-  LR_HW,
-  LR_PENDING,
-  LR_PRIORITY_SHIFT,
-  LR_STATE,
-  LR_V2_INTID_MASK,
-  LR_V2_SOURCE_SHIFT,
-} = architecture;
+const HCR_EN = architecture.HCR_EN;
+const HCR_LRENPIE = architecture.HCR_LRENPIE;
+const HCR_NPIE = architecture.HCR_NPIE;
+const HCR_UIE = architecture.HCR_UIE;
+const HCR_VGRP0DIE = architecture.HCR_VGRP0DIE;
+const HCR_VGRP0EIE = architecture.HCR_VGRP0EIE;
+const HCR_VGRP1DIE = architecture.HCR_VGRP1DIE;
+const HCR_VGRP1EIE = architecture.HCR_VGRP1EIE;
+const LR_ACTIVE = architecture.LR_ACTIVE;
+const LR_EOI = architecture.LR_EOI;
+const LR_GROUP = architecture.LR_GROUP;
+const LR_HW = architecture.LR_HW;
+const LR_PENDING = architecture.LR_PENDING;
+const LR_PRIORITY_SHIFT = architecture.LR_PRIORITY_SHIFT;
+const LR_STATE = architecture.LR_STATE;
+const LR_V2_INTID_MASK = architecture.LR_V2_INTID_MASK;
+const LR_V2_SOURCE_SHIFT = architecture.LR_V2_SOURCE_SHIFT;
 
 /**
  * One interrupt in one list register, and back. Which of them go in is the policy's (`delivery.ts`).
@@ -38,18 +36,37 @@ const {
 
 /** One interrupt into one list register. What goes in as pending leaves the latch: it is the list register's now. */
 export function fillListRegister(irqs: Interrupts, saved: SavedInterface, vcpu: number, i: number, n: number): void {
-  const { cpu } = saved;
+  const w = i >>> 5;
+  const bit = 1 << (i & 31);
   if (irqs.version === 2 && irqs.isSgi(i)) {
-    fillSgiListRegister(irqs, cpu, i, n);
+    fillSgiListRegister(irqs, saved.cpu, i, n);
     return;
   }
+  if ((irqs.active[w] | irqs.hardware[w]) & bit) {
+    fillActiveOrMapped(irqs, saved, vcpu, i, n);
+    return;
+  }
+  let high = LR_PENDING | priorityAndGroup(irqs, i);
+  if (irqs.edge[w] & bit) irqs.latch[w] &= ~bit;
+  // a level is looked at again after the end of interrupt
+  else high |= LR_EOI;
+  saved.pendingAtEntry |= 1 << n;
+  saved.cpu.setListRegister(n, irqs.intidOf(i), high);
+}
+
+function priorityAndGroup(irqs: Interrupts, i: number): number {
+  const group1 = (irqs.group[i >>> 5] >>> (i & 31)) & 1;
+  return (irqs.priority[i] << LR_PRIORITY_SHIFT) | (group1 === 0 ? 0 : LR_GROUP);
+}
+
+/** The same for an interrupt that is active, or that is tied to one of the host. */
+function fillActiveOrMapped(irqs: Interrupts, saved: SavedInterface, vcpu: number, i: number, n: number): void {
   const w = i >>> 5;
-  const b = i & 31;
-  const bit = 1 << b;
+  const bit = 1 << (i & 31);
   const active = (irqs.active[w] & bit) !== 0;
   const edge = (irqs.edge[w] & bit) !== 0;
   const mapped = (irqs.hardware[w] & bit) !== 0;
-  let high = (irqs.priority[i] << LR_PRIORITY_SHIFT) | ((irqs.group[w] >>> b) & 1 ? LR_GROUP : 0);
+  let high = priorityAndGroup(irqs, i);
   if (active) high |= LR_ACTIVE;
   // a level is looked at again after the end of interrupt
   if (mapped) high |= LR_HW | irqs.physicalIntid[i];
@@ -66,7 +83,7 @@ export function fillListRegister(irqs: Interrupts, saved: SavedInterface, vcpu: 
       high |= LR_EOI;
     }
   }
-  cpu.setListRegister(n, irqs.intidOf(i), high);
+  saved.cpu.setListRegister(n, irqs.intidOf(i), high);
 }
 
 /** Whether an active interrupt that is pending too can be taken again by the same vCPU as soon as it is ended. */
@@ -86,7 +103,7 @@ function fillSgiListRegister(irqs: Interrupts, cpu: CpuInterface, i: number, n: 
   const bit = 1 << (i & 31);
   const sources = irqs.source[i];
   let low = i & 31;
-  let high = (irqs.priority[i] << LR_PRIORITY_SHIFT) | (irqs.group[w] & bit ? LR_GROUP : 0);
+  let high = priorityAndGroup(irqs, i);
   if (irqs.active[w] & bit) {
     high |= LR_ACTIVE;
     low |= irqs.activeSource[i] << LR_V2_SOURCE_SHIFT;
@@ -113,29 +130,46 @@ function foldListRegister(irqs: Interrupts, vcpu: number, low: number, high: num
   if (i < 0) return;
   const w = i >>> 5;
   const bit = 1 << (i & 31);
-  const ended = (high & (LR_STATE | LR_EOI | LR_HW)) === LR_EOI;
-  if (ended && irqs.ownerOf(i) < 0 && (irqs.changesWaitForExit || !(irqs.edge[w] & bit))) irqs.events.resample?.(intid);
+  if ((high & (LR_STATE | LR_EOI | LR_HW)) === LR_EOI) tellEnd(irqs, i, intid);
 
   const active = (high & LR_ACTIVE) !== 0 && (i < irqs.lpiBase || irqs.activeLpis);
-  const pending = (high & LR_PENDING) !== 0;
   const wasActive = irqs.active[w];
   irqs.active[w] = active ? wasActive | bit : wasActive & ~bit;
-  if (irqs.version === 2 && intid < SGI_COUNT) {
-    const source = (low >>> LR_V2_SOURCE_SHIFT) & 7;
-    if (active) irqs.activeSource[i] = source;
-    if (pending) irqs.source[i] |= 1 << source;
-  }
+  if (irqs.version === 2 && intid < SGI_COUNT) foldSource(irqs, i, low, high);
   if (irqs.edge[w] & bit) {
-    if (!pending) return;
-    // an LPI that was forwarded to the host while a list register had it is to be in one place only
-    if (irqs.onVpe[w] & bit) irqs.vpes?.setPending(i, true);
-    else irqs.latch[w] |= bit;
-    return;
+    if (high & LR_PENDING) foldPendingEdge(irqs, i);
+  } else if (irqs.hardware[w] & bit) {
+    foldMapped(irqs, i, high, (wasActive & bit) !== 0);
+  } else if (!(high & LR_PENDING) && (irqs.levelLatchUntilEnd ? !active : wasPending)) {
+    // a level set by ISPENDR is spent when the guest has acknowledged it
+    irqs.latch[w] &= ~bit;
   }
-  const mapped = (irqs.hardware[w] & bit) !== 0;
-  // a level set by ISPENDR is spent when the guest has acknowledged it
-  if (!pending && (irqs.levelLatchUntilEnd || mapped ? !active : wasPending)) irqs.latch[w] &= ~bit;
-  if (mapped) resampleMappedLine(irqs, i, !active && (wasActive & bit) !== 0, pending);
+}
+
+/** The end of a level-sensitive interrupt, whose line may still be high. KVM tells that of an edge-triggered one too. */
+function tellEnd(irqs: Interrupts, i: number, intid: number): void {
+  if (irqs.ownerOf(i) < 0 && (irqs.changesWaitForExit || !testBit(irqs.edge, i))) irqs.events.resample?.(intid);
+}
+
+/** The sender of a GICv2's SGI. */
+function foldSource(irqs: Interrupts, i: number, low: number, high: number): void {
+  const source = (low >>> LR_V2_SOURCE_SHIFT) & 7;
+  if (high & LR_ACTIVE) irqs.activeSource[i] = source;
+  if (high & LR_PENDING) irqs.source[i] |= 1 << source;
+}
+
+/** It is pending still. An LPI that was forwarded to the host while a list register had it is to be in one place only. */
+function foldPendingEdge(irqs: Interrupts, i: number): void {
+  if (testBit(irqs.onVpe, i)) irqs.vpes?.setPending(i, true);
+  else setBit(irqs.latch, i);
+}
+
+/** A level-sensitive interrupt that is tied to one of the host. */
+function foldMapped(irqs: Interrupts, i: number, high: number, wasActive: boolean): void {
+  const active = (high & LR_ACTIVE) !== 0;
+  const pending = (high & LR_PENDING) !== 0;
+  if (!pending && !active) clearBit(irqs.latch, i);
+  resampleMappedLine(irqs, i, !active && wasActive, pending);
 }
 
 /** The end of an active interrupt that is in no list register. */
@@ -181,7 +215,7 @@ export function foldListRegisters(irqs: Interrupts, saved: SavedInterface, vcpu:
       const high = cpu.lrHigh[n] | 0;
       cpu.lrLow[n] = 0;
       cpu.lrHigh[n] = 0;
-      irqs.events.folded?.(vcpu, n, low, high);
+      if (irqs.events.looking) irqs.events.folded?.(vcpu, n, low, high);
       foldListRegister(irqs, vcpu, low, high, (saved.pendingAtEntry & (1 << n)) !== 0);
     }
     cpu.used = 0;

@@ -14,7 +14,10 @@ import { endActive, foldListRegisters } from './list-registers.js';
 import { SavedInterface } from './saved-interface.js';
 
 // V8 folds a module's own constants, not imported ones; the guest's hot path is here
-const { HCR_EN, LR_GROUP, VMCR_FIQEN, VMCR_PMR_SHIFT } = architecture;
+const HCR_EN = architecture.HCR_EN;
+const LR_GROUP = architecture.LR_GROUP;
+const VMCR_FIQEN = architecture.VMCR_FIQEN;
+const VMCR_PMR_SHIFT = architecture.VMCR_PMR_SHIFT;
 
 /**
  * Where a vCPU is:
@@ -69,11 +72,14 @@ export interface VcpusContext {
  *
  * Nobody is told of a kick while a vCPU changes its state, so that a listener may use every verb. A kick of a vCPU that is
  * about to enter anyway is told to nobody: that entry delivers what it is about.
+ *
+ * Methods are private by TypeScript, not by `#`, which adds to what V8 counts before it inlines a call.
  */
 export class Vcpus implements StatePart, ListRegisterOwners {
   /** The hypervisor's copy of each vCPU's virtual CPU interface. */
   readonly interfaces: readonly SavedInterface[];
   readonly #context: VcpusContext;
+  readonly #irqs: Interrupts;
   readonly #lists: ActivePendingLists;
   readonly #vcpus: Vcpu[];
   #anyUntold = false;
@@ -83,27 +89,29 @@ export class Vcpus implements StatePart, ListRegisterOwners {
   #interruptChanges = 0;
   readonly #takenBack: Uint8Array;
   #anyTakenBack = false;
-  readonly #fillListRegisters: typeof fillListRegisters;
+  /** The deviation `activeFirst`. */
+  readonly #fillsAsKvm612: boolean;
   readonly #wakesForDisabledGroups: boolean;
 
   constructor(context: VcpusContext, hardware: readonly CpuInterface[]) {
     const { version, vcpus } = context.irqs;
     this.#context = context;
+    this.#irqs = context.irqs;
     this.#lists = context.irqs.lists;
     this.#takenBack = new Uint8Array(vcpus);
     const { kvm } = context.irqs;
-    this.#fillListRegisters = deviates(kvm, 'activeFirst') ? fillListRegistersAsKvm612 : fillListRegisters;
+    this.#fillsAsKvm612 = deviates(kvm, 'activeFirst');
     this.#wakesForDisabledGroups = deviates(kvm, 'wakesForDisabledGroups');
     for (const [vcpu, cpu] of hardware.entries()) {
       cpu.events = context.irqs.events;
       cpu.vcpu = vcpu;
       cpu.endsByPriority = deviates(kvm, 'endOfOtherPriority');
       cpu.showsSeis = deviates(kvm, 'seisShown');
-      if (!deviates(kvm, 'endsOutsideForgotten')) cpu.unlistedEnd = (intid) => this.#endUnlisted(vcpu, intid);
+      if (!deviates(kvm, 'endsOutsideForgotten')) cpu.unlistedEnd = (intid) => this.endUnlisted(vcpu, intid);
     }
     this.interfaces = hardware.map((cpu) => new SavedInterface(cpu, version));
     this.#vcpus = this.interfaces.map((saved) => new Vcpu(saved));
-    context.irqs.kick = this.#kickFunction();
+    context.irqs.kick = this.kickFunction();
     context.irqs.listRegisterOwners = this;
   }
 
@@ -122,41 +130,51 @@ export class Vcpus implements StatePart, ListRegisterOwners {
 
   /** @throws GicError EINVAL where there is no such vCPU. */
   interfaceOf(vcpu: number): SavedInterface {
-    return this.#at(vcpu).saved;
+    return this.at(vcpu).saved;
   }
 
   // ---- where a vCPU is
 
   /** @throws GicError EINVAL where there is no such vCPU. */
-  #at(vcpu: number): Vcpu {
+  private at(vcpu: number): Vcpu {
     const v = this.#vcpus[vcpu];
-    if (v === undefined || typeof vcpu !== 'number') checkWhole('vcpu', vcpu, 0, this.#vcpus.length - 1);
+    if (v === undefined || typeof vcpu !== 'number') this.refuse(vcpu);
     return v;
   }
 
+  private refuse(vcpu: number): void {
+    checkWhole('vcpu', vcpu, 0, this.#vcpus.length - 1);
+  }
+
   isInGuest(vcpu: number): boolean {
-    return this.#at(vcpu).state === IN_GUEST;
+    return this.at(vcpu).state === IN_GUEST;
+  }
+
+  /** The CPU interface that serves a vCPU in the guest; undefined for one that is not. */
+  interfaceInGuest(vcpu: number): CpuInterface | undefined {
+    const v = this.at(vcpu);
+    return v.state === IN_GUEST ? v.saved.cpu : undefined;
   }
 
   /** On its physical CPU, in the guest or not. */
   isLoaded(vcpu: number): boolean {
-    return this.#at(vcpu).state >= LOADED;
+    return this.at(vcpu).state >= LOADED;
   }
 
   /** Off its physical CPU, until something is pending for it. */
   isWaiting(vcpu: number): boolean {
-    return this.#at(vcpu).state === WAITING;
+    return this.at(vcpu).state === WAITING;
   }
 
   // ---- scheduling
 
   /** The vCPU gets its physical CPU: its saved interface is put there. */
   load(vcpu: number): void {
-    const v = this.#at(vcpu);
-    if (v.state < LOADED) this.#load(v, vcpu);
+    const v = this.at(vcpu);
+    if (v.state < LOADED) this.putOnCpu(v, vcpu);
   }
 
-  #load(v: Vcpu, vcpu: number): void {
+  private putOnCpu(v: Vcpu, vcpu: number): void {
     v.saved.load();
     v.state = LOADED;
     const { forwarding } = this.#context;
@@ -166,12 +184,12 @@ export class Vcpus implements StatePart, ListRegisterOwners {
     // its vPE may have something to signal from now on
     v.saved.cpu.setHcr(v.saved.hcr);
     forwarding.load(vcpu);
-    this.#changed();
+    this.changed();
   }
 
   /** The vCPU gives its physical CPU back. */
   put(vcpu: number): void {
-    this.#put(vcpu, OUT);
+    this.takeOffCpu(vcpu, OUT);
   }
 
   /**
@@ -179,22 +197,22 @@ export class Vcpus implements StatePart, ListRegisterOwners {
    * of a vCPU that was saved so.
    */
   wait(vcpu: number): void {
-    const v = this.#at(vcpu);
+    const v = this.at(vcpu);
     if (v.state >= LOADED) {
-      this.#put(vcpu, WAITING);
+      this.takeOffCpu(vcpu, WAITING);
       return;
     }
     v.state = WAITING;
     this.#context.forwarding?.askForDoorbell(vcpu);
   }
 
-  #put(vcpu: number, to: typeof OUT | typeof WAITING): void {
-    const v = this.#at(vcpu);
+  private takeOffCpu(vcpu: number, to: typeof OUT | typeof WAITING): void {
+    const v = this.at(vcpu);
     if (v.state < LOADED || v.state === LEAVING) return;
     const { saved } = v;
     const { forwarding } = this.#context;
     this.#changes++;
-    if (v.state === IN_GUEST) this.#fold(v, vcpu);
+    if (v.state === IN_GUEST) this.fold(v, vcpu);
     if (forwarding !== undefined) {
       forwarding.put(vcpu, to === WAITING);
       saved.cpu.setHcr(0);
@@ -204,12 +222,12 @@ export class Vcpus implements StatePart, ListRegisterOwners {
     // no entry follows that would make up for a kick
     v.untold &= ~TRAPPED;
     if (v.untold !== 0) this.#anyUntold = true;
-    this.#changed();
+    this.changed();
   }
 
   /** The interface of a vCPU that waits is on its CPU for a moment, as when the scheduler looks whether it can go on. */
   loadAndPutBack(vcpu: number): void {
-    const { state, saved } = this.#at(vcpu);
+    const { state, saved } = this.at(vcpu);
     if (state >= LOADED) return;
     saved.load();
     if (this.#context.forwarding !== undefined) saved.cpu.setHcr(0);
@@ -220,41 +238,37 @@ export class Vcpus implements StatePart, ListRegisterOwners {
 
   /** The vCPU enters the guest, from wherever it is; one that is in it leaves it first. Its kicks are counted anew. */
   enter(vcpu: number): void {
-    const v = this.#at(vcpu);
+    const v = this.at(vcpu);
+    if (v.state === LOADED) {
+      v.kicks = 0;
+      this.fill(v, vcpu);
+    } else {
+      this.enterFromElsewhere(v, vcpu);
+    }
+  }
+
+  private enterFromElsewhere(v: Vcpu, vcpu: number): void {
     const { state } = v;
     if (state === LEAVING) return;
-    // with nothing to deliver an entry is done here: idle vCPUs enter often
-    if (this.#context.forwarding === undefined && this.#lists.isEmpty(vcpu)) {
-      if (state < LOADED) this.#load(v, vcpu);
-      v.state = IN_GUEST;
-      v.kicks = 0;
-      v.untold = 0;
-      return;
-    }
-    if (state === LOADED) {
-      v.kicks = 0;
-      this.#fill(v, vcpu);
-      return;
-    }
     this.#changes++;
-    if (state === IN_GUEST) this.#fold(v, vcpu);
-    else this.#load(v, vcpu);
+    if (state === IN_GUEST) this.fold(v, vcpu);
+    else this.putOnCpu(v, vcpu);
     v.kicks = 0;
-    this.#fill(v, vcpu);
-    this.#changed();
+    this.fill(v, vcpu);
+    this.changed();
   }
 
   /** The vCPU leaves the guest, but stays on its physical CPU. */
   leave(vcpu: number): void {
-    const v = this.#at(vcpu);
+    const v = this.at(vcpu);
     if (v.state !== IN_GUEST) return;
     if (this.#lists.isEmpty(vcpu)) {
       v.state = LOADED;
       return;
     }
     this.#changes++;
-    this.#fold(v, vcpu);
-    this.#changed();
+    this.fold(v, vcpu);
+    this.changed();
   }
 
   /**
@@ -262,7 +276,7 @@ export class Vcpus implements StatePart, ListRegisterOwners {
    * their own. Says whether it was in the guest.
    */
   trap(vcpu: number): boolean {
-    const v = this.#at(vcpu);
+    const v = this.at(vcpu);
     if (v.state !== IN_GUEST) return false;
     v.untold |= TRAPPED;
     this.leave(vcpu);
@@ -274,52 +288,64 @@ export class Vcpus implements StatePart, ListRegisterOwners {
    * it first, and one that a listener has taken off its CPU stays off.
    */
   resume(vcpu: number): void {
-    const v = this.#at(vcpu);
+    const v = this.at(vcpu);
     if (v.state === LOADED) {
-      this.#fill(v, vcpu);
+      this.fill(v, vcpu);
       return;
     }
     if (v.state !== IN_GUEST) return;
     this.#changes++;
-    this.#fold(v, vcpu);
-    this.#fill(v, vcpu);
-    this.#changed();
+    this.fold(v, vcpu);
+    this.fill(v, vcpu);
+    this.changed();
   }
 
   /** LOADED to IN_GUEST. Whatever the vCPU was kicked for is in its list registers then, or waits for room in them. */
-  #fill(v: Vcpu, vcpu: number): void {
-    const { irqs, forwarding } = this.#context;
+  private fill(v: Vcpu, vcpu: number): void {
+    const { forwarding } = this.#context;
     v.state = IN_GUEST;
-    if (forwarding === undefined) {
-      this.#fillListRegisters(irqs, v.saved, vcpu);
-      v.untold = 0;
+    if (forwarding !== undefined) {
+      this.fillBesideVpe(v, vcpu, forwarding);
       return;
     }
+    this.fillListRegisters(v, vcpu);
+    v.untold = 0;
+  }
+
+  private fillListRegisters({ saved }: Vcpu, vcpu: number): void {
+    // idle vCPUs enter often
+    if (this.#lists.isEmpty(vcpu)) return;
+    if (this.#fillsAsKvm612) fillListRegistersAsKvm612(this.#irqs, saved, vcpu);
+    else fillListRegisters(this.#irqs, saved, vcpu);
+  }
+
+  private fillBesideVpe(v: Vcpu, vcpu: number, forwarding: Forwarding): void {
     this.#changes++;
     forwarding.prepareEntry(vcpu);
-    this.#fillListRegisters(irqs, v.saved, vcpu);
+    this.fillListRegisters(v, vcpu);
     v.untold = 0;
     // a vPE may have something to signal when the list registers have nothing
     v.saved.cpu.setHcr(v.saved.hcr);
     forwarding.commit(vcpu);
-    this.#changed();
+    this.changed();
   }
 
   /** IN_GUEST to LOADED. */
-  #fold(v: Vcpu, vcpu: number): void {
-    const { irqs, forwarding } = this.#context;
-    const { saved } = v;
-    this.#tellMaintenance(v, vcpu);
+  private fold(v: Vcpu, vcpu: number): void {
+    const irqs = this.#irqs;
+    if (irqs.events.looking) this.tellMaintenance(v, vcpu);
     v.state = LEAVING;
-    if (forwarding !== undefined && saved.cpu.used === 0 && !this.#lists.isEmpty(vcpu)) {
-      saved.cpu.setHcr(saved.hcr & ~HCR_EN);
-    }
-    foldListRegisters(irqs, saved, vcpu);
+    if (this.#context.forwarding !== undefined) this.disableBesideVpe(v, vcpu);
+    foldListRegisters(irqs, v.saved, vcpu);
     v.state = LOADED;
   }
 
-  #tellMaintenance({ saved }: Vcpu, vcpu: number): void {
-    const tell = this.#context.irqs.events.maintenance;
+  private disableBesideVpe({ saved }: Vcpu, vcpu: number): void {
+    if (saved.cpu.used === 0 && !this.#lists.isEmpty(vcpu)) saved.cpu.setHcr(saved.hcr & ~HCR_EN);
+  }
+
+  private tellMaintenance({ saved }: Vcpu, vcpu: number): void {
+    const tell = this.#irqs.events.maintenance;
     if (tell !== undefined && this.maintenanceAsserted(vcpu)) tell(vcpu, saved.cpu.maintenanceStatus());
   }
 
@@ -333,7 +359,7 @@ export class Vcpus implements StatePart, ListRegisterOwners {
 
   /** Within a change: a vCPU in the guest is out of it until the change ends, and then looks at its interrupts again. */
   takeBack(vcpu: number): void {
-    if (this.#at(vcpu).state !== IN_GUEST) return;
+    if (this.at(vcpu).state !== IN_GUEST) return;
     this.leave(vcpu);
     this.#takenBack[vcpu] = 1;
     this.#anyTakenBack = true;
@@ -350,7 +376,7 @@ export class Vcpus implements StatePart, ListRegisterOwners {
         if (!this.#context.irqs.changesWaitForExit) this.#context.irqs.kick(vcpu);
       }
     }
-    this.#changed();
+    this.changed();
   }
 
   /** Takes every vCPU out of the guest, so that no state is in list registers; {@link resumeGuests} puts them back. */
@@ -367,7 +393,7 @@ export class Vcpus implements StatePart, ListRegisterOwners {
    * An interrupt is deactivated of which the vCPU has no list register: by a write of an end of interrupt (EOImode 0) or of a
    * deactivation (EOImode 1). An SPI may be active on any vCPU.
    */
-  #endUnlisted(vcpu: number, intid: number): void {
+  private endUnlisted(vcpu: number, intid: number): void {
     const { irqs } = this.#context;
     const i = irqs.indexOf(vcpu, intid);
     if (i < 0 || i >= irqs.lpiBase) return;
@@ -380,32 +406,33 @@ export class Vcpus implements StatePart, ListRegisterOwners {
 
   /** Kicks since the vCPU's last entry. */
   kicks(vcpu: number): number {
-    return this.#at(vcpu).kicks;
+    return this.at(vcpu).kicks;
   }
 
   /** A closure over what it needs, since V8 makes that fastest: each interrupt that is injected comes here. */
-  #kickFunction(): (vcpu: number) => void {
+  private kickFunction(): (vcpu: number) => void {
     const all = this.#vcpus;
     const { events } = this.#context.irqs;
     return (vcpu) => {
       const v = all[vcpu];
       v.kicks++;
-      if ((v.untold | this.#changes) === 0) {
-        events.kick?.(vcpu);
-      } else {
-        // the entry that follows a trap answers its kicks; should none follow, `#put` tells them
-        if (!(v.untold & TRAPPED)) this.#anyUntold = true;
-        v.untold |= KICKED;
-      }
+      if ((v.untold | this.#changes) === 0) events.kick?.(vcpu);
+      else this.keepKick(v);
     };
   }
 
-  /** A change of state is over: after the outermost one listeners hear of the kicks meanwhile. */
-  #changed(): void {
-    if (--this.#changes === 0 && this.#anyUntold) this.#tellKicks();
+  private keepKick(v: Vcpu): void {
+    // the entry that follows a trap answers its kicks; should none follow, `takeOffCpu` tells them
+    if (!(v.untold & TRAPPED)) this.#anyUntold = true;
+    v.untold |= KICKED;
   }
 
-  #tellKicks(): void {
+  /** A change of state is over: after the outermost one listeners hear of the kicks meanwhile. */
+  private changed(): void {
+    if (--this.#changes === 0 && this.#anyUntold) this.tellKicks();
+  }
+
+  private tellKicks(): void {
     this.#anyUntold = false;
     for (let vcpu = 0; vcpu < this.#vcpus.length; vcpu++) {
       const v = this.#vcpus[vcpu];
@@ -424,7 +451,7 @@ export class Vcpus implements StatePart, ListRegisterOwners {
   hasPending(vcpu: number): boolean {
     const { irqs, forwarding } = this.#context;
     if (forwarding?.pendingLast[vcpu] && irqs.distributorEnabled) return true;
-    const { saved, state } = this.#at(vcpu);
+    const { saved, state } = this.at(vcpu);
     if (this.#lists.isEmpty(vcpu)) return false;
     if (this.#wakesForDisabledGroups) return irqs.hasDeliverable(vcpu, saved.vmcr >>> VMCR_PMR_SHIFT);
     if (state < LOADED) saved.loadRegisters();
@@ -435,24 +462,24 @@ export class Vcpus implements StatePart, ListRegisterOwners {
 
   /** The virtual IRQ input of its core. */
   irqAsserted(vcpu: number): boolean {
-    const group = this.#signalledGroup(vcpu);
+    const group = this.signalledGroup(vcpu);
     return group === 1 || (group === 0 && !(this.interfaces[vcpu].cpu.vmcr & VMCR_FIQEN));
   }
 
   /** The virtual FIQ input of its core: group 0, with GICv2 only if GICV_CTLR.FIQEn says so. */
   fiqAsserted(vcpu: number): boolean {
-    return this.#signalledGroup(vcpu) === 0 && (this.interfaces[vcpu].cpu.vmcr & VMCR_FIQEN) !== 0;
+    return this.signalledGroup(vcpu) === 0 && (this.interfaces[vcpu].cpu.vmcr & VMCR_FIQEN) !== 0;
   }
 
   /** A maintenance interrupt: the list registers ask for an exit and an entry. */
   maintenanceAsserted(vcpu: number): boolean {
-    const { cpu } = this.#at(vcpu).saved;
+    const { cpu } = this.at(vcpu).saved;
     return this.isInGuest(vcpu) && (cpu.hcr & HCR_EN) !== 0 && cpu.maintenanceStatus() !== 0;
   }
 
   /** The group of the interrupt signalled to a vCPU in the guest: 0, 1, or -1 for none. */
-  #signalledGroup(vcpu: number): number {
-    const { cpu } = this.#at(vcpu).saved;
+  private signalledGroup(vcpu: number): number {
+    const { cpu } = this.at(vcpu).saved;
     if (!this.isInGuest(vcpu) || (cpu.used === 0 && cpu.vpe === undefined) || !(cpu.hcr & HCR_EN)) return -1;
     if (this.#context.irqs.version === 3) return signalledGroup(cpu);
     const n = signalledListRegister(cpu);
