@@ -28,13 +28,13 @@ function bundle(options: BuildOptions) {
 const ofLine = (contents: string) => ({ stdin: { contents, resolveDir: folder } });
 
 describe('a bundle for the browser', () => {
-  it('that has { Gic } is below 25 kB gzipped', async () => {
+  it('that has { Gic } is below 28 kB gzipped', async () => {
     const { outputFiles } = await bundle(
       ofLine("import { Gic } from 'vgic'; globalThis.gic = new Gic({ version: 3, vcpus: 1 });"),
     );
     const size = gzipSync(outputFiles![0].contents, { level: 9 }).length;
     expect(size).toBeGreaterThan(10_000);
-    expect(size).toBeLessThan(25_000);
+    expect(size).toBeLessThan(28_000);
   });
 
   it('has nothing of what is imported and not used', async () => {
