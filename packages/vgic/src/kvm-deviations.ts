@@ -30,11 +30,12 @@ export const KVM_DEVIATIONS = {
     source: 'IHI 0069H, 4.1.1 "Deactivation", 12.2.7 ICC_DIR_EL1',
     mended: '6.19, but for ends out of order',
   },
+  // of the CPU interface as KVM's trap code has it: what belongs together there is one entry
   endOfOtherPriority: {
-    kvm: 'An end of interrupt deactivates only what has the priority that is dropped. When priority, group or binary point have changed since the acknowledge, it stays active. An end of INTIDs 1020 to 1023, or by the register of the other group, drops a priority.',
+    kvm: 'An end of interrupt deactivates only what has the priority that is dropped: when priority, group or binary point have changed since the acknowledge, it stays active. An end of INTIDs 1020 to 1023, or by the register of the other group, drops a priority. Of equal priorities the lowest-numbered list register comes first. The running priority counts as it was acknowledged, whatever the binary point is by now; with ICC_CTLR_EL1.CBPR group 1 has at most 7 bits of subpriority. ICC_AP0R<n>_EL1 and ICC_AP1R<n>_EL1 that are not there read as zero.',
     architecture:
-      'The INTID says what ends. An end by the register of the other group, and of a special INTID, is ignored.',
-    source: 'IHI 0069H, 4.8.3, 12.2.8 ICC_EOIR0_EL1, 12.2.9 ICC_EOIR1_EL1',
+      'The INTID says what ends. An end by the register of the other group, and of a special INTID, is ignored. Of equal priorities any may come first: the lowest INTID does. Priorities are compared by the binary point as it is, which with CBPR is that of group 0. Registers that are not there are UNDEFINED.',
+    source: 'IHI 0069H, 4.8.2, 4.8.3, 12.2.3, 12.2.8 ICC_EOIR0_EL1, 12.2.9 ICC_EOIR1_EL1',
   },
   activeLpis: {
     kvm: 'An LPI is active from its acknowledge to its end, and is not delivered again meanwhile.',
