@@ -308,13 +308,12 @@ export class Vcpus implements StatePart, ListRegisterOwners {
       this.fillBesideVpe(v, vcpu, forwarding);
       return;
     }
-    this.fillListRegisters(v, vcpu);
+    // idle vCPUs enter often
+    if (!this.#lists.isEmpty(vcpu)) this.fillListRegisters(v, vcpu);
     v.untold = 0;
   }
 
   private fillListRegisters({ saved }: Vcpu, vcpu: number): void {
-    // idle vCPUs enter often
-    if (this.#lists.isEmpty(vcpu)) return;
     if (this.#fillsAsKvm612) fillListRegistersAsKvm612(this.#irqs, saved, vcpu);
     else fillListRegisters(this.#irqs, saved, vcpu);
   }
@@ -322,7 +321,7 @@ export class Vcpus implements StatePart, ListRegisterOwners {
   private fillBesideVpe(v: Vcpu, vcpu: number, forwarding: Forwarding): void {
     this.#changes++;
     forwarding.prepareEntry(vcpu);
-    this.fillListRegisters(v, vcpu);
+    if (!this.#lists.isEmpty(vcpu)) this.fillListRegisters(v, vcpu);
     v.untold = 0;
     // a vPE may have something to signal when the list registers have nothing
     v.saved.cpu.setHcr(v.saved.hcr);
