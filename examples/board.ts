@@ -222,7 +222,7 @@ function* enableCpuInterface(vcpu: number): Code {
 function* boot(): Code {
   yield store(GICD + GICD_CTLR, 2); // EnableGrp1
   yield store(GICD + GICD_IGROUPR + 4, 1 << 1); // SPI 33: group 1,
-  yield store(GICD + GICD_ICFGR + 8, 0); // level-sensitive (SPIs are edge-triggered at reset),
+  yield store(GICD + GICD_ICFGR + 8, 0); // level-sensitive,
   yield store(GICD + GICD_ISENABLER + 4, 1 << 1); // enabled
   yield* enableCpuInterface(0);
   for (;;) yield wfi;

@@ -11,7 +11,10 @@
  *     filled: vcpu 0 n 0
  *     acknowledged: vcpu 0 intid 33
  *     systemRegisterRead: requester 0 vcpu 0
+ *     folded: vcpu 0 n 0
  *     line: vcpu -1 intid 33
+ *     filled: vcpu 0 n 0
+ *     kick: vcpu 0
  *     systemRegisterWritten: requester 0 vcpu 0
  *     priorityDropped: vcpu 0 intid 33
  *     deactivated: vcpu 0 intid 33

@@ -5,7 +5,7 @@
  *
  * prints
  *
- *     GICD_TYPER is at 0x4 and reads 0x480007
+ *     GICD_TYPER is at 0x4 and reads 0x2480007
  *     ITLinesNumber 7: INTIDs below 256
  *     0xd538cc00 reads ICC_IAR1_EL1
  */

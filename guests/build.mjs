@@ -44,6 +44,18 @@ export const guests = [
     shared: ['../interrupts/start.S', '../interrupts/console.c', '../interrupts/device-tree.c'],
     linkerScript: '../interrupts/image.ld',
   },
+  {
+    name: 'cases',
+    image: 'cases/cases.bin',
+    shared: ['../interrupts/start.S', '../interrupts/console.c', '../interrupts/device-tree.c'],
+    linkerScript: '../interrupts/image.ld',
+  },
+  {
+    name: 'random-gic',
+    image: 'random-gic/random-gic.bin',
+    shared: ['../interrupts/start.S', '../interrupts/console.c', '../interrupts/device-tree.c'],
+    linkerScript: '../interrupts/image.ld',
+  },
   { name: 'linux-init', image: 'linux-init/init.elf', form: 'program', linkerScript: 'program.ld' },
 ];
 

@@ -8,7 +8,8 @@ import { buildOracle, oracleMissing, PROJECT } from './harness/oracle.js';
 import { Pair } from './harness/pair.js';
 import { type Finding, type RunResult, run } from './harness/run.js';
 import { replay, scriptName, scriptsIn, writeFinding } from './harness/script.js';
-import { OptionError, type Options, parseOptions, USAGE } from './options.js';
+import { LINUX, OptionError, type Options, parseOptions, USAGE } from './options.js';
+import { judge, oracleOf, replayRegressions, replaySequence } from './specification/report.js';
 
 const FIXED_SEED = 1;
 const REGRESSIONS = join(PROJECT, 'conformance/regressions');
@@ -21,37 +22,55 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   }
-  const missing = options.left ? undefined : oracleMissing();
-  if (missing) {
-    process.stderr.write(`conformance: skipped: ${missing}\n`);
-    return 3;
-  }
-  const left = options.left ?? buildOracle();
-  if (options.replay.length) return replayScripts(left, options);
+  const scripts = options.replay.map((path) => ({ path, oracle: oracleOf(path) }));
+  const linux = options.replay.length > 0 ? scripts.some(({ oracle }) => oracle === undefined) : options.linux;
+  const missing = linux && options.left === undefined ? oracleMissing() : undefined;
+  if (missing) process.stderr.write(`conformance: skipped: ${missing}\n`);
 
-  let operations = 0;
-  let differences = 0;
-  if (options.regressions) {
-    const regressions = await runRegressions(left, options);
-    operations += regressions.operations;
-    differences += regressions.differences;
+  const total = { operations: 0, differences: 0 };
+  const count = ({ operations, differences }: Counted): void => {
+    total.operations += operations;
+    total.differences += differences;
+  };
+  if (options.replay.length > 0) {
+    for (const { path, oracle } of scripts) if (oracle !== undefined) count(replaySequence(oracle, path));
+    if (linux && !missing) {
+      const paths = scripts.filter(({ oracle }) => oracle === undefined).map(({ path }) => path);
+      count(await replayScripts(options.left ?? buildOracle(), options, paths));
+    }
+  } else {
+    if (options.regressions && options.oracles.length > 0) {
+      count(replayRegressions(join(REGRESSIONS, 'architecture'), options.oracles));
+    }
+    for (const oracle of options.oracles) {
+      for (const [seed, share] of seeds(options, oracle.operations)) count(await judge(oracle, options, seed, share));
+    }
+    if (linux && !missing) await compareWithLinux(options, count);
   }
-  for (const [seed, share] of seeds(options)) {
-    const result = await runSeed(left, options, seed, share);
-    operations += result.operations;
-    differences += result.differences;
-  }
-  process.stdout.write(`conformance: ${operations} operations, ${differences} differences\n`);
-  return differences ? 1 : 0;
+  process.stdout.write(`conformance: ${total.operations} operations, ${total.differences} differences\n`);
+  if (total.differences > 0) return 1;
+  return missing ? 3 : 0;
+}
+
+interface Counted {
+  readonly operations: number;
+  readonly differences: number;
+}
+
+async function compareWithLinux(options: Options, count: (counted: Counted) => void): Promise<void> {
+  const left = options.left ?? buildOracle();
+  if (options.regressions) count(await runRegressions(left, options));
+  for (const [seed, share] of seeds(options, LINUX.operations)) count(await runSeed(left, options, seed, share));
 }
 
 /** Seeds and how many operations each gets: the same ones every time, and some that no run has seen. */
-function seeds(options: Options): [number, number][] {
-  if (options.seed !== undefined) return [[options.seed, options.operations]];
+function seeds(options: Options, usual: number): [number, number][] {
+  const operations = options.operations ?? usual;
+  if (options.seed !== undefined) return [[options.seed, operations]];
   const fresh = Date.now() % 0x1_0000_0000;
   return [
-    [FIXED_SEED, options.operations / 2],
-    [fresh, options.operations / 2],
+    [FIXED_SEED, operations / 2],
+    [fresh, operations / 2],
   ];
 }
 
@@ -131,19 +150,18 @@ function report(options: Options, finding: Finding): void {
   );
 }
 
-async function replayScripts(left: readonly string[], options: Options): Promise<number> {
+async function replayScripts(left: readonly string[], options: Options, paths: readonly string[]): Promise<Counted> {
   const pair = new Pair(left, options.right);
   let operations = 0;
   let differences = 0;
-  for (const path of options.replay) {
+  for (const path of paths) {
     const result = await replay(pair, path);
     operations += result.operations;
     if (!result.same) differences++;
     process.stdout.write(`${result.lines.join('\n')}\n`);
   }
   pair.stop();
-  process.stdout.write(`conformance: ${operations} operations, ${differences} differences\n`);
-  return differences ? 1 : 0;
+  return { operations, differences };
 }
 
 try {

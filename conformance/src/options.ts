@@ -1,19 +1,29 @@
 /** The command line of `npm run conformance`. */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { kvmNamed } from 'vgic';
 import { PROJECT } from './harness/oracle.js';
 import { PROFILES } from './profiles/index.js';
 import type { Profile } from './profiles/profile.js';
+import { SEQUENCE_ORACLES, type SequenceOracle } from './specification/oracles.js';
+
+/** Linux's VGIC as a judge. */
+export const LINUX = { name: 'kvm', about: "Linux's own VGIC, of 6.12", operations: 6_000_000 } as const;
+const JUDGES = [LINUX, ...SEQUENCE_ORACLES];
 
 export const USAGE = `npm run conformance -- [options]
 
-Runs the same random operations on Linux's own VGIC (left) and on vgic (right), and compares every answer.
+Runs random operations and compares every answer: those of Linux's own VGIC (left) and of vgic (right), and in this process those of a
+Gic with what the architecture says.
 
-  --operations N     operations to compare in all (default 6000000)
+  --oracle NAME      only this judge; may be repeated:
+${JUDGES.map(({ name, about, operations }) => `                     ${name.padEnd(15)} ${about} (${operations} operations)`).join('\n')}
+  --operations N     operations to compare, by each judge
   --seed N           only this seed (default: the fixed seed 1 and a fresh one, half each)
   --sequence N       only this sequence of the seed
   --profile NAME     only this profile; may be repeated: ${PROFILES.map(({ name }) => name).join(', ')}
   --without KIND     leave out a kind of operation; may be repeated
+  --kvm NAME         what the Gic has of a KVM, where the architecture is the judge: 6.12, or names of deviations
   --left COMMAND     the left program (default: the oracle, built when needed)
   --right COMMAND    the right program (default: vgic exec --kvm 6.12)
   --replay FILE      run a script on both sides, show the answers, and end; may be repeated
@@ -26,7 +36,12 @@ Runs the same random operations on Linux's own VGIC (left) and on vgic (right), 
 `;
 
 export interface Options {
-  readonly operations: number;
+  /** Whether Linux's VGIC is a judge, and which others are. */
+  readonly linux: boolean;
+  readonly oracles: readonly SequenceOracle[];
+  /** By each judge; undefined: as many as is usual. */
+  readonly operations: number | undefined;
+  readonly kvm: string | undefined;
   readonly seed: number | undefined;
   readonly sequence: number | undefined;
   readonly profiles: readonly Profile[];
@@ -51,8 +66,14 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
     throw new OptionError((error as Error).message);
   }
   if (values.help) return 'help';
+  const oracles = values.oracle ?? JUDGES.map(({ name }) => name);
+  const unknown = oracles.find((name) => !JUDGES.some((judge) => judge.name === name));
+  if (unknown !== undefined) throw new OptionError(`there is no oracle '${unknown}'`);
   return {
-    operations: number('operations', values.operations) ?? 6_000_000,
+    linux: oracles.includes(LINUX.name),
+    oracles: SEQUENCE_ORACLES.filter(({ name }) => oracles.includes(name)),
+    operations: number('operations', values.operations),
+    kvm: values.kvm === undefined ? undefined : checkedKvm(values.kvm),
     seed: number('seed', values.seed),
     sequence: number('sequence', values.sequence),
     profiles: (values.profile?.map(profileNamed) ?? PROFILES).map((profile) => without(profile, values.without ?? [])),
@@ -77,10 +98,19 @@ function read(args: readonly string[]) {
     args: [...args],
     options: {
       operations: text, seed: text, sequence: text, left: text, right: text, lanes: text, findings: text, directory: text,
-      profile: { type: 'string', multiple: true }, replay: { type: 'string', multiple: true }, without: { type: 'string', multiple: true },
+      kvm: text, oracle: { type: 'string', multiple: true }, profile: { type: 'string', multiple: true }, replay: { type: 'string', multiple: true }, without: { type: 'string', multiple: true },
       coverage: flag, 'no-regressions': flag, help: flag,
     },
   }).values; // biome-ignore format: a table
+}
+
+function checkedKvm(text: string): string {
+  try {
+    kvmNamed(text);
+    return text;
+  } catch (error) {
+    throw new OptionError((error as Error).message);
+  }
 }
 
 function number(name: string, value: string | undefined): number | undefined {

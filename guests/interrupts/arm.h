@@ -57,6 +57,11 @@ static inline u64 read64(u64 address) {
   __asm__ volatile("ldr %0, [%1]" : "=r"(value) : "r"(address) : "memory");
   return value;
 }
+static inline u32 read8(u64 address) {
+  u32 value;
+  __asm__ volatile("ldrb %w0, [%1]" : "=r"(value) : "r"(address) : "memory");
+  return value;
+}
 static inline void write8(u64 address, u32 value) { __asm__ volatile("strb %w0, [%1]" : : "r"(value), "r"(address) : "memory"); }
 static inline void write32(u64 address, u32 value) { __asm__ volatile("str %w0, [%1]" : : "r"(value), "r"(address) : "memory"); }
 static inline void write64(u64 address, u64 value) { __asm__ volatile("str %0, [%1]" : : "r"(value), "r"(address) : "memory"); }

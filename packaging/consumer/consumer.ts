@@ -17,6 +17,7 @@ export function deliver(): { acknowledged: number; left: boolean } {
   gic.enter(0);
   if (!gic.irqAsserted(0)) throw new Error('the IRQ input is low');
   const acknowledged = gic.readSystemRegister(0, SYSTEM_REGISTERS.ICC_IAR1_EL1);
+  gic.setLine(33, false); // level-sensitive, as it is after reset: the device has been served
   gic.writeSystemRegister(0, SYSTEM_REGISTERS.ICC_EOIR1_EL1, acknowledged, 0);
   gic.exit(0);
   return { acknowledged, left: gic.hasPending(0) };

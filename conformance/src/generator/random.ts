@@ -44,7 +44,7 @@ export class Random {
   }
 
   /** One of the entries, each as likely as its weight says. */
-  weighted<T>(from: readonly (readonly [weight: number, entry: T])[]): T {
+  weighted<T>(from: Weights<T>): T {
     let total = 0;
     for (const [weight] of from) total += weight;
     let at = (this.word() / 0x1_0000_0000) * total;
@@ -53,5 +53,30 @@ export class Random {
       if (at < 0) return entry;
     }
     return from[from.length - 1]![1];
+  }
+}
+
+export type Weights<T> = readonly (readonly [weight: number, entry: T])[];
+
+/** As `Random.weighted`, of entries that stay: their weights are added up once. */
+export class Choice<T> {
+  readonly #upTo: Float64Array;
+  readonly #entries: readonly T[];
+
+  constructor(weights: Weights<T>) {
+    let total = 0;
+    this.#upTo = Float64Array.from(weights, ([weight]) => {
+      total += weight;
+      return total;
+    });
+    this.#entries = weights.map(([, entry]) => entry);
+  }
+
+  pick(random: Random): T {
+    const upTo = this.#upTo;
+    const at = (random.word() / 0x1_0000_0000) * upTo[upTo.length - 1];
+    let entry = 0;
+    while (upTo[entry] <= at) entry++;
+    return this.#entries[entry];
   }
 }

@@ -4,13 +4,18 @@
  */
 
 import type { Operation } from '../generator/protocol.js';
-import { type Difference, isFailure, type Pair } from './pair.js';
+import { type Difference, isFailure } from './pair.js';
 
 export interface Shrunk {
   readonly operations: readonly Operation[];
   readonly difference: Difference;
   /** How many candidates were replayed. */
   readonly replays: number;
+}
+
+/** Runs operations from the beginning, and answers their first difference: a `Pair`, or a comparison within this process. */
+export interface Replayer {
+  replay(operations: readonly Operation[]): Promise<{ readonly difference?: Difference | undefined }>;
 }
 
 /** Arguments whose value places the operation rather than says how much: not worth trying other numbers. */
@@ -21,7 +26,7 @@ const FIXED: readonly string[] = ['op', 'addr', 'attr', 'group', 'reg', 'irq', '
  * @param budget milliseconds to spend
  */
 export async function shrink(
-  pair: Pair,
+  pair: Replayer,
   operations: readonly Operation[],
   difference: Difference,
   budget = 60_000,

@@ -11,7 +11,7 @@ import { PROFILES } from '../../src/profiles/index.js';
 
 const FALSIFIER = fileURLToPath(new URL('falsifier.mjs', import.meta.url));
 const REGRESSIONS = join(PROJECT, 'conformance/regressions');
-const VGIC = [process.execPath, join(PROJECT, 'packages/cli/bin/vgic.js'), 'exec'];
+const VGIC = [process.execPath, join(PROJECT, 'packages/cli/bin/vgic.js'), 'exec', '--kvm', '6.12'];
 const VGIC_BUILT = join(PROJECT, 'packages/cli/dist/commands/exec.js');
 const missing = oracleMissing();
 const needsOracle = missing ? `(skipped: ${missing})` : '';

@@ -7,6 +7,9 @@ import { Machine, type MachineConfig, type MachineState } from '../src/index.js'
 /** Much more than any run takes, with its waits that time out. */
 export const LIMIT = 20_000_000_000;
 
+/** `npm run soak`: as many points and configurations as are worth it, not as many as a submission has time for. */
+export const SOAK = process.env.SOAK === 'true';
+
 /** The image of a guest that counts its interrupts; see guests/README.md. */
 export function guestImage(name: string): Uint8Array {
   const image = new URL(`../../../guests/${name}/${name}.bin`, import.meta.url);

@@ -40,6 +40,7 @@ export const KVM_DEVIATIONS = {
     kvm: 'An LPI is active from its acknowledge to its end, and is not delivered again meanwhile.',
     architecture: 'An LPI has no active state.',
     source: 'IHI 0069H, 4.1.2, 5.1',
+    mended: '6.19',
   },
   levelLatchUntilEnd: {
     kvm: 'What ISPENDR has made pending of a level-sensitive interrupt is so until its end, and can not be set again while it is active.',

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { HCR_EOICOUNT_SHIFT } from '../src/architecture/virtual-interface.js';
+import { type GicConfig, SYSTEM_REGISTERS, type SystemRegisterName } from '../src/index.js';
 import { Guest, SPURIOUS } from './guest.js';
 
 /** IHI 0069, 4.2 "Physical and virtual interrupt handling", 4.8 "Interrupt prioritization", 12.2 and 12.3. */
@@ -446,11 +447,35 @@ describe('CPU interface: groups', () => {
 describe('CPU interface: identification and undefined accesses', () => {
   it.each([
     [{}, 0x8400],
-    [{ priorityBits: 7, idBits: 1, seis: true, affinity3: false }, (6 << 8) | (1 << 11) | (1 << 14)],
+    [{ priorityBits: 7, idBits: 1, seis: true, affinity3: false }, (6 << 8) | (1 << 11)],
+    // a host's SEIS, which no guest has anything of
+    [{ seis: true, kvm: '6.12' as const }, 0x8400 | (1 << 14)],
     [{ priorityBits: 8 }, 0x8700],
   ])('ICC_CTLR_EL1 tells what the hardware has: %j', (config, value) => {
     expect(new Guest(config).mrs('ICC_CTLR_EL1')).toBe(value);
   });
+
+  it.each([
+    [5, 1],
+    [6, 2],
+    [7, 4],
+    [8, 4],
+  ])(
+    'with %i bits of priority there are %i active priority registers of each group, the others are UNDEFINED',
+    (priorityBits, words) => {
+      const names = [0, 1, 2, 3].flatMap((word) => [`ICC_AP0R${word}_EL1`, `ICC_AP1R${word}_EL1`] as const);
+      const there = (config: Partial<GicConfig>) => {
+        const guest = new Guest({ priorityBits, ...config }).enter();
+        return names.map(
+          (name) =>
+            guest.mrs(name as SystemRegisterName) !== -1 &&
+            guest.gic.writeSystemRegister(0, SYSTEM_REGISTERS[name as SystemRegisterName], 0, 0),
+        );
+      };
+      expect(there({})).toEqual(names.map((_, n) => n >> 1 < words));
+      expect(there({ kvm: '6.12' })).toEqual(names.map(() => true));
+    },
+  );
 
   it('ICC_CTLR_EL1 keeps CBPR and EOImode of what is written', () => {
     const guest = new Guest();

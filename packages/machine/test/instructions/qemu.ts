@@ -13,28 +13,30 @@ export const needsQemu = qemuIsHere
   ? ''
   : ' (skipped: qemu-system-aarch64 is missing; enable with: apt-get install qemu-system-arm)';
 
-/** Runs a raw image on QEMU's virt board and returns what it printed. Rejects when it does not turn itself off in time. */
-export async function runOnQemu(image: Uint8Array, timeoutMs = 60_000): Promise<string> {
-  const directory = mkdtempSync(join(tmpdir(), 'vgic-instructions-'));
+export interface QemuOptions {
+  readonly gic?: 2 | 3;
+  readonly vcpus?: number;
+  /** The command line of an image that looks for one in the device tree. */
+  readonly append?: string;
+  readonly timeoutMs?: number;
+}
+
+/** Runs an image on QEMU's virt board and returns what it printed. Rejects when it does not turn itself off in time. */
+export async function runOnQemu(image: Uint8Array, options: QemuOptions = {}): Promise<string> {
+  const { gic = 2, vcpus = 1, append, timeoutMs = 60_000 } = options;
+  const directory = mkdtempSync(join(tmpdir(), 'vgic-qemu-'));
   const file = join(directory, 'image.bin');
   writeFileSync(file, image);
   try {
     return await new Promise((resolve, reject) => {
       const args = [
-        '-M',
-        'virt',
-        '-cpu',
-        'cortex-a57',
-        '-m',
-        '128',
-        '-nographic',
-        '-monitor',
-        'none',
-        '-nic',
-        'none',
-        '-kernel',
-        file,
-      ];
+        `-M virt,gic-version=${gic} -cpu cortex-a57 -smp ${vcpus} -m 128`,
+        // One thread for all vCPUs: whoever yields lets another run at once.
+        '-accel tcg,thread=single -nographic -monitor none -nic none',
+      ]
+        .join(' ')
+        .split(' ');
+      args.push('-kernel', file, ...(append === undefined ? [] : ['-append', append]));
       const child = spawn(QEMU, args, { stdio: ['ignore', 'pipe', 'pipe'] });
       const output: Buffer[] = [];
       let errors = '';

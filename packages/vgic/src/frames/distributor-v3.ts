@@ -104,7 +104,9 @@ const TYPER2: ReadColumn & UserColumns = {
   read: typer2,
   userWrite(context, _vcpu, _at, value) {
     if (value === typer2(context)) return 0;
-    return deviates(context.irqs.kvm, 'identityAfterInitialisation') ? -ERRNO.EINVAL : -ERRNO.EBUSY;
+    // what it could have taken before the device was initialised
+    const was = value === (context.irqs.vpes?.hasVsgis ? GICD_TYPER2_NASSGICAP : 0) || value === 0;
+    return was && !deviates(context.irqs.kvm, 'identityAfterInitialisation') ? -ERRNO.EBUSY : -ERRNO.EINVAL;
   },
 };
 

@@ -35,6 +35,8 @@ export class ActivePendingLists extends planesOf(LINKS) {
   readonly head: Int32Array;
   readonly length: Int32Array;
   readonly #tail: Int32Array;
+  /** The order of queueing decides between equal priorities: it does with KVM's way to fill list registers. */
+  orderCounts = false;
   // for sorting, of no meaning afterwards
   #keys = new Uint16Array(0);
   #gathered = new Int32Array(0);
@@ -123,6 +125,13 @@ export class ActivePendingLists extends planesOf(LINKS) {
   /** What can be seen of it: which interrupts are in each list, in their order. */
   visitQueues(state: StateVisitor): void {
     state.array(this.length);
-    for (const first of this.head) for (let i = first; i >= 0; i = this.next[i]) state.number(i);
+    for (let vcpu = 0; vcpu < this.head.length; vcpu++) for (const i of this.queue(vcpu)) state.number(i);
+  }
+
+  /** The interrupts in a vCPU's list: in their order, or where nobody can tell it by their index. */
+  queue(vcpu: number): number[] {
+    const queue: number[] = [];
+    for (let i = this.head[vcpu]; i >= 0; i = this.next[i]) queue.push(i);
+    return this.orderCounts ? queue : queue.sort((a, b) => a - b);
   }
 }

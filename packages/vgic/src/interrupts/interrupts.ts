@@ -58,6 +58,7 @@ export class Interrupts extends InterruptState {
     rangesFrom?: (base: number, vcpus: number) => ExtendedRanges,
   ) {
     super(version, vcpus, count, physical, events, rangesFrom);
+    this.lists.orderCounts = deviates(kvm, 'activeFirst');
     this.activeLpis = deviates(kvm, 'activeLpis');
     this.levelLatchUntilEnd = deviates(kvm, 'levelLatchUntilEnd');
     this.changesWaitForExit = deviates(kvm, 'changesWaitForExit');
@@ -165,8 +166,13 @@ export class Interrupts extends InterruptState {
   private settle(i: number): void {
     const owner = this.lists.owner[i];
     const to = this.deliveryTarget(i);
-    if (owner < 0 && to >= 0) this.append(to, i);
-    else if (owner !== to) this.move(i, to);
+    if (owner < 0 && to >= 0) {
+      this.append(to, i);
+    } else if (owner !== to) {
+      this.move(i, to);
+      // what was behind it may be signalled now, though it itself was not
+      this.kick(owner);
+    }
     if (to >= 0) this.kick(to);
   }
 

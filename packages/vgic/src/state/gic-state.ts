@@ -70,7 +70,10 @@ export interface GicState {
    * edge-triggered interrupts too.
    */
   readonly lines: readonly number[];
-  /** The INTIDs of each vCPU's interrupts in the order in which they were queued: it decides between equal priorities. */
+  /**
+   * The INTIDs of the interrupts that each vCPU has to take or to end. Ascending; with KVM's way to fill list registers in the
+   * order in which they were queued, which decides between equal priorities then.
+   */
   readonly queues: readonly (readonly number[])[];
   /** GICv2: vCPU, SGI, and the vCPU that has sent the active one. */
   readonly activeSources: readonly (readonly [vcpu: number, sgi: number, source: number])[];

@@ -112,11 +112,8 @@ function saveTables(gic: Gic, memory: Ram | undefined): boolean {
 
 // ---- what no register has
 
-function queueOf(gic: Gic, vcpu: number): number[] {
-  const { lists } = gic.irqs;
-  const queue: number[] = [];
-  for (let i = lists.head[vcpu]; i >= 0; i = lists.next[i]) queue.push(gic.irqs.intidOf(i));
-  return queue;
+function queueOf({ irqs }: Gic, vcpu: number): number[] {
+  return irqs.lists.queue(vcpu).map((i) => irqs.intidOf(i));
 }
 
 function activeSources({ irqs }: Gic): GicState['activeSources'] {

@@ -88,7 +88,7 @@ const ENDS: Readonly<Record<string, (machine: PassedThrough) => void>> = {
 
 describe.each(VERSIONS)('what is pending on the host (GICv4 version %i)', (gicv4) => {
   /** Those that unmap the guest's event, and with it what is pending. */
-  const UNMAPPING = ['the guest discards the event', 'the guest unmaps the device', 'the ITS is reset'];
+  const UNMAPPING = ['the guest discards the event', 'the guest unmaps the device'];
 
   it.each(Object.keys(ENDS))('comes back in KVM 6.12 when %s, and the MSI is the host’s again', (name) => {
     const machine = forwarded(gicv4, '6.12');
@@ -111,6 +111,16 @@ describe.each(VERSIONS)('what is pending on the host (GICv4 version %i)', (gicv4
 });
 
 describe.each(VERSIONS)('a forwarded LPI follows the guest (GICv4 version %i)', (gicv4) => {
+  it('in its pending state, by the DISCARD of another event that leads to it', () => {
+    const machine = forwarded(gicv4);
+    machine.its.mapEvent(DEVICE, 5, FIRST_LPI);
+    machine.msi(0);
+    expect(machine.isPendingOnHost(FIRST_LPI)).toBe(true);
+    machine.event('DISCARD', 5);
+    expect([machine.isForwarded(0), machine.isPendingOnHost(FIRST_LPI)]).toEqual([true, false]);
+    expect(machine.taken()).toEqual([]);
+  });
+
   const MOVES: Readonly<Record<string, (machine: PassedThrough) => void>> = {
     MOVI: (machine) => machine.event('MOVI', 0, { collection: 1 }),
     MOVALL: (machine) => machine.issue('MOVALL', { target: 0, target2: 1 }),
