@@ -239,12 +239,18 @@ export class Vcpus implements StatePart, ListRegisterOwners {
   /** The vCPU enters the guest, from wherever it is; one that is in it leaves it first. Its kicks are counted anew. */
   enter(vcpu: number): void {
     const v = this.at(vcpu);
-    if (v.state === LOADED) {
-      v.kicks = 0;
-      this.fill(v, vcpu);
-    } else {
+    if (v.state !== LOADED) {
       this.enterFromElsewhere(v, vcpu);
+      return;
     }
+    v.kicks = 0;
+    // with nothing to deliver an entry is done here: idle vCPUs enter often
+    if (this.#lists.isEmpty(vcpu) && this.#context.forwarding === undefined) {
+      v.state = IN_GUEST;
+      v.untold = 0;
+      return;
+    }
+    this.fill(v, vcpu);
   }
 
   private enterFromElsewhere(v: Vcpu, vcpu: number): void {
@@ -308,7 +314,6 @@ export class Vcpus implements StatePart, ListRegisterOwners {
       this.fillBesideVpe(v, vcpu, forwarding);
       return;
     }
-    // idle vCPUs enter often
     if (!this.#lists.isEmpty(vcpu)) this.fillListRegisters(v, vcpu);
     v.untold = 0;
   }
