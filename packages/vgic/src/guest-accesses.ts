@@ -44,6 +44,10 @@ export class GuestAccesses {
   read(vcpu: number, address: number, size: number): number {
     const mapped = this.#gic.addresses.find(address, size);
     if (mapped !== undefined && !mapped.frame.traps) return this.readInGuest(vcpu, mapped, address, size);
+    return this.readTrapped(vcpu, mapped, address, size);
+  }
+
+  private readTrapped(vcpu: number, mapped: MappedFrame | undefined, address: number, size: number): number {
     const entered = this.#vcpus.trap(vcpu);
     let value = 0;
     if (mapped === undefined) {
