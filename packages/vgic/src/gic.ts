@@ -176,11 +176,11 @@ export class Gic implements FrameContext, StatePart {
   setLine(intid: number, level: boolean, vcpu = 0): void {
     const { irqs } = this;
     if (isIndex(intid, irqs.count) && intid >= FIRST_SPI && vcpu === 0) irqs.inject(irqs.indexOfShared(intid), level);
-    else this.#setPrivateLine(intid, level, vcpu);
+    else this.setAnyLine(intid, level, vcpu);
   }
 
   /** Any line, and what is none. Apart, so that V8 makes the short way of SPIs part of its caller. */
-  #setPrivateLine(intid: number, level: boolean, vcpu: number): void {
+  private setAnyLine(intid: number, level: boolean, vcpu: number): void {
     const { irqs } = this;
     if (!irqs.extended?.has(intid)) checkWhole('intid', intid, FIRST_LINE, irqs.count - 1);
     checkWhole('vcpu', vcpu, 0, irqs.vcpus - 1);

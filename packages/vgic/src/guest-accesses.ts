@@ -12,6 +12,8 @@ import {
 } from './cpu-interface/system-registers.js';
 import type { AddressMap, MappedFrame } from './frames/address-map.js';
 import type { FrameContext } from './frames/context.js';
+import type { GicEvents } from './gic-events.js';
+import type { Interrupts } from './interrupts/interrupts.js';
 import type { Vcpus } from './vcpus/vcpus.js';
 
 const { GICC_IAR, GICC_EOIR } = offsetsOf(GICC_REGISTERS);
@@ -27,10 +29,14 @@ export interface AccessContext extends FrameContext {
  */
 export class GuestAccesses {
   readonly #gic: AccessContext;
+  readonly #irqs: Interrupts;
+  readonly #events: GicEvents;
   readonly #vcpus: Vcpus;
 
   constructor(gic: AccessContext) {
     this.#gic = gic;
+    this.#irqs = gic.irqs;
+    this.#events = gic.events;
     this.#vcpus = gic.vcpus;
   }
 
@@ -38,6 +44,10 @@ export class GuestAccesses {
   read(vcpu: number, address: number, size: number): number {
     const mapped = this.#gic.addresses.find(address, size);
     if (mapped !== undefined && !mapped.frame.traps) return this.readInGuest(vcpu, mapped, address, size);
+    return this.readTrapped(vcpu, mapped, address, size);
+  }
+
+  private readTrapped(vcpu: number, mapped: MappedFrame | undefined, address: number, size: number): number {
     const entered = this.#vcpus.trap(vcpu);
     let value = 0;
     if (mapped === undefined) {
@@ -65,7 +75,7 @@ export class GuestAccesses {
     const cpu = this.#vcpus.interfaceInGuest(vcpu);
     this.#gic.high = 0;
     // an interrupt takes one of these and one GICC_EOIR: V8 inlines what is compared for, and not what a frame looks up
-    if (cpu !== undefined && address - mapped.base === GICC_IAR && size === WORD && !this.#gic.events.looking) {
+    if (cpu !== undefined && address - mapped.base === GICC_IAR && size === WORD && !this.#events.looking) {
       return acknowledge(cpu, false);
     }
     return this.readFrame(vcpu, mapped, address, size);
@@ -82,8 +92,8 @@ export class GuestAccesses {
 
   private writeInGuest(vcpu: number, mapped: MappedFrame, address: number, size: number, value: number): void {
     const cpu = this.#vcpus.interfaceInGuest(vcpu);
-    if (cpu !== undefined && address - mapped.base === GICC_EOIR && size === WORD && !this.#gic.events.looking) {
-      endOfInterrupt(cpu, value, this.#gic.irqs.physical);
+    if (cpu !== undefined && address - mapped.base === GICC_EOIR && size === WORD && !this.#events.looking) {
+      endOfInterrupt(cpu, value, this.#irqs.physical);
     } else {
       this.writeFrame(vcpu, mapped, address, size, value);
     }
@@ -99,16 +109,16 @@ export class GuestAccesses {
   /** As `Gic.readSystemRegister`. */
   readSystemRegister(vcpu: number, encoding: number): number {
     this.#gic.high = 0;
-    if (this.#gic.irqs.version !== 3) return UNDEFINED;
+    if (this.#irqs.version !== 3) return UNDEFINED;
     const cpu = this.#vcpus.interfaceInGuest(vcpu);
     if (cpu === undefined) return this.readFromOutside(vcpu, encoding);
     const value = readSystemRegister(cpu, encoding);
-    if (this.#gic.events.looking) this.tellRead(vcpu, encoding, value);
+    if (this.#events.looking) this.tellRead(vcpu, encoding, value);
     return value;
   }
 
   private tellRead(vcpu: number, encoding: number, value: number): void {
-    this.#gic.events.systemRegisterRead?.(vcpu, vcpu, encoding, value | 0);
+    this.#events.systemRegisterRead?.(vcpu, vcpu, encoding, value | 0);
   }
 
   /** A vCPU that is not in the guest is in it for the access, where that would not trap. */
@@ -117,21 +127,25 @@ export class GuestAccesses {
     const isThere = alwaysTraps(encoding);
     if (!isThere) this.#vcpus.enter(vcpu);
     const value = readSystemRegister(cpu, encoding);
-    if (this.#gic.events.looking) this.tellRead(vcpu, encoding, value);
+    if (this.#events.looking) this.tellRead(vcpu, encoding, value);
     if (!isThere) this.#vcpus.put(vcpu);
     return value;
   }
 
   /** As `Gic.writeSystemRegister`. */
   writeSystemRegister(vcpu: number, encoding: number, low: number, high: number): boolean {
-    if (this.#gic.irqs.version !== 3) return false;
+    if (this.#irqs.version !== 3) return false;
     const cpu = this.#vcpus.interfaceInGuest(vcpu);
-    if (this.#gic.events.looking) this.#gic.events.systemRegisterWritten?.(vcpu, vcpu, encoding, low | 0);
+    if (this.#events.looking) this.tellWritten(vcpu, encoding, low);
     if (cpu !== undefined) {
-      const answer = writeSystemRegister(cpu, encoding, low, this.#gic.irqs.physical);
+      const answer = writeSystemRegister(cpu, encoding, low, this.#irqs.physical);
       if (answer !== TRAPS) return answer === WRITTEN;
     }
     return this.emulate(vcpu, encoding, low, high);
+  }
+
+  private tellWritten(vcpu: number, encoding: number, low: number): void {
+    this.#events.systemRegisterWritten?.(vcpu, vcpu, encoding, low | 0);
   }
 
   /** What traps, and what a vCPU writes that is not in the guest: it is in it for that. */
@@ -139,7 +153,7 @@ export class GuestAccesses {
     const register = systemRegisterAt(encoding);
     if (register?.emulate !== undefined) {
       const entered = this.#vcpus.trap(vcpu);
-      register.emulate(this.#gic.irqs, vcpu, low, high);
+      register.emulate(this.#irqs, vcpu, low, high);
       if (entered) this.#vcpus.resume(vcpu);
       return true;
     }
@@ -147,7 +161,7 @@ export class GuestAccesses {
     if (register?.trappedBy === 'always') return true;
     const cpu = this.#gic.cpuInterface(vcpu);
     this.#vcpus.enter(vcpu);
-    const answer = writeSystemRegister(cpu, encoding, low, this.#gic.irqs.physical);
+    const answer = writeSystemRegister(cpu, encoding, low, this.#irqs.physical);
     this.#vcpus.put(vcpu);
     return answer === WRITTEN;
   }

@@ -98,7 +98,7 @@ function acknowledgeVpe(cpu: CpuInterface, vpe: ResidentVpe, intid: number, grou
   if (vpe.isGroup1(intid) !== (group === 1) || !mayPreempt(cpu, priority, group)) return INTID_SPURIOUS;
   activate(cpu, priority, group);
   vpe.clearPending(intid);
-  cpu.events.acknowledged?.(cpu.vcpu, intid, priority, group);
+  tellAcknowledged(cpu, intid, priority, group);
   return intid;
 }
 
@@ -115,8 +115,12 @@ export function acknowledge(cpu: CpuInterface, group: number): number {
   const priority = (high >>> LR_PRIORITY_SHIFT) & 0xff;
   activate(cpu, priority, group);
   const intid = cpu.lrLow[n];
-  if (cpu.events.looking) cpu.events.acknowledged?.(cpu.vcpu, intid, priority, group);
+  if (cpu.events.looking) tellAcknowledged(cpu, intid, priority, group);
   return intid;
+}
+
+function tellAcknowledged(cpu: CpuInterface, intid: number, priority: number, group: number): void {
+  cpu.events.acknowledged?.(cpu.vcpu, intid, priority, group);
 }
 
 /** ICC_HPPIR<group>_EL1. */
@@ -160,7 +164,11 @@ function deactivateListRegister(cpu: CpuInterface, n: number, physical: Physical
   const high = cpu.lrHigh[n] & ~LR_ACTIVE;
   cpu.lrHigh[n] = high;
   if (high & LR_HW) physical.deactivate(high & LR_PINTID_MASK);
-  if (cpu.events.looking) cpu.events.deactivated?.(cpu.vcpu, cpu.lrLow[n]);
+  if (cpu.events.looking) tellDeactivated(cpu, n);
+}
+
+function tellDeactivated(cpu: CpuInterface, n: number): void {
+  cpu.events.deactivated?.(cpu.vcpu, cpu.lrLow[n]);
 }
 
 /** ICC_EOIR<group>_EL1. */
@@ -173,14 +181,18 @@ export function endOfInterrupt(cpu: CpuInterface, group: number, intid: number, 
   if (intid >= INTID_SPECIAL_MIN && intid <= INTID_SPURIOUS) return;
   const dropped = dropPriority(cpu, group);
   if (dropped === IDLE_PRIORITY) return;
-  if (cpu.events.looking) cpu.events.priorityDropped?.(cpu.vcpu, intid, dropped);
+  if (cpu.events.looking) tellDropped(cpu, intid, dropped);
   if (!(cpu.control & VMCR_EOIM) || intid >= LPI_MIN) deactivateInterrupt(cpu, intid, physical);
+}
+
+function tellDropped(cpu: CpuInterface, intid: number, dropped: number): void {
+  cpu.events.priorityDropped?.(cpu.vcpu, intid, dropped);
 }
 
 /** The same in KVM's trap code: the deviation `endOfOtherPriority`. */
 function endByPriority(cpu: CpuInterface, group: number, intid: number, physical: PhysicalInterrupts): void {
   const dropped = dropPriority(cpu, -1);
-  cpu.events.priorityDropped?.(cpu.vcpu, intid, dropped);
+  tellDropped(cpu, intid, dropped);
   const n = activeListRegister(cpu, intid);
   if (n < 0) {
     if (intid < LPI_MIN && cpu.unlistedEnd === undefined) cpu.countUnlistedEnd();

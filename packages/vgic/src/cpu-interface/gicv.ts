@@ -99,8 +99,11 @@ export function signalledListRegister(cpu: CpuInterface): number {
 /** What an acknowledge register shows of a list register: INTID, and the sender of an SGI. */
 function acknowledgeValue(cpu: CpuInterface, n: number): number {
   const intid = cpu.lrLow[n] & LR_V2_INTID_MASK;
-  if (intid >= SGI_COUNT || cpu.lrHigh[n] & LR_HW) return intid;
-  return intid | (((cpu.lrLow[n] >>> LR_V2_SOURCE_SHIFT) & SOURCE_MASK) << LR_V2_SOURCE_SHIFT);
+  return intid < SGI_COUNT ? intid | senderBits(cpu, n) : intid;
+}
+
+function senderBits(cpu: CpuInterface, n: number): number {
+  return cpu.lrHigh[n] & LR_HW ? 0 : cpu.lrLow[n] & (SOURCE_MASK << LR_V2_SOURCE_SHIFT);
 }
 
 /** The special INTID that hides a list register of the other group, or -1 when it may be shown. */

@@ -9,9 +9,7 @@ import type { Interrupts } from '../interrupts/interrupts.js';
 export function sendSgi(irqs: Interrupts, sender: number, low: number, high: number, group1: boolean): void {
   const sgi = (low >>> 24) & 0xf;
   if (high & SGIR_IRM) {
-    for (let vcpu = 0; vcpu < irqs.vcpus; vcpu++) {
-      if (vcpu !== sender) pend(irqs, vcpu, sgi, group1);
-    }
+    pendOnOthers(irqs, sender, sgi, group1);
     return;
   }
   if (high & 0xff0000) return;
@@ -19,6 +17,12 @@ export function sendSgi(irqs: Interrupts, sender: number, low: number, high: num
   for (let list = low & 0xffff; list !== 0; list &= list - 1) {
     const vcpu = vcpuOfAffinity(cluster | (31 - Math.clz32(list & -list)), irqs.vcpus);
     if (vcpu >= 0) pend(irqs, vcpu, sgi, group1);
+  }
+}
+
+function pendOnOthers(irqs: Interrupts, sender: number, sgi: number, group1: boolean): void {
+  for (let vcpu = 0; vcpu < irqs.vcpus; vcpu++) {
+    if (vcpu !== sender) pend(irqs, vcpu, sgi, group1);
   }
 }
 

@@ -55,6 +55,10 @@ export class AddressMap {
     if (last !== undefined && place(address, length, last) === 0) return last;
     const before = this.#hitBefore;
     if (before !== undefined && place(address, length, before) === 0) return before;
+    return this.search(address, length);
+  }
+
+  private search(address: number, length: number): MappedFrame | undefined {
     const frames = this.#frames;
     for (let from = 0, count = frames.length; count > 0; count >>>= 1) {
       let at = from + (count >>> 1);
@@ -62,7 +66,7 @@ export class AddressMap {
       if (there === 0) {
         while (at > 0 && place(address, length, frames[at - 1]) === 0) at--;
         if (!this.#overlapping) {
-          this.#hitBefore = last;
+          this.#hitBefore = this.#lastHit;
           this.#lastHit = frames[at];
         }
         return frames[at];

@@ -69,6 +69,8 @@ function enable(context: FrameContext, word: number, value: number, user: boolea
   const changed = value & ~irqs.enabled[word];
   // KVM queues what is enabled already, too
   const looked = irqs.changesWaitForExit ? value : changed | (value & irqs.hardware[word]);
+  // guests enable what is enabled
+  if (looked === 0) return;
   irqs.beginChange(word, looked);
   if (!user) sampleMappedLines(context, word, value);
   irqs.enabled[word] |= value;

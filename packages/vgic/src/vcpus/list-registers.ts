@@ -201,6 +201,10 @@ function resampleMappedLine(irqs: Interrupts, i: number, deactivated: boolean, p
   }
 }
 
+function tellFolded(irqs: Interrupts, vcpu: number, n: number, low: number, high: number): void {
+  irqs.events.folded?.(vcpu, n, low, high);
+}
+
 /** Guest exit: the list registers are folded back and emptied, the list is pruned. Allocates nothing. */
 export function foldListRegisters(irqs: Interrupts, saved: SavedInterface, vcpu: number): void {
   if (irqs.lists.head[vcpu] < 0) return;
@@ -215,7 +219,7 @@ export function foldListRegisters(irqs: Interrupts, saved: SavedInterface, vcpu:
       const high = cpu.lrHigh[n] | 0;
       cpu.lrLow[n] = 0;
       cpu.lrHigh[n] = 0;
-      if (irqs.events.looking) irqs.events.folded?.(vcpu, n, low, high);
+      if (irqs.events.looking) tellFolded(irqs, vcpu, n, low, high);
       foldListRegister(irqs, vcpu, low, high, (saved.pendingAtEntry & (1 << n)) !== 0);
     }
     cpu.used = 0;

@@ -239,12 +239,18 @@ export class Vcpus implements StatePart, ListRegisterOwners {
   /** The vCPU enters the guest, from wherever it is; one that is in it leaves it first. Its kicks are counted anew. */
   enter(vcpu: number): void {
     const v = this.at(vcpu);
-    if (v.state === LOADED) {
-      v.kicks = 0;
-      this.fill(v, vcpu);
-    } else {
+    if (v.state !== LOADED) {
       this.enterFromElsewhere(v, vcpu);
+      return;
     }
+    v.kicks = 0;
+    // with nothing to deliver an entry is done here: idle vCPUs enter often
+    if (this.#lists.isEmpty(vcpu) && this.#context.forwarding === undefined) {
+      v.state = IN_GUEST;
+      v.untold = 0;
+      return;
+    }
+    this.fill(v, vcpu);
   }
 
   private enterFromElsewhere(v: Vcpu, vcpu: number): void {
@@ -308,13 +314,11 @@ export class Vcpus implements StatePart, ListRegisterOwners {
       this.fillBesideVpe(v, vcpu, forwarding);
       return;
     }
-    this.fillListRegisters(v, vcpu);
+    if (!this.#lists.isEmpty(vcpu)) this.fillListRegisters(v, vcpu);
     v.untold = 0;
   }
 
   private fillListRegisters({ saved }: Vcpu, vcpu: number): void {
-    // idle vCPUs enter often
-    if (this.#lists.isEmpty(vcpu)) return;
     if (this.#fillsAsKvm612) fillListRegistersAsKvm612(this.#irqs, saved, vcpu);
     else fillListRegisters(this.#irqs, saved, vcpu);
   }
@@ -322,7 +326,7 @@ export class Vcpus implements StatePart, ListRegisterOwners {
   private fillBesideVpe(v: Vcpu, vcpu: number, forwarding: Forwarding): void {
     this.#changes++;
     forwarding.prepareEntry(vcpu);
-    this.fillListRegisters(v, vcpu);
+    if (!this.#lists.isEmpty(vcpu)) this.fillListRegisters(v, vcpu);
     v.untold = 0;
     // a vPE may have something to signal when the list registers have nothing
     v.saved.cpu.setHcr(v.saved.hcr);
