@@ -30,9 +30,8 @@ export const GICD_V2_REGISTERS = [
   register('GICD_SPENDSGIR', 0xf20, { count: 4, widths: WORD | BYTE }),
 ] as const;
 
-/** GICD_CTLR. Source: IHI 0048B, 4.3.1. */
+/** GICD_CTLR.EnableGrp0. Source: IHI 0048B, 4.3.1. */
 export const GICD_V2_CTLR_ENABLE_GRP0 = maskOf(GICD_CTLR, 'EnableGrp0');
-export const GICD_V2_CTLR_ENABLES = GICD_V2_CTLR_ENABLE_GRP0 | maskOf(GICD_CTLR, 'EnableGrp1');
 
 const GICC_CTLR = fields({ EOImode: 9, CBPR: 4, FIQEn: 3, AckCtl: 2, EnableGrp1: 1, EnableGrp0: 0 });
 const PRIORITY = fields({ Priority: [7, 0] });

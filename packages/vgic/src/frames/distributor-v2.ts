@@ -1,25 +1,18 @@
-import {
-  GICD_V2_CTLR_ENABLE_GRP0,
-  GICD_V2_CTLR_ENABLES,
-  GICD_V2_REGISTERS,
-  GICD_V2_SIZE,
-} from '../architecture/gicv2.js';
+import { GICD_V2_CTLR_ENABLE_GRP0, GICD_V2_REGISTERS, GICD_V2_SIZE } from '../architecture/gicv2.js';
 import { PRIVATE_COUNT } from '../architecture/intid.js';
 import { WORD } from '../architecture/register-map.js';
 import { lowestBit } from '../interrupts/bitmap.js';
 import { type Interrupts, NO_VCPU } from '../interrupts/interrupts.js';
 import { deviates } from '../kvm-deviations.js';
 import type { FrameContext } from './context.js';
-import { enableGroups, IMPLEMENTER, linesNumber } from './distributor-v3.js';
+import { enableGroups, groupsOf, IMPLEMENTER, linesNumber, shownGroups } from './distributor-v3.js';
 import { Frame, type ReadColumn, type RegisterHandlers, type WriteColumn } from './frame.js';
 import * as perInterrupt from './interrupt-registers.js';
 
 const CONTROL: RegisterHandlers = {
-  read: ({ irqs }) =>
-    deviates(irqs.kvm, 'oneDistributorEnable') ? irqs.groupEnables & GICD_V2_CTLR_ENABLE_GRP0 : irqs.groupEnables,
+  read: (context) => shownGroups(context, GICD_V2_CTLR_ENABLE_GRP0),
   write(context, _vcpu, _at, _width, value) {
-    if (!deviates(context.irqs.kvm, 'oneDistributorEnable')) enableGroups(context, value & GICD_V2_CTLR_ENABLES);
-    else enableGroups(context, value & GICD_V2_CTLR_ENABLE_GRP0 ? GICD_V2_CTLR_ENABLES : 0);
+    enableGroups(context, groupsOf(context, value, GICD_V2_CTLR_ENABLE_GRP0));
   },
 };
 

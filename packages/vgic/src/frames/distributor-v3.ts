@@ -33,10 +33,18 @@ const SPI_ID_BITS = 10;
 const ROUTE_MASK = 0xffffff;
 const PIDR2_AT = PIDR2_OFFSET - 0xffd0;
 
-/** The groups that a value of GICD_CTLR enables: EnableGrp0 and EnableGrp1, at bits 0 and 1. */
-function groupsOf({ irqs }: FrameContext, control: number): number {
+/**
+ * The groups that a value of GICD_CTLR enables: EnableGrp0 and EnableGrp1, at bits 0 and 1, with GICv2 too. `one` is the bit that
+ * a KVM has for both.
+ */
+export function groupsOf({ irqs }: FrameContext, control: number, one: number): number {
   if (!deviates(irqs.kvm, 'oneDistributorEnable')) return control & GICD_CTLR_ENABLES;
-  return control & GICD_CTLR_ENABLE_GRP1 ? GICD_CTLR_ENABLES : 0;
+  return control & one ? GICD_CTLR_ENABLES : 0;
+}
+
+/** What GICD_CTLR shows of them. */
+export function shownGroups({ irqs }: FrameContext, one: number): number {
+  return deviates(irqs.kvm, 'oneDistributorEnable') ? irqs.groupEnables & one : irqs.groupEnables;
 }
 
 /** GICD_CTLR.EnableGrp0 and EnableGrp1 change: all that is pending of a group is delivered from now on, or is not any more. */
@@ -59,13 +67,13 @@ export function enableGroups(context: FrameContext, groups: number): void {
 }
 
 const CONTROL: RegisterHandlers = {
-  read: ({ irqs, distributor }) =>
-    (deviates(irqs.kvm, 'oneDistributorEnable') ? irqs.groupEnables & GICD_CTLR_ENABLE_GRP1 : irqs.groupEnables) |
+  read: (context) =>
+    shownGroups(context, GICD_CTLR_ENABLE_GRP1) |
     GICD_CTLR_ARE_NS |
     GICD_CTLR_DS |
-    (distributor.vsgis ? GICD_CTLR_NASSGIREQ : 0),
+    (context.distributor.vsgis ? GICD_CTLR_NASSGIREQ : 0),
   write(context, _vcpu, _at, _width, value) {
-    const groups = groupsOf(context, value);
+    const groups = groupsOf(context, value, GICD_CTLR_ENABLE_GRP1);
     const staysEnabled = context.irqs.distributorEnabled && groups !== 0;
     // read-only while the distributor stays enabled
     if (!staysEnabled) switchVsgis(context, wantsVsgis(context, value));
@@ -74,7 +82,7 @@ const CONTROL: RegisterHandlers = {
   // SGIs become vSGIs with a vCPU's first entry
   userWrite(context, _vcpu, _at, value) {
     const { irqs } = context;
-    irqs.groupEnables = groupsOf(context, value);
+    irqs.groupEnables = groupsOf(context, value, GICD_CTLR_ENABLE_GRP1);
     context.distributor.vsgis = wantsVsgis(context, value);
     if (!deviates(irqs.kvm, 'enablingQueuesNothing')) irqs.settleAll();
     return 0;

@@ -126,10 +126,7 @@ export class Interrupts extends InterruptState {
 
   /** {@link beginChange} of one interrupt. */
   beginChangeOf(i: number): void {
-    if (this.changesWaitForExit) return;
-    this.listRegisterOwners.beginChange();
-    const vcpu = this.lists.owner[i];
-    if (vcpu >= 0) this.listRegisterOwners.takeBack(vcpu);
+    this.beginChange(i >>> 5, 1 << (i & 31));
   }
 
   /** They have changed, and may be delivered now. */
@@ -149,17 +146,12 @@ export class Interrupts extends InterruptState {
 
   /** {@link raised} of one interrupt. */
   raisedOne(i: number): void {
-    if (this.changesWaitForExit) {
-      this.queue(i);
-      return;
-    }
-    this.settle(i);
-    this.listRegisterOwners.endChange();
+    this.raised(i >>> 5, 1 << (i & 31));
   }
 
   /** {@link lowered} of one interrupt. */
   loweredOne(i: number): void {
-    if (!this.changesWaitForExit) this.raisedOne(i);
+    this.lowered(i >>> 5, 1 << (i & 31));
   }
 
   /** An interrupt goes to the list in which it must be, or out of the one in which it must not be any more. */
